@@ -1,0 +1,35 @@
+"""What attention really does to medical image classifiers.
+
+The public names load on first use, so that `import medattn` is quick and brings in no
+backend that was not chosen.
+"""
+
+import importlib
+
+__version__ = "0.1.0"
+
+ROOMS = ("data", "explain", "figures", "layers", "models", "study", "zoo")
+
+PUBLIC = {
+    "create_analyzer": "explain",
+    "create_model": "models",
+    "list_analyzers": "explain",
+    "list_datasets": "data",
+    "list_models": "models",
+    "load_dataset": "data",
+    "load_zoo_model": "zoo",
+}
+
+__all__ = [*PUBLIC, *ROOMS]
+
+
+def __getattr__(name):
+    if name in PUBLIC:
+        return getattr(importlib.import_module(f"medattn.{PUBLIC[name]}"), name)
+    if name in ROOMS:
+        return importlib.import_module(f"medattn.{name}")
+    raise AttributeError(f"module 'medattn' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,182 @@
+"""CBAM: a channel gate, then a spatial gate."""
+
+import keras
+from keras import layers, ops
+
+from medattn.layers.attention import AttentionLayer, feature_map_channels
+
+
+@keras.saving.register_keras_serializable(package="medattn")
+class ChannelAttention(AttentionLayer):
+    """Gates each channel by its mean and its maximum over the image.
+
+    `scores = sigmoid(MLP(mean_hw(x)) + MLP(max_hw(x)))`, one MLP for both, with one
+    hidden layer of `channels / ratio` rectified units; `y = x * scores`.
+
+    Args:
+        ratio: Channels over hidden units of the MLP. The hidden units never fall
+            below one.
+        use_bias: Whether the MLP has biases; the paper's has.
+
+    Input shape:
+        `(batch, height, width, channels)`
+
+    Output shape:
+        The same.
+
+    Reference:
+        [Woo et al., 2018](https://doi.org/10.1007/978-3-030-01234-2_1), equation 2.
+    """
+
+    def __init__(self, ratio=16, use_bias=True, **kwargs):
+        super().__init__(**kwargs)
+        if not ratio >= 1:
+            raise ValueError(
+                "The reduction ratio divides the number of channels. Expected "
+                f"ratio >= 1. Received: ratio={ratio}"
+            )
+        self.ratio = ratio
+        self.use_bias = use_bias
+
+    def build(self, input_shape):
+        channels = feature_map_channels(self, input_shape)
+        hidden = max(1, int(channels // self.ratio))
+        shared = dict(use_bias=self.use_bias, dtype=self.dtype_policy)
+        self.reduce = layers.Dense(hidden, name="reduce", **shared)
+        self.expand = layers.Dense(channels, name="expand", **shared)
+        self.reduce.build((None, 1, 1, channels))
+        self.expand.build((None, 1, 1, hidden))
+
+    def scores(self, inputs):
+        """Computes one weight a channel.
+
+        Args:
+            inputs: Feature maps, `(batch, height, width, channels)`.
+
+        Returns:
+            Weights in [0, 1], `(batch, 1, 1, channels)`.
+        """
+        mean = ops.mean(inputs, axis=(1, 2), keepdims=True)
+        peak = ops.max(inputs, axis=(1, 2), keepdims=True)
+        return ops.sigmoid(
+            self.expand(ops.relu(self.reduce(mean)))
+            + self.expand(ops.relu(self.reduce(peak)))
+        )
+
+
+@keras.saving.register_keras_serializable(package="medattn")
+class SpatialAttention(AttentionLayer):
+    """Gates each place by the mean and the maximum over its channels.
+
+    `scores = sigmoid(norm(conv([max_c(x), mean_c(x)])))` with a bias-free convolution
+    and a batch norm, and `y = x * scores`.
+
+    Args:
+        kernel_size: Side of the square convolution window, odd.
+
+    Input shape:
+        `(batch, height, width, channels)`
+
+    Output shape:
+        The same.
+
+    Reference:
+        [Woo et al., 2018](https://doi.org/10.1007/978-3-030-01234-2_1), equation 3;
+        the batch norm stands in the authors' code, not in the paper's equation.
+    """
+
+    def __init__(self, kernel_size=7, **kwargs):
+        super().__init__(**kwargs)
+        if kernel_size < 1 or kernel_size % 2 == 0:
+            raise ValueError(
+                "The window must have a centre. Expected an odd kernel_size >= 1. "
+                f"Received: kernel_size={kernel_size}"
+            )
+        self.kernel_size = kernel_size
+
+    def build(self, input_shape):
+        feature_map_channels(self, input_shape)
+        self.conv = layers.Conv2D(
+            1,
+            self.kernel_size,
+            padding="same",
+            use_bias=False,
+            dtype=self.dtype_policy,
+            name="conv",
+        )
+        self.norm = layers.BatchNormalization(
+            epsilon=1e-5, dtype=self.dtype_policy, name="norm"
+        )
+        self.conv.build((*input_shape[:-1], 2))
+        self.norm.build((*input_shape[:-1], 1))
+
+    def scores(self, inputs, training=None):
+        """Computes one weight a place.
+
+        Args:
+            inputs: Feature maps, `(batch, height, width, channels)`.
+
+        Returns:
+            Weights in [0, 1], `(batch, height, width, 1)`.
+        """
+        peak = ops.max(inputs, axis=-1, keepdims=True)
+        mean = ops.mean(inputs, axis=-1, keepdims=True)
+        pooled = ops.concatenate([peak, mean], axis=-1)  # (batch, height, width, 2)
+        return ops.sigmoid(self.norm(self.conv(pooled), training=training))
+
+    def call(self, inputs, training=None):
+        return self.mix(inputs, self.scores(inputs, training=training))
+
+
+@keras.saving.register_keras_serializable(package="medattn")
+class CBAM(AttentionLayer):
+    """Gates channels first, then places: the Convolutional Block Attention Module.
+
+    `c = channel.scores(x)`, `s = spatial.scores(x * c)`, `scores = c * s`, and
+    `y = x * scores`. The two gates stay readable as `layer.channel.scores(x)` and
+    `layer.spatial.scores(x * c)`.
+
+    Args:
+        ratio: Reduction ratio of the channel gate.
+        kernel_size: Side of the spatial gate's window, odd.
+
+    Input shape:
+        `(batch, height, width, channels)`
+
+    Output shape:
+        The same.
+
+    Reference:
+        [Woo et al., 2018](https://doi.org/10.1007/978-3-030-01234-2_1), equation 1.
+    """
+
+    def __init__(self, ratio=16, kernel_size=7, **kwargs):
+        super().__init__(**kwargs)
+        self.ratio = ratio
+        self.kernel_size = kernel_size
+
+    def build(self, input_shape):
+        self.channel = ChannelAttention(
+            self.ratio, dtype=self.dtype_policy, name="channel"
+        )
+        self.spatial = SpatialAttention(
+            self.kernel_size, dtype=self.dtype_policy, name="spatial"
+        )
+        self.channel.build(input_shape)
+        self.spatial.build(input_shape)
+
+    def scores(self, inputs, training=None):
+        """Computes one weight a value: channel weight times weight of the place.
+
+        Args:
+            inputs: Feature maps, `(batch, height, width, channels)`.
+
+        Returns:
+            Weights in [0, 1], `(batch, height, width, channels)`.
+        """
+        channel = self.channel.scores(inputs)
+        spatial = self.spatial.scores(inputs * channel, training=training)
+        return channel * spatial
+
+    def call(self, inputs, training=None):
+        return self.mix(inputs, self.scores(inputs, training=training))
