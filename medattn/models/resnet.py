@@ -1,0 +1,85 @@
+"""ResNet: bottlenecks with a shortcut, and a place for attention before the sum."""
+
+import keras
+from keras import layers
+
+from medattn.models.blocks import attend, conv_norm, normalise
+
+
+def resnet(
+    num_classes,
+    input_shape,
+    *,
+    blocks,
+    widths,
+    stem_width=64,
+    stem_kernel=7,
+    stem_pool=True,
+    expansion=4,
+    attention="none",
+    ratio=16,
+    name=None,
+):
+    """Builds a residual network of bottlenecks, as torchvision's (stride in the 3 x 3).
+
+    Layer names are those of `keras.applications`; the attention block of a bottleneck
+    stands after its last batch norm and before the shortcut is added.
+
+    Args:
+        num_classes: Number of logits.
+        input_shape: `(height, width, channels)` of the images, pixels in [0, 1].
+        blocks: Bottlenecks in each stage.
+        widths: Width of the 3 x 3 convolutions in each stage; a stage's output has
+            `expansion` times as many channels.
+        stem_width: Channels after the first convolution.
+        stem_kernel: Side of the first convolution's window.
+        stem_pool: Whether a 3 x 3 max pooling of stride 2 follows the stem.
+        expansion: Channels of a bottleneck's output over its width.
+        attention: A key of `medattn.models.ATTENTION`.
+        ratio: Reduction ratio of the attention blocks.
+        name: Name of the model.
+
+    Returns:
+        A functional `keras.Model` from images to logits `(batch, num_classes)`.
+
+    Reference:
+        [He et al., 2016](https://doi.org/10.1109/CVPR.2016.90), table 1 and figure 5.
+    """
+    inputs = keras.Input(input_shape, name="image")
+    x = normalise(inputs)
+    x = conv_norm(x, stem_width, stem_kernel, strides=2, name="conv1")
+    x = layers.Activation("relu", name="conv1_relu")(x)
+    if stem_pool:
+        x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
+        x = layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
+    for stage, (depth, width) in enumerate(zip(blocks, widths, strict=True), start=2):
+        for block in range(1, depth + 1):
+            x = bottleneck(
+                x,
+                width,
+                expansion=expansion,
+                strides=2 if block == 1 and stage > 2 else 1,
+                attention=attention,
+                ratio=ratio,
+                name=f"conv{stage}_block{block}",
+            )
+    x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    logits = layers.Dense(num_classes, name="predictions")(x)
+    return keras.Model(inputs, logits, name=name)
+
+
+def bottleneck(x, width, *, expansion, strides, attention, ratio, name):
+    """Narrows, looks around, widens, attends, and adds the shortcut."""
+    shortcut = x
+    if strides > 1 or x.shape[-1] != expansion * width:
+        shortcut = conv_norm(
+            x, expansion * width, 1, strides=strides, name=name, suffix="_0"
+        )
+    x = conv_norm(x, width, 1, name=name, suffix="_1")
+    x = layers.Activation("relu", name=f"{name}_1_relu")(x)
+    x = conv_norm(x, width, 3, strides=strides, name=name, suffix="_2")
+    x = layers.Activation("relu", name=f"{name}_2_relu")(x)
+    x = conv_norm(x, expansion * width, 1, name=name, suffix="_3")
+    x = attend(x, attention, ratio=ratio, name=name)
+    x = layers.Add(name=f"{name}_add")([shortcut, x])
+    return layers.Activation("relu", name=f"{name}_out")(x)

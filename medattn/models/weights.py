@@ -1,0 +1,64 @@
+"""Weights on disk: float16 safetensors, named by layer, all or nothing."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+
+def save_weights(model, path):
+    """Writes all weights of a model, rounded to float16.
+
+    Args:
+        model: A built `keras.Model`.
+        path: The file to write; an older one is replaced only when the new is whole.
+    """
+    from safetensors.numpy import save
+
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    arrays = {w.path: np.asarray(w.numpy(), np.float16) for w in model.weights}
+    unfinished.write_bytes(save(arrays))
+    os.replace(unfinished, path)
+
+
+def load_weights(model, path):
+    """Reads weights into a model; loads all of them, or none.
+
+    Args:
+        model: The built `keras.Model` that they were saved from, or one built alike.
+        path: A file of `save_weights`.
+
+    Raises:
+        ValueError: If the file is missing, damaged, or belongs to another model. The
+            model is then as it was.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    path = Path(path)
+    try:
+        arrays = load_file(path)
+    except FileNotFoundError:
+        raise ValueError(f"There is no weights file {str(path)!r}.") from None
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"The weights file {path.name!r} is damaged. Expected a whole safetensors "
+            f"file. Received: {error}"
+        ) from error
+    expected = {w.path: tuple(w.shape) for w in model.weights}
+    received = {name: array.shape for name, array in arrays.items()}
+    if expected != received:
+        odd = sorted(
+            name
+            for name in expected.keys() | received.keys()
+            if expected.get(name) != received.get(name)
+        )
+        raise ValueError(
+            f"The weights in {path.name!r} belong to another model. Expected the "
+            f"{len(expected)} weights of {model.name!r}. Received: {len(received)} "
+            f"weights, differing in {odd[:3]}"
+        )
+    for weight in model.weights:
+        weight.assign(arrays[weight.path].astype(np.float32))
