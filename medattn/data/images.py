@@ -1,0 +1,138 @@
+"""Image files from anywhere, read safely: the header first, the pixels after."""
+
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+
+MOST_PIXELS = 16_000_000  # beyond, decoding costs more memory than a lesson is worth
+FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
+
+
+def read_image(source):
+    """Reads one still image as RGB.
+
+    Turned as its EXIF tag says; CMYK converted; transparency laid on black, as the
+    border of a medical photograph is; greys of 16 or 32 bits stretched from their
+    darkest to their brightest pixel, since their range is not written anywhere.
+
+    Args:
+        source: Path of the file, or its bytes.
+
+    Returns:
+        `(height, width, 3)`, float32 in [0, 1].
+
+    Raises:
+        ValueError: In one plain sentence, if the file is missing, empty, no image,
+            broken, animated, or larger than 16 million pixels. The size is checked from
+            the header, before anything is decoded.
+    """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    name, content = _bytes(source)
+    if not content:
+        raise ValueError(f"{name} is empty: 0 bytes. Expected an image file.")
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of sizes that the next lines refuse.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(content), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise ValueError(
+            f"{name} is not an image that can be read. Expected one of "
+            f"{', '.join(FORMATS)}."
+        ) from None
+    except Image.DecompressionBombError:
+        raise ValueError(
+            f"{name} is too large. Expected at most {MOST_PIXELS:,} pixels."
+        ) from None
+    except (OSError, ValueError, SyntaxError, TypeError, EOFError) as error:
+        raise ValueError(f"{name} has a broken header ({error}).") from error
+
+    with image:
+        width, height = image.size
+        if width * height > MOST_PIXELS:
+            raise ValueError(
+                f"{name} is too large. Expected at most {MOST_PIXELS:,} pixels. "
+                f"Received: {width} x {height} = {width * height:,}"
+            )
+        try:
+            frames = getattr(image, "n_frames", 1)
+            if frames > 1:
+                raise ValueError(
+                    f"{name} moves or has pages. Expected one still image. "
+                    f"Received: {frames} frames"
+                )
+            turned = ImageOps.exif_transpose(image)
+            return _as_rgb(turned, name)
+        except (OSError, SyntaxError, TypeError, EOFError, MemoryError) as error:
+            raise ValueError(
+                f"{name} is damaged: its pixels cannot be decoded ({error})."
+            ) from error
+
+
+def fit_image(image, size):
+    """Fits an image into a square, without changing its proportions.
+
+    The shorter side is padded with black, then the whole is averaged down (or
+    interpolated up) to `size`.
+
+    Args:
+        image: `(height, width, 3)`, float32 in [0, 1].
+        size: Height and width of the result in pixels.
+
+    Returns:
+        `(size, size, 3)`, float32 in [0, 1].
+    """
+    from PIL import Image
+
+    height, width, _ = image.shape
+    if (height, width) == (size, size):
+        return image
+    side = max(height, width)
+    top, left = (side - height) // 2, (side - width) // 2
+    square = np.zeros((side, side, 3), np.float32)
+    square[top : top + height, left : left + width] = image
+    planes = [
+        np.asarray(
+            Image.fromarray(square[..., channel]).resize(
+                (size, size), Image.Resampling.BILINEAR
+            )
+        )
+        for channel in range(3)
+    ]
+    return np.clip(np.stack(planes, -1), 0, 1)
+
+
+def _bytes(source):
+    if isinstance(source, bytes):
+        return "The file", source
+    path = Path(source)
+    if path.is_dir():
+        raise ValueError(f"{path.name} is a folder. Expected an image file.")
+    try:
+        return path.name, path.read_bytes()
+    except FileNotFoundError:
+        raise ValueError(f"There is no file {str(source)!r}.") from None
+    except OSError as error:
+        raise ValueError(f"{path.name} cannot be read ({error.strerror}).") from error
+
+
+def _as_rgb(image, name):
+    from PIL import Image
+
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        grey = np.asarray(image, np.float64)
+        if not np.isfinite(grey).all():
+            raise ValueError(
+                f"{name} holds pixels that are no numbers. Expected finite greys."
+            )
+        darkest, brightest = grey.min(), grey.max()
+        grey = (grey - darkest) / max(brightest - darkest, 1e-12)
+        return np.repeat(grey[..., None], 3, -1).astype(np.float32)
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        coloured = image.convert("RGBA")
+        ground = Image.new("RGBA", coloured.size, (0, 0, 0, 255))
+        image = Image.alpha_composite(ground, coloured)
+    return np.asarray(image.convert("RGB"), np.float32) / 255

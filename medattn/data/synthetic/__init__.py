@@ -1,0 +1,1 @@
+"""Drawn images whose evidence is known to the pixel."""
