@@ -1,0 +1,83 @@
+"""The shipped micro weights, each with the trial that made it, and their loader."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from medattn.models import create_model, load_weights
+
+FOLDER = Path(__file__).parent
+
+
+def list_zoo_models(dataset=None):
+    """Returns the records of the shipped models.
+
+    Args:
+        dataset: Only those trained on this data set, unless None.
+
+    Returns:
+        A list of dicts: `trial` (model, dataset, regime, seed, steps, ...), `measured`
+        (training images, epochs, `test` with its AUROC, ...) and `weights_sha256`.
+    """
+    records = [json.loads(p.read_text()) for p in sorted(FOLDER.glob("*/*.json"))]
+    return [r for r in records if dataset in (None, r["trial"]["dataset"])]
+
+
+def find_zoo_record(name, *, dataset="fundus", regime=1.0, seed=0):
+    """Finds the record of one shipped model.
+
+    Args:
+        name: Name of the model, such as `"cbam_micro_resnet"`.
+        dataset: Data set that it was trained on.
+        regime: Share of the training data that it saw.
+        seed: Seed of its trial.
+
+    Returns:
+        The record, as in `list_zoo_models`.
+
+    Raises:
+        ValueError: If no such model is shipped; the message lists what is.
+    """
+    wanted = dict(model=name, dataset=dataset, regime=regime, seed=seed)
+    records = list_zoo_models()
+    for record in records:
+        if wanted.items() <= record["trial"].items():
+            return record
+    offered = {
+        key: sorted({record["trial"][key] for record in records}) for key in wanted
+    }
+    raise ValueError(
+        f"No such model is shipped. Expected one of {offered}. Received: {wanted}"
+    )
+
+
+def load_zoo_model(name, *, dataset="fundus", regime=1.0, seed=0):
+    """Loads a shipped model with its trained weights.
+
+    Args:
+        name: As in `find_zoo_record`, like the rest.
+        dataset: Data set that it was trained on.
+        regime: Share of the training data that it saw.
+        seed: Seed of its trial.
+
+    Returns:
+        A `keras.Model` from images `(batch, size, size, 3)` in [0, 1] to logits.
+
+    Raises:
+        ValueError: If no such model is shipped, or its weights file is not the one that
+            was recorded.
+    """
+    record = find_zoo_record(name, dataset=dataset, regime=regime, seed=seed)
+    trial = record["trial"]
+    path = FOLDER / trial["dataset"] / record["weights"]
+    found = (
+        hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "no file"
+    )
+    if found != record["weights_sha256"]:
+        raise ValueError(
+            f"The weights file {path.name!r} is not the one that was shipped. Expected "
+            f"sha256 {record['weights_sha256']}. Received: {found}"
+        )
+    model = create_model(name, input_shape=(trial["size"], trial["size"], 3))
+    load_weights(model, path)
+    return model
