@@ -96,7 +96,7 @@ class Analyzer:
         if not np.isfinite(images).all():
             raise ValueError(
                 "Some pixels are no numbers. Expected finite pixels in [0, 1]. "
-                f"Received: {int((~np.isfinite(images)).sum())} that are NaN or infinite"
+                f"Received: {np.sum(~np.isfinite(images))} that are NaN or infinite"
             )
         if self.neuron_selection_mode == "max_activation":
             if neuron_selection is not None:

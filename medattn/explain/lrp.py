@@ -194,16 +194,16 @@ class Walk:
             if rule not in RULES:
                 raise ValueError(
                     f"The step {step.operation.name!r} "
-                    f"({type(step.operation).__name__}) has no LRP rule. Expected one of {sorted(RULES)}. "
-                    f"Received: {step.operation!r}"
+                    f"({type(step.operation).__name__}) has no LRP rule. "
+                    f"Expected one of {sorted(RULES)}. Received: {step.operation!r}"
                 )
             if rule == "Multiply":
                 sources = [source for source in sources if source not in self.gates]
                 if len(sources) != 1:
                     raise ValueError(
                         f"The product {step.operation.name!r} has {len(sources)} "
-                        "factors that are not gates. Expected one signal, and gates that come "
-                        f"from one of {GATES}. Received: {step.operation!r}"
+                        "factors that are not gates. Expected one signal, and gates "
+                        f"that come from one of {GATES}. Received: {step.operation!r}"
                     )
             self.carriers.update(sources)
         for step in self.graph.steps:
