@@ -1,0 +1,161 @@
+"""Arrays in, picture out: relevance in two colours with a fixed zero."""
+
+import io
+
+import numpy as np
+
+# Okabe and Ito's vermilion and blue: told apart by the colour-blind, and in grey print
+# by the sign's place on the bar.
+FOR = (213, 94, 0)
+AGAINST = (0, 114, 178)
+OUTLINE = (240, 228, 66)  # his yellow, which neither end of the scale nears
+
+PERCENTILE = 99.5  # of |R|: beyond it colours are full
+
+
+def pixel_relevance(relevance):
+    """Sums relevance over the channels of a pixel, so that the sum stays the same.
+
+    Args:
+        relevance: `(..., height, width, channels)`.
+
+    Returns:
+        `(..., height, width)`.
+    """
+    return np.asarray(relevance).sum(axis=-1)
+
+
+def colour_scale(*maps):
+    """Finds one scale for several maps, so that their colours mean the same.
+
+    Args:
+        *maps: Pixel relevance, `(height, width)` each, in logits.
+
+    Returns:
+        The relevance at which colours are full, a number > 0.
+    """
+    sizes = np.concatenate([np.abs(np.ravel(one)) for one in maps])
+    return float(np.percentile(sizes, PERCENTILE)) or 1e-12
+
+
+def relevance_rgba(relevance, scale):
+    """Colours a map: vermilion speaks for the class, blue against, zero is clear.
+
+    Args:
+        relevance: Pixel relevance, `(height, width)`.
+        scale: Relevance at which colours are full.
+
+    Returns:
+        `(height, width, 4)`, uint8; opacity is `|R| / scale`, at most full.
+    """
+    strength = np.clip(np.abs(relevance) / scale, 0, 1)
+    colour = np.where((relevance > 0)[..., None], np.uint8(FOR), np.uint8(AGAINST))
+    opacity = np.rint(255 * strength).astype(np.uint8)
+    return np.concatenate([colour, opacity[..., None]], axis=-1)
+
+
+def outline_rgba(mask, *, zoom=8):
+    """Draws the border of the evidence as thin lines on clear ground.
+
+    Args:
+        mask: `(height, width)`, bool.
+        zoom: Pixels of the drawing a pixel of the mask, so that lines are thinner than
+            what they surround.
+
+    Returns:
+        `(zoom * height, zoom * width, 4)`, uint8.
+    """
+    from skimage.morphology import dilation, footprint_rectangle
+
+    large = np.kron(np.asarray(mask, bool), np.ones((zoom, zoom), bool))
+    # Around the evidence, not on it: the relevance inside stays in sight.
+    line = dilation(large, footprint_rectangle((5, 5))) & ~large
+    drawing = np.zeros((*large.shape, 4), np.uint8)
+    drawing[line] = (*OUTLINE, 255)
+    return drawing
+
+
+def grey(image):
+    """Turns an image grey and pale, so that colour belongs to the relevance.
+
+    Args:
+        image: `(height, width, 3)`, float in [0, 1].
+
+    Returns:
+        `(height, width, 3)`, float in [0.25, 1].
+    """
+    light = np.asarray(image) @ np.float32([0.299, 0.587, 0.114])
+    return np.repeat((0.25 + 0.75 * light)[..., None], 3, axis=-1)
+
+
+def explanation_figure(image, relevance, *, title, lines=(), mask=None):
+    """Draws an image, its relevance beside it, one colour bar, and the numbers below.
+
+    Args:
+        image: `(height, width, 3)`, in [0, 1], of any size.
+        relevance: Pixel relevance, `(size, size)`, in logits.
+        title: The prediction.
+        lines: Further lines of text, below.
+        mask: Evidence, `(size, size)`, bool, or None.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+    """
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LinearSegmentedColormap, Normalize
+    from matplotlib.figure import Figure
+
+    scale = colour_scale(relevance)
+    figure = Figure(
+        figsize=(9.6, 5.4 + 0.22 * len(lines)), dpi=150, layout="constrained"
+    )
+    figure.suptitle(title, fontsize=15, x=0.02, ha="left")
+    left, right = figure.subplots(1, 2)
+    left.imshow(image, interpolation="nearest")
+    left.set_title("what was shown", fontsize=11)
+    extent = (0, 1, 1, 0)
+    right.imshow(grey(image), extent=extent, interpolation="bilinear")
+    right.imshow(
+        relevance_rgba(relevance, scale), extent=extent, interpolation="nearest"
+    )
+    right.set_title("what moved the model", fontsize=11)
+    if mask is not None and mask.any():
+        right.imshow(outline_rgba(mask), extent=extent, interpolation="nearest")
+        right.set_title("what moved the model; evidence outlined", fontsize=11)
+    for axes in (left, right):
+        axes.set_axis_off()
+    ground = np.array([0.72, 0.72, 0.72])
+    ends = [np.array(colour) / 255 for colour in (AGAINST, FOR)]
+    colours = LinearSegmentedColormap.from_list("relevance", [ends[0], ground, ends[1]])
+    bar = figure.colorbar(
+        ScalarMappable(Normalize(-scale, scale), colours),
+        ax=[left, right],
+        orientation="horizontal",
+        fraction=0.05,
+        aspect=50,
+        ticks=[-scale, 0, scale],
+    )
+    bar.set_ticklabels([f"−{scale:.2g}", "0", f"+{scale:.2g}"])
+    bar.set_label("relevance of a pixel, logits: against  <  0  <  for")
+    if lines:
+        figure.supxlabel("\n".join(lines), fontsize=10, x=0.02, ha="left")
+    return figure
+
+
+def png_bytes(pixels):
+    """Encodes an RGB or RGBA array without loss.
+
+    Args:
+        pixels: `(height, width, 3 or 4)`, uint8, or float in [0, 1].
+
+    Returns:
+        The bytes of a PNG file.
+    """
+    from PIL import Image
+
+    pixels = np.asarray(pixels)
+    if pixels.dtype != np.uint8:
+        pixels = np.rint(255 * np.clip(pixels, 0, 1)).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG")
+    return stream.getvalue()
