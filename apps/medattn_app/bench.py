@@ -128,16 +128,23 @@ class Bench:
                 record = find_zoo_record(name, regime=regime)
                 self.auroc[key] = record["measured"]["test"]["auroc"]
         self._lock = threading.Lock()
+        self._resting = threading.Event()
         self._remembered = OrderedDict()
         self._remember = remember
 
     def warm_up(self):
         """Compiles every network for the first method, before anybody asks."""
-        blank = Case(
-            "blank", np.zeros((SIZE, SIZE, 3), np.float32), np.zeros((1, 1, 3))
-        )
+        black = np.zeros((SIZE, SIZE, 3), np.float32)
+        blank = Case("blank", pixels=black, picture=black)
         for regime in sorted(REGIMES.values(), reverse=True):
-            self.compare(blank, regime, "lrp.epsilon")
+            for attention in ATTENTION:
+                if self._resting.is_set():
+                    return
+                self.answer(blank, attention, regime, "lrp.epsilon")
+
+    def rest(self):
+        """Ends a warm-up that is under way."""
+        self._resting.set()
 
     def compare(self, case, regime, method):
         """Asks all three networks of a regime about one image.

@@ -112,19 +112,15 @@ def build_app(bench=None):
             trigger_mode="always_last",
             show_progress="hidden",
         )
-        for knob in knobs:
-            knob.input(
-                show, [choice, *knobs], view, api_name=f"show_{knob.label}", **shared
-            )
-        images.click(pick, knobs, [choice, images, view], api_name="pick", **shared)
-        view.select(
-            step, [choice, regime, method], [attention, view], api_name="step", **shared
+        private = dict(shared, api_visibility="private")
+        seen = [choice, *knobs]
+        gr.on(
+            [knob.input for knob in knobs], show, seen, view, api_name="show", **shared
         )
-        own.upload(
-            receive, [own, *knobs], [choice, images, view], api_name=False, **shared
-        )
-        app.load(show, [choice, *knobs], view, api_name="show", **shared)
-    threading.Thread(target=bench.warm_up, daemon=True).start()
+        app.load(show, seen, view, **private)
+        images.click(pick, knobs, [choice, images, view], **private)
+        view.select(step, [choice, regime, method], [attention, view], **private)
+        own.upload(receive, [own, *knobs], [choice, images, view], **private)
     return app
 
 
@@ -146,7 +142,8 @@ def launch(*, host="127.0.0.1", port=7860, open_browser=False, block=True):
     Raises:
         OSError: If the port is taken.
     """
-    app = build_app()
+    bench = Bench()
+    app = build_app(bench)
     import gradio as gr
 
     # Gradio's SemiBold files hold no Latin letters or digits (6.31): take Bold instead.
@@ -154,25 +151,42 @@ def launch(*, host="127.0.0.1", port=7860, open_browser=False, block=True):
         gr.themes.LocalFont(f"IBM Plex {kind}", weights=(400, 700))
         for kind in ("Sans", "Mono")
     )
-    app.launch(
-        server_name=host,
-        server_port=port or None,
-        inbrowser=open_browser,
-        prevent_thread_lock=not block,
-        css=(HERE / "page.css").read_text(),
-        theme=gr.themes.Base(
-            primary_hue="orange",
-            neutral_hue="stone",
-            font=[sans, "sans-serif"],
-            font_mono=[mono, "monospace"],
-        ),
-        share=False,
-        ssr_mode=False,
-        run_history=False,
-        show_error=True,
-        footer_links=[],
-        max_file_size="20mb",
-    )
+    try:
+        app.launch(
+            server_name=host,
+            server_port=port or None,
+            inbrowser=open_browser,
+            prevent_thread_lock=True,
+            css=(HERE / "page.css").read_text(),
+            theme=gr.themes.Base(
+                primary_hue="orange",
+                neutral_hue="stone",
+                font=[sans, "sans-serif"],
+                font_mono=[mono, "monospace"],
+            ),
+            share=False,
+            quiet=True,
+            ssr_mode=False,
+            run_history=False,
+            show_error=True,
+            footer_links=[],
+            max_file_size="20mb",
+        )
+    except OSError:
+        raise OSError(
+            f"The port {port} is taken. Expected a free one, such as --port {port + 1}."
+        ) from None
+    print(f"The explainer is open at {app.local_url} (Ctrl-C ends it).", flush=True)
+    # Only now, and stopped before the process ends: TensorFlow must not be compiling
+    # in a thread when Python shuts down.
+    warming = threading.Thread(target=bench.warm_up)
+    warming.start()
+    if block:
+        try:
+            app.block_thread()
+        finally:
+            bench.rest()
+            warming.join()
     return app
 
 

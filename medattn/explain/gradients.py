@@ -36,14 +36,27 @@ def value_and_gradients(function):
 def _tensorflow(function):
     import tensorflow as tf
 
-    @tf.function(reduce_retracing=True, autograph=False)
-    def compiled(wanted, *others):
+    def differentiate(wanted, *others):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(wanted)
             value, extra = function(wanted, *others)
         return tape.gradient(value, wanted), extra
 
-    return compiled
+    compiled = None
+
+    def call(*arguments):
+        nonlocal compiled
+        if compiled is None:  # once, for any number of samples
+            any_batch = keras.tree.map_structure(
+                lambda tensor: tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype),
+                list(arguments),
+            )
+            compiled = tf.function(
+                differentiate, input_signature=any_batch, autograph=False
+            )
+        return compiled(*arguments)
+
+    return call
 
 
 def _jax(function):

@@ -1,0 +1,5 @@
+"""python -m medattn: the command line."""
+
+from medattn.cli import main
+
+main()

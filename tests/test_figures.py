@@ -1,0 +1,76 @@
+"""Pictures: what a colour means."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from medattn.figures import (
+    AGAINST,
+    FOR,
+    colour_scale,
+    explanation_figure,
+    grey,
+    outline_rgba,
+    png_bytes,
+    relevance_rgba,
+)
+
+
+def test_zero_is_clear_and_the_sign_is_the_colour():
+    relevance = np.array([[0.0, 1.0, -1.0, 0.5, 9.0]])
+    colours = relevance_rgba(relevance, scale=1.0)[0]
+    assert colours[0, 3] == 0
+    assert tuple(colours[1]) == (*FOR, 255) and tuple(colours[2]) == (*AGAINST, 255)
+    assert tuple(colours[3]) == (*FOR, 128)
+    assert tuple(colours[4]) == (*FOR, 255)  # beyond the scale: full, not more
+
+
+def test_one_scale_serves_several_maps():
+    small, large = np.full((10, 10), 0.1), np.full((10, 10), -2.0)
+    assert colour_scale(small, large) == pytest.approx(2.0)
+    assert colour_scale(np.zeros((4, 4))) > 0
+
+
+def test_the_outline_runs_around_the_evidence_and_not_on_it():
+    mask = np.zeros((6, 6), bool)
+    mask[2:4, 3] = True
+    drawing = outline_rgba(mask, zoom=8)
+    line = drawing[..., 3] > 0
+    inside = np.kron(mask, np.ones((8, 8), bool))
+    assert line.any() and not (line & inside).any()
+    rows, columns = np.nonzero(line)
+    assert rows.min() == 14 and rows.max() == 33  # two pixels off the 16 to 31 of it
+    assert columns.min() == 22 and columns.max() == 33
+
+
+def test_grey_has_no_colour_and_keeps_the_order_of_light():
+    image = np.random.default_rng(0).random((5, 5, 3))
+    pale = grey(image)
+    assert (pale[..., 0] == pale[..., 1]).all() and pale.min() >= 0.25
+    light = image @ [0.299, 0.587, 0.114]
+    np.testing.assert_array_equal(
+        np.argsort(light, None), np.argsort(pale[..., 0], None)
+    )
+
+
+def test_png_is_without_loss():
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 4), dtype=np.uint8)
+    pixels[..., 3] = 255
+    again = np.asarray(Image.open(io.BytesIO(png_bytes(pixels))))
+    np.testing.assert_array_equal(again, pixels)
+
+
+def test_the_figure_has_one_bar_with_zero_in_the_middle():
+    relevance = np.random.default_rng(0).normal(size=(16, 16))
+    figure = explanation_figure(
+        np.ones((32, 32, 3)), relevance, title="P = .5", lines=["a", "b"]
+    )
+    *_, bar = figure.axes
+    low, high = bar.get_xlim()
+    assert low == pytest.approx(-high) and high == pytest.approx(
+        colour_scale(relevance)
+    )
+    assert [tick.get_text() for tick in bar.get_xticklabels()][1] == "0"
+    assert len(figure.axes) == 3
