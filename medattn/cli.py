@@ -117,7 +117,7 @@ def explain(
     kind = find_card(trial["dataset"]).classes[1]
     chance = probabilities(network, batch)[0, 1]
     relevance = pixel_relevance(analyzer.analyze(batch, 1)[0])
-    title = f"P({kind}) = {chance:.2f}"
+    title = f"P({kind}) {_rounded(chance)}"
     lines = [f"{model} trained on {regime:.0%} of drawn retinas; {method} for {kind!r}"]
     if hasattr(analyzer, "audit"):
         lines.append(audit_line(analyzer.audit(batch, 1)))
@@ -141,6 +141,13 @@ def explain(
 
 
 VERBS = {"app": app, "explain": explain, "train": train}
+
+
+def _rounded(chance):
+    """Writes a probability so that rounding never claims certainty."""
+    if chance < 0.005:
+        return "< 0.01"
+    return "> 0.99" if chance > 0.995 else f"= {chance:.2f}"
 
 
 def _open_image(name):

@@ -142,6 +142,27 @@ def explanation_figure(image, relevance, *, title, lines=(), mask=None):
     return figure
 
 
+def contact_sheet(images, columns):
+    """Lays images of one size side by side, row by row.
+
+    Args:
+        images: `(n, height, width, channels)`; n a multiple of `columns`.
+        columns: Images in a row.
+
+    Returns:
+        `(n / columns * height, columns * width, channels)`.
+    """
+    images = np.asarray(images)
+    count, height, width, channels = images.shape
+    if count % columns:
+        raise ValueError(
+            f"The images do not fill the sheet. Expected a multiple of {columns}. "
+            f"Received: {count}"
+        )
+    rows = images.reshape(count // columns, columns, height, width, channels)
+    return rows.swapaxes(1, 2).reshape(-1, columns * width, channels)
+
+
 def png_bytes(pixels):
     """Encodes an RGB or RGBA array without loss.
 

@@ -3,6 +3,7 @@
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 
 import numpy as np
@@ -31,7 +32,7 @@ SIZE, LARGE = 64, 320  # pixels that the networks see; pixels that the eye sees
 DISEASED = 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by identity, so that it can be a key
 class Case:
     """One image on the page.
 
@@ -99,6 +100,7 @@ def upload(path):
     return Case("your own image", fit_image(image, SIZE), fit_image(image, side))
 
 
+@lru_cache(maxsize=64)
 def baselines(case):
     """Measures what a map scores that knows no network.
 

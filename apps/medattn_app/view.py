@@ -1,6 +1,7 @@
 """Answers in, HTML out: the stage, the comparison, the sentence."""
 
 import base64
+from functools import lru_cache
 from html import escape
 
 import numpy as np
@@ -29,13 +30,7 @@ def page(case, answers, *, attention, regime, method, baselines):
     """
     scale = colour_scale(*(answer.relevance for answer in answers.values()))
     chosen = answers[attention]
-    pictures = {
-        "photo": _uri(case.picture),
-        "grey": _uri(grey(case.picture)),
-        "outline": "",
-    }
-    if case.evidence is not None and case.evidence.any():
-        pictures["outline"] = _uri(outline_rgba(case.evidence))
+    pictures = _pictures(case)
     cells = "".join(
         _cell(key, answer, pictures, scale, chosen=key == attention)
         for key, answer in answers.items()
@@ -77,6 +72,21 @@ def page(case, answers, *, attention, regime, method, baselines):
 """
 
 
+@lru_cache(maxsize=64)
+def _pictures(case):
+    """Encodes what does not change when a network is toggled."""
+    pale = grey(case.picture)
+    outline = ""
+    if case.evidence is not None and case.evidence.any():
+        outline = _uri(outline_rgba(case.evidence))
+    return {
+        "photo": _uri(case.picture),
+        "grey": _uri(pale),
+        "small": _uri(pale[::2, ::2]),
+        "outline": outline,
+    }
+
+
 def _layers(case, answer, pictures, scale, kind):
     text = _alternative(case, answer)
     outline = ""
@@ -93,19 +103,18 @@ def _layers(case, answer, pictures, scale, kind):
 
 
 def _cell(key, answer, pictures, scale, *, chosen):
-    small = {**pictures, "photo": pictures["grey"]}
     name = "no attention" if key == "none" else key
     mass = (
         "" if answer.mass is None else f"<small>{answer.mass:.0%} in evidence</small>"
     )
     picture = (
         '<span class="ma-layers">'
-        f'<img class="ma-grey" src="{small["grey"]}" alt="">'
+        f'<img class="ma-grey" src="{pictures["small"]}" alt="">'
         f'<img class="ma-map" src="{_uri(relevance_rgba(answer.relevance, scale))}" '
         'alt="">'
         + (
-            f'<img class="ma-evidence" src="{small["outline"]}" alt="">'
-            if small["outline"]
+            f'<img class="ma-evidence" src="{pictures["outline"]}" alt="">'
+            if pictures["outline"]
             else ""
         )
         + "</span>"
