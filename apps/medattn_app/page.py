@@ -76,6 +76,7 @@ def build_app(bench=None):
                 images = gr.HTML(
                     thumbnails(cases, FIRST["place"]),
                     js_on_load=_script("gallery.js"),
+                    elem_id="ma-gallery",
                 )
                 own = gr.UploadButton("your own image", size="sm", elem_id="ma-upload")
                 attention = gr.Radio(

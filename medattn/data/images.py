@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 MOST_PIXELS = 16_000_000  # beyond, decoding costs more memory than a lesson is worth
+MOST_BYTES = 100_000_000  # 16 million pixels of 16 bits in three channels are 96 MB
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
 
 
@@ -112,6 +113,11 @@ def _bytes(source):
     if path.is_dir():
         raise ValueError(f"{path.name} is a folder. Expected an image file.")
     try:
+        if path.stat().st_size > MOST_BYTES:
+            raise ValueError(
+                f"{path.name} is too large. Expected at most {MOST_BYTES:,} bytes. "
+                f"Received: {path.stat().st_size:,}"
+            )
         return path.name, path.read_bytes()
     except FileNotFoundError:
         raise ValueError(f"There is no file {str(source)!r}.") from None

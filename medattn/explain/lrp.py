@@ -221,9 +221,10 @@ class Walk:
         output = id(self.step.outputs[0])
         if output in self.folded:
             return z
-        size = ops.abs(z)
-        kept = ops.stop_gradient(size / (size + self.epsilon))
-        shared = signal * kept
+        shared = signal
+        if self.epsilon > 0:  # else 0 / 0 where nothing came in
+            size = ops.abs(z)
+            shared = signal * ops.stop_gradient(size / (size + self.epsilon))
         constant = ops.stop_gradient(z - shared)
         if self.ledger is not None:
             line = self.ledger[:, self.line_of[output]]

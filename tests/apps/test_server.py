@@ -31,6 +31,12 @@ def test_the_page_loads_nothing_from_elsewhere_and_keeps_no_history(app):
     assert not settings.get("run_history")
 
 
+def test_the_server_asks_no_other_host(app, hosts, client):
+    client.predict("none", "10 %", "LRP, epsilon rule", api_name="/show")
+    assert hosts, "the recorder saw not even the loopback"
+    assert hosts <= {"127.0.0.1", "localhost", "::1", "None"}
+
+
 def test_toggling_through_the_api_changes_the_answer(client):
     chances = {
         probability(

@@ -142,6 +142,13 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
         read_image(tmp_path)
 
 
+def test_a_huge_file_is_refused_unread(tmp_path):
+    with open(tmp_path / "huge.png", "wb") as file:
+        file.truncate(10**12)  # sparse: a terabyte that takes no room
+    with pytest.raises(ValueError, match="at most 100,000,000 bytes"):
+        read_image(tmp_path / "huge.png")
+
+
 def test_fitting_keeps_proportions_and_pads_with_black():
     image = np.ones((20, 40, 3), np.float32)
     fitted = fit_image(image, 8)

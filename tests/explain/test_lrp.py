@@ -162,6 +162,15 @@ def test_relevance_adds_up_with_random_weights_and_any_epsilon(name):
         assert (np.abs(books["error"]) <= 1e-4 * np.abs(books["logit"]) + 1e-4).all()
 
 
+@pytest.mark.parametrize("epsilon", [0.0, 1e-7])
+def test_where_nothing_comes_in_relevance_is_zero_and_not_a_nan(epsilon):
+    inputs = keras.Input((3, 3, 2))
+    x = layers.Conv2D(4, 3, use_bias=False)(inputs)
+    model = keras.Model(inputs, layers.Dense(2, use_bias=False)(layers.Flatten()(x)))
+    analyzer = create_analyzer("lrp.epsilon", model, epsilon=epsilon)
+    assert (analyzer.analyze(np.zeros((1, 3, 3, 2), np.float32)) == 0).all()
+
+
 def test_without_biases_the_pixels_alone_make_the_logit():
     model = create_model("cbam_micro_resnet")  # fresh: shifts and biases are zero
     images = np.random.default_rng(5).random((2, 64, 64, 3)).astype(np.float32)
