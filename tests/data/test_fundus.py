@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from medattn.data import CARDS, draw_images, load_dataset
 from medattn.data.synthetic import fundus
+from medattn.data.synthetic.fundus_chances import parameters
 
 
 def test_evidence_is_where_image_and_twin_differ():
@@ -83,7 +84,7 @@ def test_the_cameras_tint_can_be_read_from_the_border_alone():
     drawn = fundus.draw(range(300), seed=11, size=64)
     corner = drawn["image"][:, :6, :6].reshape(300, -1, 3).mean(1)
     ratio = corner[:, 0] / corner[:, 2]  # red over blue, free of the border's level
-    camera = [fundus._parameters(11, index, 64)["camera"] for index in range(300)]
+    camera = [parameters(11, index, 64)["camera"] for index in range(300)]
     tint = np.array([c[0] / c[2] for c in camera])
     assert np.corrcoef(ratio, tint)[0, 1] > 0.4
 
