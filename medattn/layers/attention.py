@@ -1,6 +1,7 @@
 """The form that all attention layers share: scores, then mix."""
 
 import keras
+from keras import layers, ops
 
 
 class AttentionLayer(keras.layers.Layer):
@@ -47,6 +48,60 @@ class AttentionLayer(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         return input_shape
+
+
+class Gate(AttentionLayer):
+    """An attention layer whose scores multiply its input.
+
+    Args:
+        start: `"paper"`, the papers' own: `scores = sigmoid(z)`, about one half at the
+            first step. `"identity"`: `scores = 2 sigmoid(z)` with z zero at the first
+            step, so that every score is 1 and a network computes exactly what it did
+            before the gate was put in; the scores then range over [0, 2].
+    """
+
+    STARTS = ("paper", "identity")
+
+    def __init__(self, start="paper", **kwargs):
+        super().__init__(**kwargs)
+        if start not in self.STARTS:
+            raise ValueError(
+                f"Unknown start of a gate. Expected one of {self.STARTS}. "
+                f"Received: start={start!r}"
+            )
+        self.start = start
+
+    def squash(self, z):
+        """Turns the gate's raw output into scores."""
+        return ops.sigmoid(z) if self.start == "paper" else 2 * ops.sigmoid(z)
+
+    def last_initializer(self):
+        """Initialises the last map before `squash`, so that the start is kept."""
+        return "glorot_uniform" if self.start == "paper" else "zeros"
+
+    def build_mlp(self, channels, ratio, use_bias):
+        """Adds `reduce` and `expand`, with `channels / ratio` units between them."""
+        hidden = max(1, int(channels // ratio))
+        shared = dict(use_bias=use_bias, dtype=self.dtype_policy)
+        self.reduce = layers.Dense(hidden, name="reduce", **shared)
+        self.expand = layers.Dense(
+            channels,
+            kernel_initializer=self.last_initializer(),
+            name="expand",
+            **shared,
+        )
+        self.reduce.build((None, 1, 1, channels))
+        self.expand.build((None, 1, 1, hidden))
+
+
+def checked_ratio(ratio):
+    """Returns a reduction ratio, or says what is wrong with it."""
+    if not ratio >= 1:
+        raise ValueError(
+            "The reduction ratio divides the number of channels. Expected "
+            f"ratio >= 1. Received: ratio={ratio}"
+        )
+    return ratio
 
 
 def feature_map_channels(layer, input_shape):

@@ -3,11 +3,11 @@
 import keras
 from keras import layers, ops
 
-from medattn.layers.attention import AttentionLayer, feature_map_channels
+from medattn.layers.attention import Gate, checked_ratio, feature_map_channels
 
 
 @keras.saving.register_keras_serializable(package="medattn")
-class ChannelAttention(AttentionLayer):
+class ChannelAttention(Gate):
     """Gates each channel by its mean and its maximum over the image.
 
     `scores = sigmoid(MLP(mean_hw(x)) + MLP(max_hw(x)))`, one MLP for both, with one
@@ -17,6 +17,7 @@ class ChannelAttention(AttentionLayer):
         ratio: Channels over hidden units of the MLP. The hidden units never fall
             below one.
         use_bias: Whether the MLP has biases; the paper's has.
+        start: How the gate begins, see `Gate`.
 
     Input shape:
         `(batch, height, width, channels)`
@@ -28,24 +29,14 @@ class ChannelAttention(AttentionLayer):
         [Woo et al., 2018](https://doi.org/10.1007/978-3-030-01234-2_1), equation 2.
     """
 
-    def __init__(self, ratio=16, use_bias=True, **kwargs):
-        super().__init__(**kwargs)
-        if not ratio >= 1:
-            raise ValueError(
-                "The reduction ratio divides the number of channels. Expected "
-                f"ratio >= 1. Received: ratio={ratio}"
-            )
-        self.ratio = ratio
+    def __init__(self, ratio=16, use_bias=True, start="paper", **kwargs):
+        super().__init__(start, **kwargs)
+        self.ratio = checked_ratio(ratio)
         self.use_bias = use_bias
 
     def build(self, input_shape):
         channels = feature_map_channels(self, input_shape)
-        hidden = max(1, int(channels // self.ratio))
-        shared = dict(use_bias=self.use_bias, dtype=self.dtype_policy)
-        self.reduce = layers.Dense(hidden, name="reduce", **shared)
-        self.expand = layers.Dense(channels, name="expand", **shared)
-        self.reduce.build((None, 1, 1, channels))
-        self.expand.build((None, 1, 1, hidden))
+        self.build_mlp(channels, self.ratio, self.use_bias)
 
     def scores(self, inputs):
         """Computes one weight a channel.
@@ -58,14 +49,14 @@ class ChannelAttention(AttentionLayer):
         """
         mean = ops.mean(inputs, axis=(1, 2), keepdims=True)
         peak = ops.max(inputs, axis=(1, 2), keepdims=True)
-        return ops.sigmoid(
+        return self.squash(
             self.expand(ops.relu(self.reduce(mean)))
             + self.expand(ops.relu(self.reduce(peak)))
         )
 
 
 @keras.saving.register_keras_serializable(package="medattn")
-class SpatialAttention(AttentionLayer):
+class SpatialAttention(Gate):
     """Gates each place by the mean and the maximum over its channels.
 
     `scores = sigmoid(norm(conv([max_c(x), mean_c(x)])))` with a bias-free convolution
@@ -73,6 +64,7 @@ class SpatialAttention(AttentionLayer):
 
     Args:
         kernel_size: Side of the square convolution window, odd.
+        start: How the gate begins, see `Gate`.
 
     Input shape:
         `(batch, height, width, channels)`
@@ -85,8 +77,8 @@ class SpatialAttention(AttentionLayer):
         the batch norm stands in the authors' code, not in the paper's equation.
     """
 
-    def __init__(self, kernel_size=7, **kwargs):
-        super().__init__(**kwargs)
+    def __init__(self, kernel_size=7, start="paper", **kwargs):
+        super().__init__(start, **kwargs)
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError(
                 "The window must have a centre. Expected an odd kernel_size >= 1. "
@@ -105,7 +97,10 @@ class SpatialAttention(AttentionLayer):
             name="conv",
         )
         self.norm = layers.BatchNormalization(
-            epsilon=1e-5, dtype=self.dtype_policy, name="norm"
+            epsilon=1e-5,
+            gamma_initializer="ones" if self.start == "paper" else "zeros",
+            dtype=self.dtype_policy,
+            name="norm",
         )
         self.conv.build((*input_shape[:-1], 2))
         self.norm.build((*input_shape[:-1], 1))
@@ -122,14 +117,14 @@ class SpatialAttention(AttentionLayer):
         peak = ops.max(inputs, axis=-1, keepdims=True)
         mean = ops.mean(inputs, axis=-1, keepdims=True)
         pooled = ops.concatenate([peak, mean], axis=-1)  # (batch, height, width, 2)
-        return ops.sigmoid(self.norm(self.conv(pooled), training=training))
+        return self.squash(self.norm(self.conv(pooled), training=training))
 
     def call(self, inputs, training=None):
         return self.mix(inputs, self.scores(inputs, training=training))
 
 
 @keras.saving.register_keras_serializable(package="medattn")
-class CBAM(AttentionLayer):
+class CBAM(Gate):
     """Gates channels first, then places: the Convolutional Block Attention Module.
 
     `c = channel.scores(x)`, `s = spatial.scores(x * c)`, `scores = c * s`, and
@@ -139,6 +134,7 @@ class CBAM(AttentionLayer):
     Args:
         ratio: Reduction ratio of the channel gate.
         kernel_size: Side of the spatial gate's window, odd.
+        start: How both gates begin, see `Gate`.
 
     Input shape:
         `(batch, height, width, channels)`
@@ -150,18 +146,15 @@ class CBAM(AttentionLayer):
         [Woo et al., 2018](https://doi.org/10.1007/978-3-030-01234-2_1), equation 1.
     """
 
-    def __init__(self, ratio=16, kernel_size=7, **kwargs):
-        super().__init__(**kwargs)
-        self.ratio = ratio
+    def __init__(self, ratio=16, kernel_size=7, start="paper", **kwargs):
+        super().__init__(start, **kwargs)
+        self.ratio = checked_ratio(ratio)
         self.kernel_size = kernel_size
 
     def build(self, input_shape):
-        self.channel = ChannelAttention(
-            self.ratio, dtype=self.dtype_policy, name="channel"
-        )
-        self.spatial = SpatialAttention(
-            self.kernel_size, dtype=self.dtype_policy, name="spatial"
-        )
+        shared = dict(start=self.start, dtype=self.dtype_policy)
+        self.channel = ChannelAttention(self.ratio, name="channel", **shared)
+        self.spatial = SpatialAttention(self.kernel_size, name="spatial", **shared)
         self.channel.build(input_shape)
         self.spatial.build(input_shape)
 

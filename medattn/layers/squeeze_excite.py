@@ -1,13 +1,13 @@
 """Squeeze-and-Excitation: one weight a channel, read from the channel means."""
 
 import keras
-from keras import layers, ops
+from keras import ops
 
-from medattn.layers.attention import AttentionLayer, feature_map_channels
+from medattn.layers.attention import Gate, checked_ratio, feature_map_channels
 
 
 @keras.saving.register_keras_serializable(package="medattn")
-class SqueezeExcite(AttentionLayer):
+class SqueezeExcite(Gate):
     """Gates each channel by what all channels show on average over the image.
 
     `scores = sigmoid(W2 relu(W1 mean_hw(x)))`, and `y = x * scores`, with `W1` of
@@ -17,6 +17,7 @@ class SqueezeExcite(AttentionLayer):
         ratio: Channels over hidden units of the small network that sets the gate. The
             hidden units never fall below one.
         use_bias: Whether the two dense maps have biases; the study's have none.
+        start: How the gate begins, see `Gate`.
 
     Input shape:
         `(batch, height, width, channels)`
@@ -28,24 +29,14 @@ class SqueezeExcite(AttentionLayer):
         [Hu et al., 2018](https://doi.org/10.1109/CVPR.2018.00745), equations 2 to 4.
     """
 
-    def __init__(self, ratio=16, use_bias=False, **kwargs):
-        super().__init__(**kwargs)
-        if not ratio >= 1:
-            raise ValueError(
-                "The reduction ratio divides the number of channels. Expected "
-                f"ratio >= 1. Received: ratio={ratio}"
-            )
-        self.ratio = ratio
+    def __init__(self, ratio=16, use_bias=False, start="paper", **kwargs):
+        super().__init__(start, **kwargs)
+        self.ratio = checked_ratio(ratio)
         self.use_bias = use_bias
 
     def build(self, input_shape):
         channels = feature_map_channels(self, input_shape)
-        hidden = max(1, int(channels // self.ratio))
-        shared = dict(use_bias=self.use_bias, dtype=self.dtype_policy)
-        self.reduce = layers.Dense(hidden, name="reduce", **shared)
-        self.expand = layers.Dense(channels, name="expand", **shared)
-        self.reduce.build((None, 1, 1, channels))
-        self.expand.build((None, 1, 1, hidden))
+        self.build_mlp(channels, self.ratio, self.use_bias)
 
     def scores(self, inputs):
         """Computes one weight a channel.
@@ -57,4 +48,4 @@ class SqueezeExcite(AttentionLayer):
             Weights in [0, 1], `(batch, 1, 1, channels)`.
         """
         squeezed = ops.mean(inputs, axis=(1, 2), keepdims=True)
-        return ops.sigmoid(self.expand(ops.relu(self.reduce(squeezed))))
+        return self.squash(self.expand(ops.relu(self.reduce(squeezed))))

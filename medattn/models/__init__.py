@@ -3,6 +3,8 @@
 from functools import partial
 
 from medattn.models.blocks import ATTENTION
+from medattn.models.deit import deit
+from medattn.models.densenet import densenet
 from medattn.models.resnet import resnet
 from medattn.models.weights import load_weights, save_weights
 
@@ -10,24 +12,46 @@ __all__ = [
     "ATTENTION",
     "MODELS",
     "create_model",
+    "deit",
+    "densenet",
     "list_models",
     "load_weights",
     "resnet",
     "save_weights",
 ]
 
-RESNET50 = dict(blocks=(3, 4, 6, 3), widths=(64, 128, 256, 512))
-MICRO_RESNET = dict(
-    blocks=(1, 1, 1), widths=(8, 16, 16), stem_width=16, stem_kernel=5, ratio=8
+# Heads as in the study: DenseNet flattens its last maps, ResNet averages them.
+DENSENET121 = partial(densenet, blocks=(6, 12, 24, 16), growth=32, pooling="flatten")
+RESNET50 = partial(resnet, blocks=(3, 4, 6, 3), widths=(64, 128, 256, 512))
+
+# For 64 x 64 and two cores; all heads average.
+MICRO_DENSENET = partial(
+    densenet, blocks=(2, 3, 3), growth=8, stem_width=16, stem_kernel=5, ratio=8
+)
+MICRO_RESNET = partial(
+    resnet,
+    blocks=(1, 1, 1),
+    widths=(8, 16, 16),
+    stem_width=16,
+    stem_kernel=5,
+    ratio=8,
 )
 
 MODELS = {
-    "resnet50": partial(resnet, **RESNET50),
-    "se_resnet50": partial(resnet, **RESNET50, attention="se"),
-    "cbam_resnet50": partial(resnet, **RESNET50, attention="cbam"),
-    "micro_resnet": partial(resnet, **MICRO_RESNET),
-    "se_micro_resnet": partial(resnet, **MICRO_RESNET, attention="se"),
-    "cbam_micro_resnet": partial(resnet, **MICRO_RESNET, attention="cbam"),
+    "densenet121": DENSENET121,
+    "resnet50": RESNET50,
+    "se_densenet121": partial(DENSENET121, attention="se"),
+    "se_resnet50": partial(RESNET50, attention="se"),
+    "cbam_densenet121": partial(DENSENET121, attention="cbam"),
+    "cbam_resnet50": partial(RESNET50, attention="cbam"),
+    "deit_tiny": partial(deit, patch=16, dim=192, depth=12, heads=3),
+    "micro_densenet": MICRO_DENSENET,
+    "micro_resnet": MICRO_RESNET,
+    "se_micro_densenet": partial(MICRO_DENSENET, attention="se"),
+    "se_micro_resnet": partial(MICRO_RESNET, attention="se"),
+    "cbam_micro_densenet": partial(MICRO_DENSENET, attention="cbam"),
+    "cbam_micro_resnet": partial(MICRO_RESNET, attention="cbam"),
+    "micro_deit": partial(deit, patch=8, dim=32, depth=3, heads=2, mlp_ratio=2),
 }
 
 
@@ -36,7 +60,7 @@ def list_models():
     return list(MODELS)
 
 
-def create_model(name, *, num_classes=2, input_shape=None):
+def create_model(name, *, num_classes=2, input_shape=None, **options):
     """Builds a network with random weights.
 
     Args:
@@ -44,6 +68,8 @@ def create_model(name, *, num_classes=2, input_shape=None):
         num_classes: Number of logits.
         input_shape: `(height, width, channels)`; 64 x 64 x 3 for a micro network and
             224 x 224 x 3 for the others, unless given.
+        **options: Of the builder, to change what the name stands for: `ratio`, and
+            `pooling="avg"` where the study flattened (DenseNet-121), for instance.
 
     Returns:
         A functional `keras.Model`: images `(batch, height, width, channels)`, float32
@@ -59,4 +85,4 @@ def create_model(name, *, num_classes=2, input_shape=None):
         )
     if input_shape is None:
         input_shape = (64, 64, 3) if "micro" in name else (224, 224, 3)
-    return MODELS[name](num_classes, input_shape, name=name)
+    return MODELS[name](num_classes, input_shape, name=name, **options)

@@ -47,6 +47,26 @@ def conv_norm(x, filters, kernel_size, *, strides=1, name, suffix=""):
     return layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name=norm)(x)
 
 
+def norm_relu(x, *, name):
+    """Batch-normalises, then rectifies: the order inside a DenseNet."""
+    x = layers.BatchNormalization(epsilon=1e-5, momentum=0.9, name=f"{name}_bn")(x)
+    return layers.Activation("relu", name=f"{name}_relu")(x)
+
+
+def head(x, num_classes, *, pooling):
+    """Turns the last feature maps into logits."""
+    if pooling == "avg":
+        x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    elif pooling == "flatten":
+        x = layers.Flatten(name="flatten")(x)
+    else:
+        raise ValueError(
+            "Unknown way from feature maps to the head. Expected 'avg' or 'flatten'. "
+            f"Received: pooling={pooling!r}"
+        )
+    return layers.Dense(num_classes, name="predictions")(x)
+
+
 def attend(x, attention, *, ratio, name):
     """Puts an attention block behind `x`, or none."""
     if attention not in ATTENTION:

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from medattn.models.blocks import attend, conv_norm, normalise
+from medattn.models.blocks import attend, conv_norm, head, normalise
 
 
 def resnet(
@@ -18,6 +18,7 @@ def resnet(
     expansion=4,
     attention="none",
     ratio=16,
+    pooling="avg",
     name=None,
 ):
     """Builds a residual network of bottlenecks, as torchvision's (stride in the 3 x 3).
@@ -37,6 +38,7 @@ def resnet(
         expansion: Channels of a bottleneck's output over its width.
         attention: A key of `medattn.models.ATTENTION`.
         ratio: Reduction ratio of the attention blocks.
+        pooling: `"avg"` or `"flatten"`, between the feature maps and the head.
         name: Name of the model.
 
     Returns:
@@ -63,9 +65,7 @@ def resnet(
                 ratio=ratio,
                 name=f"conv{stage}_block{block}",
             )
-    x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
-    logits = layers.Dense(num_classes, name="predictions")(x)
-    return keras.Model(inputs, logits, name=name)
+    return keras.Model(inputs, head(x, num_classes, pooling=pooling), name=name)
 
 
 def bottleneck(x, width, *, expansion, strides, attention, ratio, name):

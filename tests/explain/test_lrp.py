@@ -153,7 +153,10 @@ def test_relevance_adds_up_to_the_logit_in_trained_networks(
     assert np.median(np.abs(books["absorbed"])) > 0.1
 
 
-@pytest.mark.parametrize("name", MODELS)
+DENSENETS = ("micro_densenet", "se_micro_densenet", "cbam_micro_densenet")
+
+
+@pytest.mark.parametrize("name", MODELS + DENSENETS)
 def test_relevance_adds_up_with_random_weights_and_any_epsilon(name):
     model = randomised(create_model(name))
     images = np.random.default_rng(4).random((3, 64, 64, 3)).astype(np.float32)

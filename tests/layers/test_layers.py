@@ -7,7 +7,12 @@ import keras
 import numpy as np
 import pytest
 
-from medattn.layers import CBAM, ChannelAttention, SpatialAttention, SqueezeExcite
+from medattn.layers import (
+    CBAM,
+    ChannelAttention,
+    SpatialAttention,
+    SqueezeExcite,
+)
 
 LAYERS = {
     "se": lambda: SqueezeExcite(4),
@@ -15,6 +20,14 @@ LAYERS = {
     "channel": lambda: ChannelAttention(4),
     "spatial": lambda: SpatialAttention(3),
     "cbam": lambda: CBAM(4, kernel_size=5),
+    "se_identity": lambda: SqueezeExcite(4, start="identity"),
+    "cbam_identity": lambda: CBAM(4, kernel_size=5, start="identity"),
+}
+GATES = {
+    "se": SqueezeExcite,
+    "channel": ChannelAttention,
+    "spatial": SpatialAttention,
+    "cbam": CBAM,
 }
 
 
@@ -120,12 +133,39 @@ def test_squeeze_excite_by_hand():
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_scores_lie_between_zero_and_one_and_are_what_call_uses(name):
+def test_scores_are_bounded_and_are_what_call_uses(name):
     x = features()
     layer = randomised(LAYERS[name](), x)
     scores = np.asarray(layer.scores(x))
-    assert scores.min() >= 0 and scores.max() <= 1
+    most = 1 if layer.start == "paper" else 4  # two gates of at most 2 each in CBAM
+    assert scores.min() >= 0 and scores.max() <= most
     np.testing.assert_allclose(layer(x), x * scores, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_an_identity_start_changes_nothing_at_first(name):
+    x = features()
+    layer = GATES[name](start="identity")
+    np.testing.assert_allclose(layer(x), x, atol=1e-6)
+    np.testing.assert_allclose(layer.scores(x), 1, atol=1e-6)
+    assert np.abs(np.asarray(GATES[name]()(x)) - x).max() > 0.1  # the paper's does
+
+
+@pytest.mark.parametrize("name", GATES)
+def test_an_identity_start_still_learns(name):
+    """Asked to double its input, the gate opens."""
+    keras.utils.set_random_seed(0)
+    x = np.abs(features(shape=(8, 6, 5, 8)))
+    layer = GATES[name](start="identity")
+    model = keras.Sequential([keras.Input((6, 5, 8)), layer])
+    model.compile(keras.optimizers.Adam(0.05), "mse")
+    model.fit(x, 2 * x, epochs=20, verbose=0)
+    assert np.asarray(layer.scores(x)).mean() > 1.1
+
+
+def test_an_unknown_start_is_refused():
+    with pytest.raises(ValueError, match="'paper', 'identity'.*Received: start='one'"):
+        SqueezeExcite(start="one")
 
 
 @pytest.mark.parametrize("name", LAYERS)

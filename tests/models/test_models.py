@@ -8,6 +8,9 @@ from medattn.models import create_model, list_models, load_weights, save_weights
 # The study's published table: torchvision's trunk 23,508,032, a head of 2048 x 2 + 2;
 # SE adds C * C / 8 a gate, CBAM's biases and its 7 x 7 gate a little more.
 PUBLISHED = {
+    "densenet121": 7_054_210,
+    "se_densenet121": 7_357_314,
+    "cbam_densenet121": 7_360_706,
     "resnet50": 23_512_130,
     "se_resnet50": 26_027_074,
     "cbam_resnet50": 26_044_722,
@@ -19,8 +22,64 @@ def trainable(model):
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_resnet50_has_the_published_number_of_parameters(name):
+def test_the_convolution_nets_have_the_published_number_of_parameters(name):
     assert trainable(create_model(name)) == PUBLISHED[name]
+
+
+def test_deit_has_the_true_number_and_the_published_one_counted_as_published():
+    """The study's tool left out the class token and the positions: 198 x 192."""
+    model = create_model("deit_tiny")
+    assert trainable(model) == 5_524_802
+    left_out = sum(
+        int(np.prod(weight.shape))
+        for weight in model.trainable_weights
+        if weight.path.startswith(("cls_token", "pos_embed"))
+    )
+    assert left_out == 38_016
+    assert trainable(model) - left_out == 5_486_786
+
+
+def test_the_list_is_the_studys_seven_and_their_micro_siblings():
+    micro = [name for name in list_models() if "micro" in name]
+    assert len(list_models()) == 14 and len(micro) == 7
+    assert set(list_models()) - set(micro) == {*PUBLISHED, "deit_tiny"}
+
+
+def test_attention_stands_behind_each_dense_block_and_in_each_bottleneck():
+    names = [layer.name for layer in create_model("se_densenet121").layers]
+    gates = [place for place, name in enumerate(names) if name.endswith("_se")]
+    assert [names[place] for place in gates] == [f"conv{k}_se" for k in (2, 3, 4, 5)]
+    assert [names[place - 1] for place in gates] == [
+        "conv2_block6_concat",
+        "conv3_block12_concat",
+        "conv4_block24_concat",
+        "conv5_block16_concat",
+    ]
+    names = [layer.name for layer in create_model("cbam_resnet50").layers]
+    assert sum(name.endswith("_cbam") for name in names) == 16
+
+
+def test_a_densenet_may_average_instead_of_flattening():
+    model = create_model("densenet121", pooling="avg")
+    assert trainable(model) == 6_953_856 + 2 * 1024 + 2
+    with pytest.raises(ValueError, match="'avg' or 'flatten'"):
+        create_model("densenet121", pooling="max")
+
+
+def test_a_transformer_wants_patches_that_fill_the_image():
+    with pytest.raises(ValueError, match="multiples of patch=16"):
+        create_model("deit_tiny", input_shape=(225, 224, 3))
+
+
+@pytest.mark.parametrize("name", ["micro_deit", "cbam_micro_densenet"])
+def test_a_saved_model_loads_and_answers_the_same(tmp_path, name):
+    import keras
+
+    model = create_model(name)
+    images = np.random.default_rng(0).random((2, 64, 64, 3)).astype(np.float32)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_allclose(loaded(images), model(images), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", [n for n in list_models() if "micro" in n])
@@ -33,11 +92,13 @@ def test_micro_networks_give_logits_and_are_small(name):
 
 
 def test_attention_is_the_only_difference_between_the_trunks():
-    plain = {w.path: w.shape for w in create_model("micro_resnet").weights}
-    for name, block in (("se_micro_resnet", "_se/"), ("cbam_micro_resnet", "_cbam/")):
-        other = {w.path: w.shape for w in create_model(name).weights}
-        assert {p: s for p, s in other.items() if block not in p} == plain
-        assert len(other) > len(plain)
+    for trunk in ("micro_resnet", "micro_densenet"):
+        plain = {w.path: w.shape for w in create_model(trunk).weights}
+        for block in ("se", "cbam"):
+            other = {w.path: w.shape for w in create_model(f"{block}_{trunk}").weights}
+            mark = f"_{block}/"
+            assert {p: s for p, s in other.items() if mark not in p} == plain
+            assert len(other) > len(plain)
 
 
 def test_the_first_layer_normalises_pixels():
@@ -53,7 +114,12 @@ def test_layer_names_are_those_of_keras_applications():
     theirs = {layer.name for layer in keras.applications.ResNet50(weights=None).layers}
     ours = {layer.name for layer in create_model("resnet50").layers}
     # Ours pads by hand in front of each strided 3 x 3, and normalises inside.
-    extra = {name for name in ours - theirs if not name.endswith(("_pad", "_2_pad"))}
+    extra = {name for name in ours - theirs if not name.endswith("_pad")}
+    assert extra == {"image", "normalise"}
+    theirs = keras.applications.DenseNet121(weights=None).layers
+    theirs = {layer.name for layer in theirs}
+    ours = {layer.name for layer in create_model("densenet121", pooling="avg").layers}
+    extra = {name for name in ours - theirs if not name.endswith("_pad")}
     assert extra == {"image", "normalise"}
 
 
