@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 ROOMS = ("data", "explain", "figures", "layers", "models", "study", "zoo")
 
 PUBLIC = {
+    "attach": "models",
     "create_analyzer": "explain",
     "create_model": "models",
     "list_analyzers": "explain",

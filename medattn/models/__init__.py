@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from medattn.models.attach import attach
 from medattn.models.blocks import ATTENTION
 from medattn.models.deit import deit
 from medattn.models.densenet import densenet
@@ -11,6 +12,7 @@ from medattn.models.weights import load_weights, save_weights
 __all__ = [
     "ATTENTION",
     "MODELS",
+    "attach",
     "create_model",
     "deit",
     "densenet",
