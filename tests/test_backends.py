@@ -1,0 +1,62 @@
+"""Layers, models, attach and LRP on the other backends, against TensorFlow."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from medattn.explain import create_analyzer
+from medattn.models import create_model, list_models, save_weights
+
+MICRO = [name for name in list_models() if "micro" in name]
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory):
+    """Weights, images and a saved model, with TensorFlow's answers to them."""
+    folder = tmp_path_factory.mktemp("backends")
+    images = np.random.default_rng(0).random((2, 64, 64, 3)).astype(np.float32)
+    np.save(folder / "images.npy", images)
+    answers = {}
+    rng = np.random.default_rng(1)
+    for name in MICRO:
+        model = create_model(name)
+        for weight in model.weights:
+            positive = weight.path.endswith(("gamma", "moving_variance"))
+            low, high = (0.5, 1.5) if positive else (-0.3, 0.3)
+            # As float16 holds them, so that the file carries them exactly.
+            weight.assign(rng.uniform(low, high, weight.shape).astype(np.float16))
+        save_weights(model, folder / f"{name}.safetensors")
+        answers[name] = np.asarray(model(images))
+        if "deit" not in name:
+            answers[f"{name}.relevance"] = create_analyzer(
+                "lrp.epsilon", model
+            ).analyze(images)
+        if name == "cbam_micro_densenet":
+            model.save(folder / "saved.keras")
+            answers["saved"] = answers[name]
+    return folder, answers
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_another_backend_gives_the_same_answers_and_maps(asked, backend):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed: uv pip install {backend}")
+    folder, expected = asked
+    out = subprocess.run(
+        [sys.executable, str(Path(__file__).parent / "backends.py"), str(folder)],
+        env={**os.environ, "KERAS_BACKEND": backend},
+        capture_output=True,
+        text=True,
+    )
+    assert out.returncode == 0, out.stderr[-3000:]
+    assert f"backend {backend}" in out.stdout
+    found = np.load(folder / "answers.npz")
+    assert set(found) == set(expected)
+    for name, values in expected.items():
+        scale = np.abs(values).max()
+        np.testing.assert_allclose(found[name], values, atol=1e-4 * scale, err_msg=name)
