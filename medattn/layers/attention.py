@@ -79,16 +79,18 @@ class Gate(AttentionLayer):
         """Initialises the last map before `squash`, so that the start is kept."""
         return "glorot_uniform" if self.start == "paper" else "zeros"
 
-    def build_mlp(self, channels, ratio, use_bias):
+    def build_mlp(self, channels, ratio, use_bias, *, least=1, normed=False):
         """Adds `reduce` and `expand`, with `channels / ratio` units between them."""
-        hidden = max(1, int(channels // ratio))
-        shared = dict(use_bias=use_bias, dtype=self.dtype_policy)
-        self.reduce = layers.Dense(hidden, name="reduce", **shared)
+        hidden = max(least, int(channels // ratio))
+        self.reduce = layers.Dense(
+            hidden, use_bias=use_bias, dtype=self.dtype_policy, name="reduce"
+        )
         self.expand = layers.Dense(
             channels,
-            kernel_initializer=self.last_initializer(),
+            use_bias=use_bias and not normed,  # a batch norm behind cancels a bias
+            kernel_initializer="glorot_uniform" if normed else self.last_initializer(),
+            dtype=self.dtype_policy,
             name="expand",
-            **shared,
         )
         self.reduce.build((None, 1, 1, channels))
         self.expand.build((None, 1, 1, hidden))

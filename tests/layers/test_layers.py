@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 from medattn.layers import (
+    BAM,
     CBAM,
     ChannelAttention,
+    CoordinateAttention,
+    EfficientChannelAttention,
+    GlobalContext,
     SpatialAttention,
     SqueezeExcite,
 )
@@ -20,6 +24,10 @@ LAYERS = {
     "channel": lambda: ChannelAttention(4),
     "spatial": lambda: SpatialAttention(3),
     "cbam": lambda: CBAM(4, kernel_size=5),
+    "eca": lambda: EfficientChannelAttention(),
+    "bam": lambda: BAM(4, dilation=2),
+    "global_context": lambda: GlobalContext(4),
+    "coordinate": lambda: CoordinateAttention(4),
     "se_identity": lambda: SqueezeExcite(4, start="identity"),
     "cbam_identity": lambda: CBAM(4, kernel_size=5, start="identity"),
 }
@@ -28,6 +36,15 @@ GATES = {
     "channel": ChannelAttention,
     "spatial": SpatialAttention,
     "cbam": CBAM,
+    "eca": EfficientChannelAttention,
+    "bam": BAM,
+    "global_context": GlobalContext,
+    "coordinate": CoordinateAttention,
+}
+# What a layer does with its scores, where it does not just multiply.
+MIX = {
+    "bam": lambda layer, x, scores: x + x * scores,
+    "global_context": lambda layer, x, scores: layer.mix(x, scores),
 }
 
 
@@ -132,6 +149,94 @@ def test_squeeze_excite_by_hand():
     )
 
 
+def test_efficient_channel_attention_equals_the_paper():
+    """Eight channels: k = |3 / 2 + 1 / 2| = 2, made odd: 3."""
+    x = features()
+    layer = randomised(EfficientChannelAttention(), x)
+    kernel = layer.conv.kernel.numpy().ravel()
+    assert kernel.shape == (3,)
+    means = np.pad(x.mean((1, 2)), ((0, 0), (1, 1)))
+    z = sum(kernel[k] * means[:, k : k + 8] for k in range(3))
+    np.testing.assert_allclose(layer.scores(x), sigmoid(z)[:, None, None], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("channels", "size"), [(16, 3), (64, 3), (256, 5), (512, 5)])
+def test_the_window_of_efficient_attention_grows_with_the_channels(channels, size):
+    layer = EfficientChannelAttention()
+    layer.build((None, 4, 4, channels))
+    assert layer.conv.kernel.shape[0] == size
+
+
+def test_global_context_equals_the_paper():
+    x = features()
+    layer = randomised(GlobalContext(2), x)
+    places = x.reshape(2, 30, 8)
+    fit = places @ layer.key.kernel.numpy()
+    scores = np.exp(fit) / np.exp(fit).sum(1, keepdims=True)
+    context = (places * scores).sum(1)
+    z = context @ layer.reduce.kernel.numpy() + layer.reduce.bias.numpy()
+    z = (z - z.mean(-1, keepdims=True)) / np.sqrt(z.var(-1, keepdims=True) + 1e-5)
+    z = z * layer.norm.gamma.numpy() + layer.norm.beta.numpy()
+    added = np.maximum(z, 0) @ layer.expand.kernel.numpy() + layer.expand.bias.numpy()
+    np.testing.assert_allclose(
+        np.reshape(layer.scores(x), (2, 30, 1)), scores, rtol=1e-4
+    )
+    np.testing.assert_allclose(layer(x), x + added[:, None, None], rtol=1e-3, atol=1e-4)
+
+
+def normed(layer, z):
+    """A batch norm in inference."""
+    mean, variance = layer.moving_mean.numpy(), layer.moving_variance.numpy()
+    scale = layer.gamma.numpy() / np.sqrt(variance + 1e-5)
+    return (z - mean) * scale + layer.beta.numpy()
+
+
+def test_coordinate_attention_equals_the_paper():
+    x = features()
+    layer = randomised(CoordinateAttention(4), x)
+
+    def dense(part, z):
+        return z @ part.kernel.numpy() + (part.bias.numpy() if part.use_bias else 0)
+
+    def gate(part, means):
+        z = normed(layer.norm, dense(layer.squeeze, means))
+        return sigmoid(dense(part, z * np.clip(z + 3, 0, 6) / 6))
+
+    by_row, by_column = gate(layer.rows, x.mean(2)), gate(layer.columns, x.mean(1))
+    expected = by_row[:, :, None] * by_column[:, None]
+    np.testing.assert_allclose(layer.scores(x), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_bam_equals_the_paper():
+    """With a dilation of 2, slid by hand."""
+    x = features()
+    layer = randomised(BAM(4, dilation=2), x)
+
+    def conv(part, z):
+        kernel = part.kernel.numpy()
+        bias = part.bias.numpy() if part.use_bias else 0
+        if kernel.shape[0] == 1:
+            return z @ kernel[0, 0] + bias
+        padded = np.pad(z, ((0, 0), (2, 2), (2, 2), (0, 0)))
+        rows, columns = z.shape[1:3]
+        return bias + sum(
+            padded[:, 2 * r : 2 * r + rows, 2 * c : 2 * c + columns] @ kernel[r, c]
+            for r in range(3)
+            for c in range(3)
+        )
+
+    hidden = np.maximum(conv(layer.narrow, x), 0)
+    hidden = np.maximum(conv(layer.look1, hidden), 0)
+    hidden = np.maximum(conv(layer.look2, hidden), 0)
+    spatial = normed(layer.spatial_norm, conv(layer.place, hidden))
+    z = x.mean((1, 2)) @ layer.reduce.kernel.numpy() + layer.reduce.bias.numpy()
+    z = np.maximum(z, 0) @ layer.expand.kernel.numpy()
+    channel = normed(layer.channel_norm, z)[:, None, None]
+    scores = sigmoid(channel + spatial)
+    np.testing.assert_allclose(layer.scores(x), scores, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(layer(x), x + x * scores, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.parametrize("name", LAYERS)
 def test_scores_are_bounded_and_are_what_call_uses(name):
     x = features()
@@ -139,7 +244,8 @@ def test_scores_are_bounded_and_are_what_call_uses(name):
     scores = np.asarray(layer.scores(x))
     most = 1 if layer.start == "paper" else 4  # two gates of at most 2 each in CBAM
     assert scores.min() >= 0 and scores.max() <= most
-    np.testing.assert_allclose(layer(x), x * scores, rtol=1e-5, atol=1e-6)
+    mix = MIX.get(name, lambda layer, x, scores: x * scores)
+    np.testing.assert_allclose(layer(x), mix(layer, x, scores), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", GATES)
@@ -147,20 +253,21 @@ def test_an_identity_start_changes_nothing_at_first(name):
     x = features()
     layer = GATES[name](start="identity")
     np.testing.assert_allclose(layer(x), x, atol=1e-6)
-    np.testing.assert_allclose(layer.scores(x), 1, atol=1e-6)
+    if name != "global_context":  # adds, and its scores sum to one
+        np.testing.assert_allclose(layer.scores(x), 1, atol=1e-6)
     assert np.abs(np.asarray(GATES[name]()(x)) - x).max() > 0.1  # the paper's does
 
 
 @pytest.mark.parametrize("name", GATES)
 def test_an_identity_start_still_learns(name):
-    """Asked to double its input, the gate opens."""
+    """Asked to double its input, the block begins to."""
     keras.utils.set_random_seed(0)
     x = np.abs(features(shape=(8, 6, 5, 8)))
     layer = GATES[name](start="identity")
     model = keras.Sequential([keras.Input((6, 5, 8)), layer])
     model.compile(keras.optimizers.Adam(0.05), "mse")
     model.fit(x, 2 * x, epochs=20, verbose=0)
-    assert np.asarray(layer.scores(x)).mean() > 1.1
+    assert np.mean(layer(x)) > 1.1 * np.mean(x)
 
 
 def test_an_unknown_start_is_refused():
