@@ -171,6 +171,16 @@ def test_training_prints_a_progress_bar_and_saves(monkeypatch, capsys, tmp_path)
     assert (tmp_path / "fundus" / "micro_resnet-1pct-seed0.json").exists()
 
 
+def test_the_complexity_table_is_printed(monkeypatch, capsys):
+    code, out, _ = run(monkeypatch, capsys, "report", "complexity", "--micro")
+    lines = out.splitlines()
+    assert code == 0 and len(lines) == 8
+    row = next(line for line in lines if line.startswith("se_micro_resnet"))
+    assert "20,274" in row and "2,304" in row
+    code, _, err = run(monkeypatch, capsys, "report", "complexity", "--rounds", "-1")
+    assert code == 2 and "rounds >= 0" in err
+
+
 def test_a_regime_too_small_is_refused(monkeypatch, capsys, tmp_path):
     code, _, err = run(
         monkeypatch,

@@ -4,6 +4,7 @@ from functools import partial
 
 from medattn.models.attach import attach
 from medattn.models.blocks import ATTENTION
+from medattn.models.complexity import complexity
 from medattn.models.deit import deit
 from medattn.models.densenet import densenet
 from medattn.models.resnet import resnet
@@ -13,6 +14,7 @@ __all__ = [
     "ATTENTION",
     "MODELS",
     "attach",
+    "complexity",
     "create_model",
     "deit",
     "densenet",

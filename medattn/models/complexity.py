@@ -1,0 +1,112 @@
+"""What a network costs: parameters by part, multiply-adds, activations, latency."""
+
+import math
+import statistics
+import time
+
+import keras
+import numpy as np
+
+from medattn.layers import AttentionLayer
+
+PARTS = ("trunk", "attention", "head")
+
+
+def complexity(model, *, rounds=0, batch_size=1):
+    """Counts what a classifier costs, part by part.
+
+    Multiply-adds count one for each product that is added up, in convolutions, dense
+    layers and matrix products; norms, activations and pooling are left out, as usual.
+
+    Args:
+        model: A functional `keras.Model` with a fixed input shape.
+        rounds: Forward passes to time; 0 measures no latency.
+        batch_size: Images a timed pass.
+
+    Returns:
+        A dict: `parameters`, trainable, and `multiply_adds` an image, each a dict of
+        `trunk`, `attention`, `head` and `total`; `activation_bytes`, float32, of all
+        layers' outputs for one image, which is what training keeps; and `latency`, the
+        median seconds of a forward pass, or None.
+
+    Raises:
+        ValueError: If the model is subclassed, or the size of its input is open.
+    """
+    shape = getattr(model, "input_shape", None)
+    if not getattr(model, "outputs", None) or None in shape[1:]:
+        raise ValueError(
+            "Only a network of known size has a known cost. Expected a functional "
+            f"model with a fixed input shape. Received: {type(model).__name__}, {shape}"
+        )
+    parameters, products = dict.fromkeys(PARTS, 0), dict.fromkeys(PARTS, 0)
+    activations = 0
+    head = model.layers[-1]
+    for node in _nodes(model.outputs, model.inputs):
+        part = _part(node.operation, head)
+        products[part] += sum(multiply_adds(inner) for inner in _inside(node))
+        activations += 4 * sum(math.prod(out.shape[1:]) for out in node.outputs)
+    for layer in model.layers:
+        parameters[_part(layer, head)] += sum(
+            math.prod(weight.shape) for weight in layer.trainable_weights
+        )
+    return {
+        "parameters": {**parameters, "total": sum(parameters.values())},
+        "multiply_adds": {**products, "total": sum(products.values())},
+        "activation_bytes": activations,
+        "latency": _latency(model, rounds, batch_size) if rounds else None,
+    }
+
+
+def multiply_adds(node):
+    """Counts the multiply-adds of one step of a graph, for one image."""
+    operation, output = node.operation, node.outputs[0]
+    if isinstance(operation, keras.layers.Dense):
+        return math.prod(output.shape[1:]) * node.input_tensors[0].shape[-1]
+    kernel = getattr(operation, "kernel", None)
+    if kernel is not None and "Conv" in type(operation).__name__:
+        places = math.prod(output.shape[1:-1])
+        return places * math.prod(kernel.shape)
+    if type(operation).__name__ == "Matmul":
+        return math.prod(output.shape[1:]) * node.input_tensors[0].shape[-1]
+    return 0
+
+
+def _part(layer, head):
+    if layer is head:
+        return "head"
+    return "attention" if isinstance(layer, AttentionLayer) else "trunk"
+
+
+def _nodes(outputs, inputs):
+    """Lists the steps from inputs to outputs, each once."""
+    found, stack, stop = {}, list(outputs), {id(tensor) for tensor in inputs}
+    while stack:
+        tensor = stack.pop()
+        if id(tensor) in stop:
+            continue
+        operation, index, _ = tensor._keras_history
+        node = operation._inbound_nodes[index]
+        if id(node) not in found:
+            found[id(node)] = node
+            stack.extend(node.input_tensors)
+    return list(found.values())
+
+
+def _inside(node):
+    """The steps of an attention layer, or the step itself."""
+    if not isinstance(node.operation, AttentionLayer):
+        return [node]
+    inputs = keras.Input(node.input_tensors[0].shape[1:])
+    outputs = keras.tree.flatten(node.operation.call(inputs))
+    return _nodes(outputs, [inputs])
+
+
+def _latency(model, rounds, batch_size):
+    images = np.zeros((batch_size, *model.input_shape[1:]), np.float32)
+    model.predict_on_batch(images)  # compiles
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        model.predict_on_batch(images)
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
