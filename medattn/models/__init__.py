@@ -7,6 +7,7 @@ from medattn.models.blocks import ATTENTION
 from medattn.models.complexity import complexity
 from medattn.models.deit import deit
 from medattn.models.densenet import densenet
+from medattn.models.pretrained import load_pretrained
 from medattn.models.resnet import resnet
 from medattn.models.weights import load_weights, save_weights
 
@@ -19,6 +20,7 @@ __all__ = [
     "deit",
     "densenet",
     "list_models",
+    "load_pretrained",
     "load_weights",
     "resnet",
     "save_weights",

@@ -1,0 +1,152 @@
+"""Weights of torchvision and timm, by their own names, under our layers."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+
+# Our layer name -> the original's, tried in this order. `s` counts stages from 2, as
+# keras.applications does; the originals count from 1 (and blocks from 0 in ResNet).
+RESNET = (
+    (r"conv1_conv", "conv1"),
+    (r"conv1_bn", "bn1"),
+    (r"conv(?P<s>\d)_block(?P<b>\d+)_0_conv", "layer{s1}.{b1}.downsample.0"),
+    (r"conv(?P<s>\d)_block(?P<b>\d+)_0_bn", "layer{s1}.{b1}.downsample.1"),
+    (
+        r"conv(?P<s>\d)_block(?P<b>\d+)_(?P<k>\d)_(?P<t>conv|bn)",
+        "layer{s1}.{b1}.{t}{k}",
+    ),
+    (r"predictions", "fc"),
+)
+DENSE = "features.denseblock{s1}.denselayer{b}."
+DENSENET = (
+    (r"conv1_conv", "features.conv0"),
+    (r"conv1_bn", "features.norm0"),
+    (r"conv(?P<s>\d)_block(?P<b>\d+)_0_bn", DENSE + "norm1"),
+    (r"conv(?P<s>\d)_block(?P<b>\d+)_1_conv", DENSE + "conv1"),
+    (r"conv(?P<s>\d)_block(?P<b>\d+)_1_bn", DENSE + "norm2"),
+    (r"conv(?P<s>\d)_block(?P<b>\d+)_2_conv", DENSE + "conv2"),
+    (r"pool(?P<s>\d)_bn", "features.transition{s1}.norm"),
+    (r"pool(?P<s>\d)_conv", "features.transition{s1}.conv"),
+    (r"bn", "features.norm5"),
+    (r"predictions", "classifier"),
+)
+DEIT = (
+    (r"patch_embed_proj", "patch_embed.proj"),
+    (r"blocks_(?P<b>\d+)_attn/(?P<t>query|key|value)", "blocks.{b}.attn.qkv"),
+    (r"blocks_(?P<b>\d+)_attn/join", "blocks.{b}.attn.proj"),
+    (r"blocks_(?P<b>\d+)_mlp_(?P<t>fc\d)", "blocks.{b}.mlp.{t}"),
+    (r"blocks_(?P<b>\d+)_(?P<t>norm\d)", "blocks.{b}.{t}"),
+    (r"(?P<t>norm|head)", "{t}"),
+)
+FAMILIES = {"resnet": RESNET, "densenet": DENSENET, "deit": DEIT}
+KINDS = {
+    "kernel": "weight",
+    "bias": "bias",
+    "gamma": "weight",
+    "beta": "bias",
+    "moving_mean": "running_mean",
+    "moving_variance": "running_var",
+}
+TOKENS = {"cls_token/token": "cls_token", "pos_embed/position": "pos_embed"}
+HEADS = ("predictions/", "head/")
+
+
+def load_pretrained(model, path):
+    """Loads weights of torchvision's or timm's network of the same trunk.
+
+    Attention blocks that the original lacks keep their start. The head is loaded if it
+    has as many classes (and as many inputs), and else keeps its start, too.
+
+    Args:
+        model: A network of `create_model`: a ResNet, DenseNet or DeiT with or without
+            attention.
+        path: A safetensors file with the original's names, such as timm's
+            `model.safetensors` of `resnet50.tv_in1k`.
+
+    Returns:
+        The paths of the weights that were left as they were.
+
+    Raises:
+        ValueError: If the file is missing or damaged, lacks a weight of the trunk, or
+            holds one of another shape. Nothing is loaded then.
+    """
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    path = Path(path)
+    try:
+        theirs = load_file(path)
+    except FileNotFoundError:
+        raise ValueError(f"There is no weights file {str(path)!r}.") from None
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"The weights file {path.name!r} is damaged. Expected a whole safetensors "
+            f"file. Received: {error}"
+        ) from error
+    family = next((name for name in FAMILIES if name in model.name), None)
+    if family is None:
+        raise ValueError(
+            f"No original is known for {model.name!r}. Expected a name with one of "
+            f"{sorted(FAMILIES)} in it. Received: model.name={model.name!r}"
+        )
+    found, left = {}, []
+    for weight in model.weights:
+        name = original_name(weight.path, FAMILIES[family])
+        if name is None:  # an attention block that the original lacks
+            left.append(weight.path)
+            continue
+        if name not in theirs:
+            raise ValueError(
+                f"The weights in {path.name!r} belong to another network. Expected "
+                f"{name!r} for {weight.path!r}. Received: {len(theirs)} weights, such "
+                f"as {sorted(theirs)[:3]}"
+            )
+        array = _turned(theirs[name], weight.path)
+        if array.shape != tuple(weight.shape):
+            if weight.path.startswith(HEADS):
+                left.append(weight.path)
+                continue
+            raise ValueError(
+                f"The weight {name!r} in {path.name!r} has another shape. Expected "
+                f"{tuple(weight.shape)}. Received: {array.shape}"
+            )
+        found[weight.path] = array
+    for weight in model.weights:
+        if weight.path in found:
+            weight.assign(found[weight.path])
+    return left
+
+
+def original_name(path, family):
+    """Translates one of our weight paths into the original's name, or None.
+
+    Args:
+        path: Such as `"conv2_block1_1_conv/kernel"`.
+        family: A value of `FAMILIES`.
+    """
+    if path in TOKENS:
+        return TOKENS[path]
+    layer, _, kind = path.rpartition("/")
+    for pattern, name in family:
+        match = re.fullmatch(pattern, layer)
+        if match:
+            parts = match.groupdict()
+            for key in ("s", "b"):
+                if key in parts:
+                    parts[f"{key}1"] = int(parts[key]) - 1
+            return f"{name.format(**parts)}.{KINDS[kind]}"
+    return None
+
+
+def _turned(array, path):
+    """Turns an array from torch's order of axes into Keras's."""
+    array = np.asarray(array, np.float32)
+    for place, name in enumerate(("query", "key", "value")):
+        if f"/{name}/" in path:  # timm keeps the three in one
+            array = np.split(array, 3)[place]
+    if path.endswith("/kernel"):
+        if array.ndim == 4:
+            return array.transpose(2, 3, 1, 0)  # (out, in, y, x) -> (y, x, in, out)
+        return array.T
+    return array
