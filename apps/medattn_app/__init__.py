@@ -1,5 +1,11 @@
 """The Gradio explainer: no maths, no model code; it talks to the public face only."""
 
-from medattn_app.page import build_app, launch
+import os
+
+# Before anything imports Gradio or a hub's client: ask nobody anything.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+from medattn_app.page import build_app, launch  # noqa: E402
 
 __all__ = ["build_app", "launch"]

@@ -1,6 +1,5 @@
 """The page: what I change on the left, what it answers and why on the right."""
 
-import os
 import threading
 from pathlib import Path
 
@@ -26,7 +25,6 @@ def build_app(bench=None):
     Returns:
         A `gradio.Blocks`, to be started by `launch`.
     """
-    _stay_offline()
     import gradio as gr
 
     bench = bench or Bench()
@@ -189,12 +187,6 @@ def launch(*, host="127.0.0.1", port=7860, open_browser=False, block=True):
             bench.rest()
             warming.join()
     return app
-
-
-def _stay_offline():
-    """Tells Gradio, before it is imported, to ask nobody anything."""
-    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-    os.environ["HF_HUB_OFFLINE"] = "1"
 
 
 def _script(name):

@@ -1,7 +1,5 @@
 """Efficient channel attention: each channel's weight from its neighbours' means."""
 
-import math
-
 import keras
 from keras import layers, ops
 
@@ -43,7 +41,7 @@ class EfficientChannelAttention(Gate):
         channels = feature_map_channels(self, input_shape)
         size = self.kernel_size
         if size is None:
-            size = int(abs(math.log2(channels) / 2 + 0.5))
+            size = channels.bit_length() // 2  # = |log2(channels) / 2 + 1 / 2|
             size += 1 - size % 2
         self.conv = layers.Conv1D(
             1,

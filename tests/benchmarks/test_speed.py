@@ -1,6 +1,6 @@
 """Speed, as a ratio to a peer in the same run, or a limit the learner would notice.
 
-pytest tests/benchmarks --benchmark-only
+pytest tests/benchmarks --benchmark-only -n 0
 """
 
 import itertools

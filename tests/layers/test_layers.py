@@ -160,7 +160,9 @@ def test_efficient_channel_attention_equals_the_paper():
     np.testing.assert_allclose(layer.scores(x), sigmoid(z)[:, None, None], rtol=1e-5)
 
 
-@pytest.mark.parametrize(("channels", "size"), [(16, 3), (64, 3), (256, 5), (512, 5)])
+@pytest.mark.parametrize(
+    ("channels", "size"), [(8, 3), (31, 3), (64, 3), (255, 5), (256, 5), (2048, 7)]
+)
 def test_the_window_of_efficient_attention_grows_with_the_channels(channels, size):
     layer = EfficientChannelAttention()
     layer.build((None, 4, 4, channels))

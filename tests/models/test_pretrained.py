@@ -15,7 +15,7 @@ from medattn.models import create_model, load_pretrained
 TORCH = os.environ.get("MEDATTN_TORCH")
 needs_torch = pytest.mark.skipif(
     not TORCH and importlib.util.find_spec("timm") is None,
-    reason="torch, torchvision and timm are not installed; see MEDATTN_TORCH in .ci/run",
+    reason="torch, torchvision and timm are missing; see MEDATTN_TORCH in .ci/run",
 )
 
 
