@@ -90,11 +90,10 @@ def gate(walk, operation, *args):
         [Arras et al., 2019](https://doi.org/10.1007/978-3-030-28954-6_11), section 11.3
         (signal takes it all).
     """
-    factors = keras.tree.flatten(args)
-    is_gate = [id(name) in walk.gates for name in tensors(walk.step.args)]
+    names = keras.tree.flatten(walk.step.args)
     held = [
-        ops.stop_gradient(factor) if weighs else factor
-        for factor, weighs in zip(factors, is_gate, strict=True)
+        ops.stop_gradient(factor) if id(name) in walk.gates else factor
+        for factor, name in zip(keras.tree.flatten(args), names, strict=True)
     ]
     product = held[0]
     for factor in held[1:]:

@@ -332,6 +332,17 @@ def test_a_product_of_two_signals_is_refused():
         create_analyzer("lrp.epsilon", model)
 
 
+def test_a_number_may_stand_in_a_product():
+    """Scaling by a constant is linear: nothing is absorbed, nothing lost."""
+    inputs = keras.Input((4, 4, 2))
+    x = layers.Conv2D(3, 1, use_bias=False)(inputs) * 2.5
+    model = keras.Model(inputs, layers.Dense(2, use_bias=False)(layers.Flatten()(x)))
+    images = np.random.default_rng(7).normal(size=(2, 4, 4, 2)).astype(np.float32)
+    books = create_analyzer("lrp.epsilon", model).audit(images)
+    np.testing.assert_allclose(books["relevance"], books["logit"], rtol=1e-4)
+    assert np.abs(books["absorbed"]).max() < 1e-4
+
+
 def test_a_relu_that_bends_elsewhere_is_refused():
     inputs = keras.Input((4, 4, 2))
     x = layers.ReLU(max_value=6, name="six")(inputs)
