@@ -158,3 +158,29 @@ def test_bad_weights_are_refused_and_nothing_is_loaded(tmp_path, damage):
         load_weights(model, path)
     for weight, old in zip(model.weights, before, strict=True):
         np.testing.assert_array_equal(weight.numpy(), old)
+
+
+def test_densenet121_answers_as_that_of_keras_applications():
+    """One topology, the same weights by layer name, the same logits."""
+    import keras
+
+    theirs = keras.applications.DenseNet121(
+        weights=None, input_shape=(64, 64, 3), classes=10, classifier_activation=None
+    )
+    ours = create_model(
+        "densenet121", num_classes=10, input_shape=(64, 64, 3), pooling="avg"
+    )
+    rng = np.random.default_rng(0)
+    for layer in theirs.layers:
+        weights = layer.get_weights()
+        if isinstance(layer, keras.layers.BatchNormalization):
+            weights = [rng.uniform(0.5, 1.5, w.shape) for w in weights]
+        if weights:
+            layer.set_weights(weights)
+            ours.get_layer(layer.name).set_weights(weights)
+    images = rng.random((2, 64, 64, 3)).astype(np.float32)
+    normal = np.asarray(ours.get_layer("normalise")(images))
+    expected = np.asarray(theirs(normal))
+    scale = np.abs(expected).max()
+    assert expected.std() > 1e-2 * scale
+    np.testing.assert_allclose(ours(images), expected, atol=1e-4 * scale)
