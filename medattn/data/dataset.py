@@ -35,8 +35,9 @@ def find_card(name):
 def load_dataset(name, *, split="train", regime=1.0, seed=0, size=64):
     """Loads one split of a data set.
 
-    The regime thins training and validation images alike, so that a model trained on
-    1% is not chosen with the help of all the labels; the test split is always whole.
+    The regime thins training and validation images, so that a model trained on 1% is
+    not watched with the help of all the labels; validation keeps at least 20 images,
+    and the test split is always whole.
 
     Args:
         name: One of `list_datasets()`.

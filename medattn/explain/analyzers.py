@@ -59,6 +59,12 @@ class Analyzer:
     options = ()
 
     def __init__(self, model, neuron_selection_mode):
+        ends = [len(getattr(model, end, None) or [0]) for end in ("inputs", "outputs")]
+        if ends != [1, 1]:  # explaining the first would be a wrong map without a word
+            raise ValueError(
+                "Which input and output to explain is not clear. Expected a model with "
+                f"one of each. Received: {ends[0]} inputs and {ends[1]} outputs"
+            )
         self.model = model
         self.neuron_selection_mode = neuron_selection_mode
 

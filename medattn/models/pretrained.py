@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
+from medattn.models.weights import read_safetensors
+
 # Our layer name -> the original's, tried in this order. `s` counts stages from 2, as
 # keras.applications does; the originals count from 1 (and blocks from 0 in ResNet).
 RESNET = (
@@ -71,19 +73,8 @@ def load_pretrained(model, path):
         ValueError: If the file is missing or damaged, lacks a weight of the trunk, or
             holds one of another shape. Nothing is loaded then.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     path = Path(path)
-    try:
-        theirs = load_file(path)
-    except FileNotFoundError:
-        raise ValueError(f"There is no weights file {str(path)!r}.") from None
-    except (SafetensorError, OSError) as error:
-        raise ValueError(
-            f"The weights file {path.name!r} is damaged. Expected a whole safetensors "
-            f"file. Received: {error}"
-        ) from error
+    theirs = read_safetensors(path)
     family = next((name for name in FAMILIES if name in model.name), None)
     if family is None:
         raise ValueError(

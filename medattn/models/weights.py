@@ -34,19 +34,8 @@ def load_weights(model, path):
         ValueError: If the file is missing, damaged, or belongs to another model. The
             model is then as it was.
     """
-    from safetensors import SafetensorError
-    from safetensors.numpy import load_file
-
     path = Path(path)
-    try:
-        arrays = load_file(path)
-    except FileNotFoundError:
-        raise ValueError(f"There is no weights file {str(path)!r}.") from None
-    except (SafetensorError, OSError) as error:
-        raise ValueError(
-            f"The weights file {path.name!r} is damaged. Expected a whole safetensors "
-            f"file. Received: {error}"
-        ) from error
+    arrays = read_safetensors(path)
     expected = {w.path: tuple(w.shape) for w in model.weights}
     received = {name: array.shape for name, array in arrays.items()}
     if expected != received:
@@ -62,3 +51,19 @@ def load_weights(model, path):
         )
     for weight in model.weights:
         weight.assign(arrays[weight.path].astype(np.float32))
+
+
+def read_safetensors(path):
+    """Reads all arrays of a file, by name; a ValueError says what is wrong with it."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load_file
+
+    try:
+        return load_file(path)
+    except FileNotFoundError:
+        raise ValueError(f"There is no weights file {str(path)!r}.") from None
+    except (SafetensorError, OSError) as error:
+        raise ValueError(
+            f"The weights file {Path(path).name!r} is damaged. Expected a whole "
+            f"safetensors file. Received: {error}"
+        ) from error

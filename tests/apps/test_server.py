@@ -31,7 +31,7 @@ def test_the_page_loads_nothing_from_elsewhere_and_keeps_no_history(app):
     assert not re.findall(r"""(?:src|href|url\()\s*=?\s*["']?https?://[^"')]+""", page)
     settings = json.loads(read(app.local_url + "config"))
     assert settings["analytics_enabled"] is False
-    assert not settings.get("run_history")
+    assert settings["run_history"] is False
 
 
 def test_the_server_asks_no_other_host():

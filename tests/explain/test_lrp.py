@@ -352,6 +352,18 @@ def test_a_relu_that_bends_elsewhere_is_refused():
         analyzer.analyze(np.ones((1, 4, 4, 2), np.float32))
 
 
+@pytest.mark.parametrize("name", ["lrp.epsilon", "gradient"])
+def test_several_inputs_or_outputs_are_refused_and_none_is_picked(name):
+    one, two = keras.Input((4, 4, 2)), keras.Input((4, 4, 2))
+    both = layers.Dense(2)(layers.Flatten()(layers.Add()([one, two])))
+    with pytest.raises(ValueError, match="Received: 2 inputs and 1 outputs"):
+        create_analyzer(name, keras.Model([one, two], both))
+    flat = layers.Flatten()(one)
+    heads = [layers.Dense(2)(flat), layers.Dense(3)(flat)]
+    with pytest.raises(ValueError, match="Received: 1 inputs and 2 outputs"):
+        create_analyzer(name, keras.Model(one, heads))
+
+
 def test_a_subclassed_model_is_refused():
     class Mine(keras.Model):
         def call(self, inputs):
