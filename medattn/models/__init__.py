@@ -7,7 +7,8 @@ from medattn.models.blocks import ATTENTION
 from medattn.models.complexity import complexity
 from medattn.models.deit import deit
 from medattn.models.densenet import densenet
-from medattn.models.pretrained import load_pretrained
+from medattn.models.imagenet import imagenet_file
+from medattn.models.pretrained import load_any, load_pretrained
 from medattn.models.resnet import resnet
 from medattn.models.weights import load_weights, save_weights
 
@@ -66,14 +67,20 @@ def list_models():
     return list(MODELS)
 
 
-def create_model(name, *, num_classes=2, input_shape=None, **options):
-    """Builds a network with random weights.
+def create_model(name, *, num_classes=2, input_shape=None, weights=None, **options):
+    """Builds a network, with random weights or with given ones.
 
     Args:
         name: One of `list_models()`.
         num_classes: Number of logits.
         input_shape: `(height, width, channels)`; 64 x 64 x 3 for a micro network and
             224 x 224 x 3 for the others, unless given.
+        weights: None for random ones; a file of `save_weights`, torchvision, timm or
+            keras.applications' DenseNet; or `"imagenet"`, which fetches the published
+            ones and keeps them in the cache of huggingface_hub or Keras. A file put by
+            hand into `~/.medattn/weights`, or into the folder that MEDATTN_WEIGHTS
+            names, is taken before. Attention blocks that the file lacks keep their
+            start, and so does the head where it has other classes.
         **options: Of the builder, to change what the name stands for: `ratio`, and
             `pooling="avg"` where the study flattened (DenseNet-121), for instance.
 
@@ -82,7 +89,10 @@ def create_model(name, *, num_classes=2, input_shape=None, **options):
         in [0, 1], to logits `(batch, num_classes)`.
 
     Raises:
-        ValueError: If the name is unknown.
+        ValueError: If the name is unknown, or the weights do not fit; no part of them
+            is loaded then.
+        OSError: If the ImageNet weights cannot be fetched; the message says what to
+            download and where to put it.
     """
     if name not in MODELS:
         raise ValueError(
@@ -91,4 +101,9 @@ def create_model(name, *, num_classes=2, input_shape=None, **options):
         )
     if input_shape is None:
         input_shape = (64, 64, 3) if "micro" in name else (224, 224, 3)
-    return MODELS[name](num_classes, input_shape, name=name, **options)
+    if weights == "imagenet":
+        weights = imagenet_file(name)
+    model = MODELS[name](num_classes, input_shape, name=name, **options)
+    if weights is not None:
+        load_any(model, weights)
+    return model

@@ -18,7 +18,9 @@ def attach(model, block, where):
         block: What makes a block: a layer class, a function without arguments, or a
             layer, of which each place gets a copy with weights of its own.
         where: Which layers: a name or a pattern (`"conv5_*_out"`), a layer class, a
-            function from a layer to a bool, or a list of any of these.
+            function from a layer to a bool, or a list of any of these. Layers of a
+            model inside the model are meant, too; their names begin with its own,
+            `"backbone/conv5_*_out"`, where a `*` stands for slashes as well.
 
     Returns:
         A functional `keras.Model`. The block behind layer `x` is called `x_<block>`,
@@ -28,24 +30,35 @@ def attach(model, block, where):
         ValueError: If the model is subclassed, or nothing matches; the message names
             the nearest layers.
     """
-    if not isinstance(model, keras.Model) or not getattr(model, "outputs", None):
+    if not _is_model(model):
         raise ValueError(
             "A block can be put only into a model whose graph is known. Expected a "
             f"functional or Sequential keras.Model. Received: {type(model).__name__}"
         )
-    chosen = {layer.name for layer in model.layers if _matches(layer, where)}
-    chosen -= {layer.name for layer in model.layers if _is_input(layer)}
-    if not chosen:
+    if not _reaches(model, where):
         raise ValueError(_nothing_found(model, where))
-    blocks = {}
+    return _attended(model, block, where)
+
+
+def _attended(model, block, where, prefix=""):
+    """Rebuilds a model, and those inside it in which something matches."""
+    blocks, inner = {}, {}
 
     def call_and_attend(operation, *args, **kwargs):
-        outputs = operation(*args, **kwargs)
-        if not isinstance(operation, keras.Layer) or operation.name not in chosen:
+        if not isinstance(operation, keras.Layer):
+            return operation(*args, **kwargs)
+        path = prefix + operation.name
+        layer = operation
+        if _is_model(layer) and _reaches(layer, where, f"{path}/"):
+            if path not in inner:
+                inner[path] = _attended(layer, block, where, f"{path}/")
+            layer = inner[path]
+        outputs = layer(*args, **kwargs)
+        if not _matches(operation, path, where):
             return outputs
-        if operation.name not in blocks:  # a layer used twice keeps one block
-            blocks[operation.name] = _make(block, operation.name)
-        return blocks[operation.name](outputs)
+        if path not in blocks:  # a layer used twice keeps one block
+            blocks[path] = _make(block, operation.name)
+        return blocks[path](outputs)
 
     if isinstance(model, keras.Sequential):
         model = keras.Model(model.inputs[0], model.outputs[0], name=model.name)
@@ -56,11 +69,30 @@ def attach(model, block, where):
     )
 
 
-def _matches(layer, where):
+def _named(model, prefix=""):
+    """Lists the layers of a model and of those inside it, with their paths."""
+    for layer in model.layers:
+        yield prefix + layer.name, layer
+        if _is_model(layer):
+            yield from _named(layer, f"{prefix}{layer.name}/")
+
+
+def _reaches(model, where, prefix=""):
+    return any(_matches(layer, path, where) for path, layer in _named(model, prefix))
+
+
+def _is_model(layer):
+    """Whether a layer is itself a model whose graph is known."""
+    return isinstance(layer, keras.Model) and bool(getattr(layer, "outputs", None))
+
+
+def _matches(layer, path, where):
     if isinstance(where, list | tuple | set):
-        return any(_matches(layer, one) for one in where)
+        return any(_matches(layer, path, one) for one in where)
+    if _is_input(layer):
+        return False
     if isinstance(where, str):
-        return fnmatch.fnmatchcase(layer.name, where)
+        return fnmatch.fnmatchcase(path, where)
     if isinstance(where, type):
         return isinstance(layer, where)
     return bool(where(layer))
@@ -84,7 +116,7 @@ def _make(block, name):
 
 
 def _nothing_found(model, where):
-    names = [layer.name for layer in model.layers]
+    names = [name for name, _ in _named(model)]
     near = []
     for one in where if isinstance(where, list | tuple | set) else [where]:
         if isinstance(one, str):

@@ -96,9 +96,9 @@ def _inside(node):
     """The steps of an attention layer, or the step itself."""
     if not isinstance(node.operation, AttentionLayer):
         return [node]
-    inputs = keras.Input(node.input_tensors[0].shape[1:])
-    outputs = keras.tree.flatten(node.operation.call(inputs))
-    return _nodes(outputs, [inputs])
+    inputs = [keras.Input(tensor.shape[1:]) for tensor in node.input_tensors]
+    outputs = node.operation.call(inputs if len(inputs) > 1 else inputs[0])
+    return _nodes(keras.tree.flatten(outputs), inputs)
 
 
 def _latency(model, rounds, batch_size):

@@ -92,7 +92,7 @@ class ClassToken(layers.Layer):
 
     def call(self, inputs):
         # A slice times zero carries the batch size, which may be open, in any backend.
-        token = ops.zeros_like(inputs[:, :1]) + ops.cast(self.token, inputs.dtype)
+        token = ops.zeros_like(inputs[:, :1]) + self.token
         return ops.concatenate([token, inputs], axis=1)
 
 
@@ -115,4 +115,4 @@ class PositionEmbedding(layers.Layer):
         )
 
     def call(self, inputs):
-        return inputs + ops.cast(self.position, inputs.dtype)
+        return inputs + self.position

@@ -1,11 +1,11 @@
-"""Weights of torchvision and timm, by their own names, under our layers."""
+"""Weights of torchvision, timm and Keras, by their own names, under our layers."""
 
 import re
 from pathlib import Path
 
 import numpy as np
 
-from medattn.models.weights import read_safetensors
+from medattn.models.weights import load_weights, read_safetensors
 
 # Our layer name -> the original's, tried in this order. `s` counts stages from 2, as
 # keras.applications does; the originals count from 1 (and blocks from 0 in ResNet).
@@ -55,7 +55,7 @@ HEADS = ("predictions/", "head/")
 
 
 def load_pretrained(model, path):
-    """Loads weights of torchvision's or timm's network of the same trunk.
+    """Loads weights of the network of the same trunk that others published.
 
     Attention blocks that the original lacks keep their start. The head is loaded if it
     has as many classes (and as many inputs), and else keeps its start, too.
@@ -63,8 +63,9 @@ def load_pretrained(model, path):
     Args:
         model: A network of `create_model`: a ResNet, DenseNet or DeiT with or without
             attention.
-        path: A safetensors file with the original's names, such as timm's
-            `model.safetensors` of `resnet50.tv_in1k`.
+        path: A safetensors file with torchvision's or timm's names, such as the
+            `model.safetensors` of `timm/resnet50.tv_in1k`; for a DenseNet also the
+            `.h5` file of keras.applications.
 
     Returns:
         The paths of the weights that were left as they were.
@@ -74,12 +75,18 @@ def load_pretrained(model, path):
             holds one of another shape. Nothing is loaded then.
     """
     path = Path(path)
-    theirs = read_safetensors(path)
+    is_keras = path.suffix == ".h5"
+    theirs = read_keras(path) if is_keras else read_safetensors(path)
     family = next((name for name in FAMILIES if name in model.name), None)
     if family is None:
         raise ValueError(
             f"No original is known for {model.name!r}. Expected a name with one of "
             f"{sorted(FAMILIES)} in it. Received: model.name={model.name!r}"
+        )
+    if is_keras and family != "densenet":  # its ResNet strides elsewhere
+        raise ValueError(
+            "Of keras.applications only the DenseNets compute the same as ours. "
+            f"Expected a safetensors file for {model.name!r}. Received: {path.name!r}"
         )
     found, left = {}, []
     for weight in model.weights:
@@ -87,13 +94,14 @@ def load_pretrained(model, path):
         if name is None:  # an attention block that the original lacks
             left.append(weight.path)
             continue
+        name = weight.path if is_keras else name
         if name not in theirs:
             raise ValueError(
                 f"The weights in {path.name!r} belong to another network. Expected "
                 f"{name!r} for {weight.path!r}. Received: {len(theirs)} weights, such "
                 f"as {sorted(theirs)[:3]}"
             )
-        array = _turned(theirs[name], weight.path)
+        array = theirs[name] if is_keras else _turned(theirs[name], weight.path)
         if array.shape != tuple(weight.shape):
             if weight.path.startswith(HEADS):
                 left.append(weight.path)
@@ -107,6 +115,44 @@ def load_pretrained(model, path):
         if weight.path in found:
             weight.assign(found[weight.path])
     return left
+
+
+def load_any(model, path):
+    """Loads a file of ours (see `save_weights`), of torchvision, timm or Keras."""
+    ours = Path(path).suffix != ".h5" and any("/" in n for n in read_safetensors(path))
+    if ours:
+        load_weights(model, path)
+    else:
+        load_pretrained(model, path)
+
+
+def read_keras(path):
+    """Reads a weights file of keras.applications, by our paths, `conv1_conv/kernel`.
+
+    The older ones say `conv1/conv` and `fc1000` for `conv1_conv` and `predictions`.
+    """
+    import h5py
+
+    arrays = {}
+    try:
+        with h5py.File(path) as file:
+            for layer in map(_text, file.attrs["layer_names"]):
+                ours = {"fc1000": "predictions"}.get(layer, layer.replace("/", "_"))
+                for name in map(_text, file[layer].attrs["weight_names"]):
+                    kind = name.rpartition("/")[2].removesuffix(":0")
+                    arrays[f"{ours}/{kind}"] = np.asarray(file[layer][name])
+    except FileNotFoundError:
+        raise ValueError(f"There is no weights file {str(path)!r}.") from None
+    except (OSError, RuntimeError, KeyError) as error:
+        raise ValueError(
+            f"The weights file {path.name!r} is damaged. Expected a whole HDF5 file "
+            f"with Keras's layer names. Received: {error}"
+        ) from error
+    return arrays
+
+
+def _text(name):
+    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def original_name(path, family):

@@ -23,8 +23,9 @@ def resnet(
 ):
     """Builds a residual network of bottlenecks, as torchvision's (stride in the 3 x 3).
 
-    Layer names are those of `keras.applications`; the attention block of a bottleneck
-    stands after its last batch norm and before the shortcut is added.
+    Layer names are those of `keras.applications`, whose ResNet-50 is another network:
+    it strides in the 1 x 1, so that its weights do not fit here. The attention block
+    of a bottleneck stands after its last batch norm, before the shortcut is added.
 
     Args:
         num_classes: Number of logits.

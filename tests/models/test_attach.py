@@ -103,6 +103,47 @@ def test_a_sequential_model_is_taken_too():
     np.testing.assert_allclose(attended(images(8)), model(images(8)), atol=1e-6)
 
 
+def nested():
+    """A backbone inside a model, as transfer learning builds it; used twice."""
+    trunk = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3, name="c")])
+    inputs = keras.Input((8, 8, 3))
+    backbone = small()
+    x = layers.Concatenate()([backbone(inputs), backbone(inputs * 0.5)])
+    y = layers.GlobalAveragePooling2D()(layers.Conv2D(4, 1, name="conv_c")(inputs))
+    z = layers.GlobalAveragePooling2D()(trunk(inputs))
+    outputs = layers.Dense(2, name="top")(layers.Concatenate()([x, y, z]))
+    return keras.Model(inputs, outputs, name="outer")
+
+
+@pytest.mark.parametrize(
+    ("where", "count"),
+    [("small/conv_*", 2), ("*conv_*", 3), ("conv_*", 1), (layers.Conv2D, 4)],
+)
+def test_layers_inside_a_model_inside_the_model_are_reached(where, count, tmp_path):
+    model = nested()
+    answer = np.asarray(model(images(8)))
+    attended = attach(model, SqueezeExcite(2, start="identity"), where)
+    gates = [
+        part for part in attended._flatten_layers() if isinstance(part, SqueezeExcite)
+    ]
+    assert len(gates) == count
+    np.testing.assert_allclose(attended(images(8)), answer, atol=1e-6)
+    theirs = {id(weight) for weight in attended.weights}
+    assert all(id(weight) in theirs for weight in model.weights)
+    assert not any(isinstance(p, SqueezeExcite) for p in model._flatten_layers())
+    for gate in gates:  # and are felt in the answer
+        gate.expand.kernel.assign(np.ones(gate.expand.kernel.shape))
+        assert np.abs(np.asarray(attended(images(8))) - answer).max() > 1e-5
+    attended.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    np.testing.assert_allclose(loaded(images(8)), attended(images(8)), rtol=1e-5)
+
+
+def test_near_misses_name_the_path_of_a_layer_inside():
+    with pytest.raises(ValueError, match=r"Near misses: \['small/conv_b'"):
+        attach(nested(), SqueezeExcite, "small/conv_bb")
+
+
 def test_the_result_is_saved_and_loaded(tmp_path):
     attended = attach(small(), CBAM(4), layers.Conv2D)
     attended.save(tmp_path / "m.keras")

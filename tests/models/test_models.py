@@ -160,6 +160,7 @@ def test_bad_weights_are_refused_and_nothing_is_loaded(tmp_path, damage):
         np.testing.assert_array_equal(weight.numpy(), old)
 
 
+@pytest.mark.slow
 def test_densenet121_answers_as_that_of_keras_applications():
     """One topology, the same weights by layer name, the same logits."""
     import keras
@@ -184,3 +185,45 @@ def test_densenet121_answers_as_that_of_keras_applications():
     scale = np.abs(expected).max()
     assert expected.std() > 1e-2 * scale
     np.testing.assert_allclose(ours(images), expected, atol=1e-4 * scale)
+
+
+@pytest.mark.slow
+def test_resnet50_answers_as_that_of_keras_applications_once_the_stride_is_moved():
+    """Theirs strides in the 1 x 1, ours (and torchvision's) in the 3 x 3: moved, equal.
+
+    Not moved, the same weights give other answers, so theirs are not for ours.
+    """
+    import keras
+
+    theirs = keras.applications.ResNet50(
+        weights=None, input_shape=(64, 64, 3), classes=10, classifier_activation=None
+    )
+    ours = create_model("resnet50", num_classes=10, input_shape=(64, 64, 3))
+
+    def move(layer):
+        config = layer.get_config()
+        if layer.name.endswith("_block1_2_pad"):
+            config["padding"] = 0
+        if layer.name.endswith("_block1_2_conv"):
+            config |= {"strides": 1, "padding": "same"}
+        if layer.name.endswith("_block1_1_conv") and "conv2" not in layer.name:
+            config["strides"] = 2
+        return type(layer).from_config(config)
+
+    moved = keras.models.clone_model(ours, clone_function=move)
+    rng = np.random.default_rng(0)
+    for layer in theirs.layers:
+        weights = layer.get_weights()  # the biases of their convolutions are zero
+        if isinstance(layer, keras.layers.BatchNormalization):
+            weights = [rng.uniform(0.5, 1.5, w.shape) for w in weights]
+            layer.set_weights(weights)
+        for model in (ours, moved):
+            if weights:
+                mine = model.get_layer(layer.name)
+                mine.set_weights(weights[: len(mine.weights)])
+    images = rng.random((2, 64, 64, 3)).astype(np.float32)
+    expected = np.asarray(theirs(np.asarray(ours.get_layer("normalise")(images))))
+    scale = np.abs(expected).max()
+    assert expected.std() > 1e-2 * scale
+    np.testing.assert_allclose(moved(images), expected, atol=1e-4 * scale)
+    assert np.abs(np.asarray(ours(images)) - expected).max() > 1e-2 * scale
