@@ -6,20 +6,24 @@ from pathlib import Path
 
 import numpy as np
 
+from medattn.data.dicom import is_dicom, read_dicom
+
 MOST_PIXELS = 16_000_000  # beyond, decoding costs more memory than a lesson is worth
 MOST_BYTES = 100_000_000  # 16 million pixels of 16 bits in three channels are 96 MB
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
 
 
-def read_image(source):
+def read_image(source, *, most_pixels=MOST_PIXELS):
     """Reads one still image as RGB.
 
     Turned as its EXIF tag says; CMYK converted; transparency laid on black, as the
     border of a medical photograph is; greys of 16 or 32 bits stretched from their
-    darkest to their brightest pixel, since their range is not written anywhere.
+    darkest to their brightest pixel, since their range is not written anywhere. DICOM
+    files, with the extra `dicom`, are windowed as they say.
 
     Args:
         source: Path of the file, or its bytes.
+        most_pixels: Largest image that is decoded.
 
     Returns:
         `(height, width, 3)`, float32 in [0, 1].
@@ -34,6 +38,8 @@ def read_image(source):
     name, content = _bytes(source)
     if not content:
         raise ValueError(f"{name} is empty: 0 bytes. Expected an image file.")
+    if is_dicom(content):
+        return read_dicom(content, name, MOST_PIXELS)
     try:
         with warnings.catch_warnings():
             # Pillow warns of sizes that the next lines refuse.
@@ -53,9 +59,9 @@ def read_image(source):
 
     with image:
         width, height = image.size
-        if width * height > MOST_PIXELS:
+        if width * height > most_pixels:
             raise ValueError(
-                f"{name} is too large. Expected at most {MOST_PIXELS:,} pixels. "
+                f"{name} is too large. Expected at most {most_pixels:,} pixels. "
                 f"Received: {width} x {height} = {width * height:,}"
             )
         try:

@@ -4,7 +4,8 @@ Every image is drawn twice with the same nuisance: with its lesions, and without
 (the healthy twin). Evidence is where the two differ, pixel by pixel. Dust, drusen and
 pigment lie in both classes alike, so that "any spot" is not the answer. The camera's
 tint can be read from the black border alone: it helps to see, and says nothing about
-the label (a suppressor).
+the label (a suppressor). The artefact that can be planted is the small tab that some
+cameras leave at the rim of the field of view.
 
 Lengths are in image widths, so that a retina looks the same at any size; dots never
 fall below a pixel.
@@ -16,8 +17,8 @@ https://doi.org/10.1016/S0161-6420(03)00475-5
 
 import numpy as np
 
+from medattn.data.synthetic.common import answer, checked, stack, to_bytes
 from medattn.data.synthetic.fundus_chances import (
-    MOST_DISTRACTORS,
     STEPS,
     VEIN,
     parameters,
@@ -30,9 +31,24 @@ WHITE = (0.93, 0.86, 0.70)
 PALE = (0.90, 0.70, 0.42)
 BROWN = (0.22, 0.13, 0.10)
 
+EVIDENCE = (
+    "microaneurysm",
+    "haemorrhage",
+    "flame",
+    "exudate",
+    "cotton_wool",
+    "new_vessel",
+)
+# What chance decides and no label depends on.
+NUISANCE = (
+    *("fov", "base", "camera", "border", "vignette", "disc", "disc_radius", "cup"),
+    *("macula", "macula_depth", "field_amplitude", "choroid_amplitude", "grain"),
+    *("distractors", "drusen_radius", "dust_radius", "pigment_radius"),
+)
 
-def draw(indices, *, seed, size=64):
-    """Draws retinas, their healthy twins and their evidence masks.
+
+def draw(indices, *, seed, size=64, preset="standard", shortcut=None):
+    """Draws retinas, their healthy twins and their masks.
 
     Image `index` is the same whatever the batch it is drawn in.
 
@@ -40,43 +56,46 @@ def draw(indices, *, seed, size=64):
         indices: Which images, integers >= 0.
         seed: The seed of the whole collection.
         size: Height and width in pixels, 32 to 512.
+        preset: `"standard"`; `"easy"` (larger lesions, fewer distractors), `"hard"`
+            (fainter lesions, more grain), or `"xor"`: diseased if there are dark
+            lesions or bright ones, but not both, so that neither kind alone tells.
+        shortcut: Correlation of a tab at the rim with the label, in [-1, 1]; None
+            draws no tab.
 
     Returns:
         A dict of arrays, first axis as `indices`: `image` and `twin`
-        `(n, size, size, 3)` uint8, `evidence` `(n, size, size)` bool, `label` (0
-        healthy, 1 diseased), `grade` (0 to 4) and `distractors`, the number of dust,
-        drusen and pigment spots.
+        `(n, size, size, 3)` uint8; `evidence`, `artefact` and `distractor`
+        `(n, size, size)` bool; `kinds`, uint8, whose bit k is set where evidence of
+        kind `EVIDENCE[k]` lies; `label` (0 healthy, 1 diseased), `grade` (0 to 4),
+        `distractors`, the number of dust, drusen and pigment spots; and `params`, a
+        dict of all that chance decided.
 
     Raises:
-        ValueError: If the size is out of range.
+        ValueError: If an option is out of range.
     """
-    if not 32 <= size <= 512:
-        raise ValueError(
-            f"Retinas are drawn 32 to 512 pixels wide. Received: size={size}"
-        )
-    return _render([parameters(seed, index, size) for index in indices], size)
-
-
-def _render(eyes, size):
-    p = {k: np.array([one[k] for one in eyes]) for k in eyes[0]}
-    p = {k: v.astype(np.float32) if v.dtype == float else v for k, v in p.items()}
-    healthy = _background(p, size)
+    checked(size, preset, shortcut)
+    p = stack([parameters(seed, i, size, preset, shortcut) for i in indices])
+    n = len(p["label"])
+    distractor = np.zeros((n, size, size), bool)
+    healthy = _background(p, size, distractor)
     diseased = healthy.copy()
-    _add_lesions(diseased, p, size)
-    image, twin = (_photograph(scene, p, size) for scene in (diseased, healthy))
-    return dict(
-        image=image,
-        twin=twin,
-        evidence=(image != twin).any(-1),
-        label=(p["grade"] > 0).astype(np.int64),
-        grade=p["grade"].astype(np.int64),
-        distractors=sum(
-            (p[f"{kind}_radius"] > 0).sum(1) for kind in MOST_DISTRACTORS
-        ).astype(np.int64),
-    )
+    owners = _add_lesions(diseased, p, size)
+    dust = _spots(p, "dust", n, size, soft=0.45)
+    distractor |= dust > 0
+    image, twin = (_photograph(scene, dust, p, size) for scene in (diseased, healthy))
+    plain = image
+    if p["tab_radius"].any():
+        plain = _photograph(
+            diseased, dust, p | {"tab_radius": 0 * p["fov"][:, 2]}, size
+        )
+    drawn = answer(image, twin, plain, owners, distractor, p)
+    return drawn | {
+        "grade": p["grade"].astype(np.int64),
+        "distractors": p["distractors"].astype(np.int64),
+    }
 
 
-def _background(p, size):
+def _background(p, size, distractor):
     """The eye without lesions: ground, macula, drusen, optic disc, vessels."""
     n = len(p["grade"])
     y, x = grid(size)
@@ -95,6 +114,7 @@ def _background(p, size):
     tint(scene, PALE, pale)
     pigment = _spots(p, "pigment", n, size, soft=0.55)
     tint(scene, BROWN, pigment)
+    distractor |= (pale > 0) | (pigment > 0)
 
     dy, dx = (a - p["disc"][:, k, None, None] for k, a in ((0, y), (1, x)))
     radius = p["disc_radius"][:, None, None]
@@ -136,36 +156,44 @@ def _add_lesions(scene, p, size):
         discs(layer, y, x, np.where(radius > 0, np.maximum(radius, least), 0))
         return layer
 
-    tint(scene, WHITE, 0.8 * _soften(_spots(p, "cotton_wool", n, size, soft=1.0)))
-    tint(scene, YELLOW, 0.92 * dots("exudate", 0.8))
-    tint(scene, DARK_RED, 0.85 * _spots(p, "haemorrhage", n, size, soft=1.0))
-    tint(scene, DARK_RED, 0.80 * _spots(p, "flame", n, size, soft=1.0))
-    tint(scene, DARK_RED, 0.85 * dots("microaneurysm", 0.85))
+    soft = _soften(_spots(p, "cotton_wool", n, size, soft=1.0))
+    layers = {
+        "cotton_wool": (WHITE, 0.8, soft),
+        "exudate": (YELLOW, 0.92, dots("exudate", 0.8)),
+        "haemorrhage": (DARK_RED, 0.85, _spots(p, "haemorrhage", n, size, soft=1.0)),
+        "flame": (DARK_RED, 0.80, _spots(p, "flame", n, size, soft=1.0)),
+        "microaneurysm": (DARK_RED, 0.85, dots("microaneurysm", 0.85)),
+    }
     tangle = canvas()
     reach = p["new_vessel_radius"]
     loop = p["new_vessel"][:, :, None] + reach[..., None, None] * p["new_vessel_loop"]
     thin = np.where(np.repeat(reach, loop.shape[2], 1) > 0, max(0.0035 * size, 0.4), 0)
     flat = loop.reshape(n, -1, 2)
     discs(tangle, flat[..., 0], flat[..., 1], thin)
-    tint(scene, (0.45, 0.08, 0.06), 0.85 * tangle)
+    layers["new_vessel"] = ((0.45, 0.08, 0.06), 0.85, tangle)
+    for colour, strength, layer in layers.values():
+        tint(scene, colour, strength * (layer * p["opacity"][:, None, None]))
+    return {kind: layers[kind][2] > 0 for kind in EVIDENCE}
 
 
-def _photograph(scene, p, size):
+def _photograph(scene, dust, p, size):
     """The camera: dust on its lens, vignette, tint, field of view, grain, 8 bits."""
-    n = len(scene)
     y, x = grid(size)
-    dust = _spots(p, "dust", n, size, soft=0.45)
     image = scene * (1 - dust[..., None])
     dy, dx = (a - p["fov"][:, k, None, None] for k, a in ((0, y), (1, x)))
     far = np.sqrt(dy**2 + dx**2)
     edge = p["fov"][:, 2, None, None]
     seen = np.clip((edge - far) * size + 0.5, 0, 1)
+    if p["tab_radius"].any():
+        away = np.sqrt(_square_distance(y, x, p["tab"]))
+        tab = np.clip((p["tab_radius"][:, None, None] - away) * size + 0.5, 0, 1)
+        seen = np.maximum(seen, np.where(p["tab_radius"][:, None, None] > 0, tab, 0))
     light = seen * (1 - p["vignette"][:, None, None] * (far / edge) ** 4)
     glow = (1 - seen) * p["border"][:, None, None]
     image = image * light[..., None] + glow[..., None]
     image *= p["camera"][:, None, None]
     image += p["grain"][:, None, None, None] * p["noise"]
-    return np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)
+    return to_bytes(image)
 
 
 def _spots(p, kind, n, size, *, soft):

@@ -7,6 +7,8 @@ is not there has radius zero.
 
 import numpy as np
 
+from medattn.data.synthetic.common import planted
+
 # Share of each grade among the diseased.
 GRADE_SHARES = {1: 0.30, 2: 0.35, 3: 0.20, 4: 0.15}
 
@@ -20,6 +22,8 @@ COUNTS = {
     "new_vessel": {1: (0, 0), 2: (0, 0), 3: (0, 0), 4: (4, 6)},
 }
 MOST = {kind: max(most for _, most in by.values()) for kind, by in COUNTS.items()}
+DARK = ("microaneurysm", "haemorrhage", "flame")
+BRIGHT = ("exudate", "cotton_wool")
 MOST_DISTRACTORS = {"drusen": 7, "dust": 4, "pigment": 2}
 
 TRUNKS, BRANCHES = 8, 12  # vessels leaving the optic disc; their side branches
@@ -27,21 +31,41 @@ STEPS = 48  # points along a vessel
 VEIN = np.arange(TRUNKS + BRANCHES) % 4 >= 2  # the others are arteries
 
 
-def parameters(seed, index, size):
+def parameters(seed, index, size, preset="standard", shortcut=None):
     """Draws everything that chance decides about one image, in fixed shapes."""
     rng = np.random.default_rng([seed, int(index)])
     grade = 0
     if rng.random() < 0.5:
         grade = int(rng.choice(list(GRADE_SHARES), p=list(GRADE_SHARES.values())))
     # Lesions and noise have streams of their own: the twin shares all but the lesions,
-    # and the same retina can be drawn at any size.
-    nuisance, lesions, noise = rng.spawn(3)
+    # and the same retina can be drawn at any size. So has what only options ask for.
+    nuisance, lesions, noise, artefact, options = rng.spawn(5)
     p = _anatomy(nuisance)
     p |= _distractors(nuisance, p)
+    kinds, label = tuple(COUNTS), int(grade > 0)
+    if preset == "xor":
+        dark, bright = options.integers(0, 2, 2)
+        kinds = DARK * int(dark) + BRIGHT * int(bright)
+        label, grade = int(dark != bright), 2
     p |= _lesions(lesions, grade, p)
+    p["opacity"] = 1.0
+    if preset == "easy":
+        p |= {f"{k}_radius": 1.4 * p[f"{k}_radius"] for k in COUNTS}
+        for kind, most in MOST_DISTRACTORS.items():
+            p[f"{kind}_radius"] = p[f"{kind}_radius"] * (np.arange(most) < most / 2)
+    elif preset == "hard":
+        p |= dict(opacity=0.6, grain=1.8 * p["grain"])
+        p["choroid_amplitude"] = 2.5 * p["choroid_amplitude"]
+    elif preset == "xor":
+        p |= {f"{k}_radius": p[f"{k}_radius"] * (k in kinds) for k in COUNTS}
+        if "exudate" in kinds:  # a grade may have none; the factor must show
+            p["exudate_radius"][:2] = (0.012, 0.014)
+    turn = artefact.uniform(-0.9, 0.9)
+    rim = p["fov"][:2] + p["fov"][2] * np.array([np.sin(turn), np.cos(turn)])
+    p |= dict(tab=rim, tab_radius=0.035 * planted(artefact, label, shortcut))
     p["noise"] = noise.standard_normal((size, size, 3), dtype=np.float32)
-    p["grade"] = grade
-    return p
+    p["distractors"] = sum(int((p[f"{k}_radius"] > 0).sum()) for k in MOST_DISTRACTORS)
+    return p | dict(grade=grade * (preset != "xor"), label=label)
 
 
 def _anatomy(rng):

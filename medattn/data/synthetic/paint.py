@@ -71,7 +71,7 @@ def discs(canvas, y, x, radius, *, weight=1.0, edge=1.0):
     stamp(canvas, y, x, coverage, reach=float(np.max(radius + edge / 2, initial=0)))
 
 
-def blobs(canvas, y, x, radius, *, stretch, angle, waves, phases, weight=1.0):
+def blobs(canvas, y, x, radius, *, stretch, angle, waves, phases, weight=1.0, edge=1.0):
     """Lays irregular ovals, `r(t) = radius (1 + sum_k waves_k cos(k t + phases_k))`.
 
     Args:
@@ -84,6 +84,7 @@ def blobs(canvas, y, x, radius, *, stretch, angle, waves, phases, weight=1.0):
         waves: Amplitudes for k = 2, 3, ..., `(batch, points, modes)`.
         phases: Their phases, same shape.
         weight: Coverage of the middle, in [0, 1].
+        edge: Width in pixels of the rim over which coverage falls from full to none.
     """
     broad = [
         np.asarray(a, np.float32)[..., None, None] for a in (radius, stretch, angle)
@@ -101,11 +102,12 @@ def blobs(canvas, y, x, radius, *, stretch, angle, waves, phases, weight=1.0):
             phase = phases[..., mode, None, None].astype(np.float32)
             rim += amplitude * np.cos((mode + 2) * turn + phase)
         # Across the long axis one pixel counts `stretch` units of `distance`.
-        soft = np.clip((radius_ * rim - distance) / np.sqrt(stretch_) + 0.5, 0, 1)
+        width = np.sqrt(stretch_) * np.float32(edge)
+        soft = np.clip((radius_ * rim - distance) / width + 0.5, 0, 1)
         return np.where(radius_ > 0, np.float32(weight) * soft, np.float32(0))
 
     swell = 1 + np.abs(waves).sum(-1).max(initial=0)
-    reach = float(np.max(radius, initial=0)) * swell + np.sqrt(np.max(stretch))
+    reach = float(np.max(radius, initial=0)) * swell + edge * np.sqrt(np.max(stretch))
     stamp(canvas, y, x, coverage, reach=reach)
 
 
@@ -134,8 +136,13 @@ def tint(image, colour, coverage):
 
     Args:
         image: `(batch, size, size, 3)`.
-        colour: `(3,)`.
+        colour: `(3,)`, or one a canvas, `(batch, 3)`.
         coverage: `(batch, size, size)`, in [0, 1].
     """
-    covered = coverage > 0  # lesions are small: leave the rest alone
-    image[covered] += coverage[covered, None] * (np.float32(colour) - image[covered])
+    covered = np.flatnonzero(coverage > 0)  # lesions are small: leave the rest alone
+    pixels = image.reshape(-1, 3)  # a view: canvases are whole arrays
+    colour = np.asarray(colour, np.float32)
+    if colour.ndim > 1:  # one a canvas
+        colour = colour[covered // (coverage[0].size)]
+    seen = pixels[covered]
+    pixels[covered] = seen + coverage.reshape(-1)[covered, None] * (colour - seen)

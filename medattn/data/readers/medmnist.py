@@ -1,0 +1,104 @@
+"""Four sets of MedMNIST+ straight from their published npz files."""
+
+import hashlib
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from medattn.data.cache import cache_folder
+from medattn.data.readers.tables import Records
+
+OPTIONS = ("task",)
+PROTOCOLS = ("default",)
+PARTS = {"train": "train", "val": "validation", "test": "test"}
+# Which of the published labels the study's task asks for.
+BINARY = {
+    "retinamnist": lambda labels: labels[:, 0] > 0,
+    "dermamnist": lambda labels: labels[:, 0] == 4,
+    "pneumoniamnist": lambda labels: labels[:, 0] == 1,
+    "chestmnist": lambda labels: labels[:, 2] == 1,
+}
+
+
+def read(card, root, faults, *, protocol, size, task="binary"):
+    """Reads the three parts of a file; nobody knows the patients.
+
+    Args:
+        card: The data set's card.
+        root: Folder of the npz files; None fetches the file once from Zenodo.
+        faults: A `Faults`.
+        protocol: Only the official split is known.
+        size: 28, 64, 128 or 224.
+        task: `"binary"` for the study's task, `"as_is"` for the published labels.
+    """
+    if task not in ("binary", "as_is"):
+        raise ValueError(
+            f"Unknown task. Expected 'binary' or 'as_is'. Received: task={task!r}"
+        )
+    if size not in card.files:
+        raise ValueError(
+            f"{card.name} is published in {sorted(card.files)} pixels. Expected one of "
+            f"these. Received: size={size}"
+        )
+    path = fetch(card, size, root)
+    parts = _open(path)
+    images = np.concatenate([parts[f"{part}_images"] for part in PARTS])
+    if images.ndim == 3:
+        images = np.repeat(images[..., None], 3, -1)
+    labels = np.concatenate([parts[f"{part}_labels"] for part in PARTS])
+    if task == "binary":
+        labels = BINARY[card.name](labels).astype(np.int64)
+    elif labels.shape[1] == 1:
+        labels = labels[:, 0].astype(np.int64)
+    counts = [len(parts[f"{part}_labels"]) for part in PARTS]
+    splits = np.repeat(list(PARTS.values()), counts)
+    ids = [
+        f"{card.name}-{split}-{place:06d}"
+        for split, count in zip(PARTS.values(), counts, strict=True)
+        for place in range(count)
+    ]
+    return Records(card, ids, labels, None, None, images, splits)
+
+
+def fetch(card, size, root=None):
+    """Returns the path of a file whose MD5 is that of the card."""
+    known = card.files[size]
+    name = Path(known["url"].split("?")[0]).name
+    if root is None:
+        import keras
+
+        return Path(
+            keras.utils.get_file(
+                name,
+                known["url"],
+                file_hash=known["md5"],
+                hash_algorithm="md5",
+                cache_dir=str(cache_folder()),
+                cache_subdir="medmnist",
+            )
+        )
+    path = Path(root) / name
+    if not path.is_file():
+        raise ValueError(
+            f"There is no file {str(path)!r}. Expected {known['url']} saved there, or "
+            "root=None to fetch it"
+        )
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, "md5").hexdigest()
+    if found != known["md5"]:
+        raise ValueError(
+            f"{path} is not the published file. Expected MD5 {known['md5']}; fetch "
+            f"{known['url']} again. Received: MD5 {found}"
+        )
+    return path
+
+
+def _open(path):
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {key: file[key] for key in file.files}
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise ValueError(
+            f"{path} cannot be read ({error}). Expected a whole npz; fetch it again"
+        ) from error

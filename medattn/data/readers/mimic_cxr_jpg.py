@@ -1,0 +1,113 @@
+"""MIMIC-CXR-JPG from PhysioNet's folder: pleural effusion, present or not."""
+
+import numpy as np
+
+from medattn.data.readers.tables import (
+    Records,
+    find_file,
+    known_values,
+    present,
+    read_table,
+    two_classes,
+)
+
+OPTIONS = ("view", "negatives", "uncertain", "labeler", "official_split")
+PROTOCOLS = ("default", "study")
+FINDING = "Pleural Effusion"
+VALUES = ("1.0", "0.0", "-1.0", "", "1", "0", "-1")
+NEGATIVES = ("explicit", "no_finding", "both")
+VIEWS = ("AP", "PA", "frontal")
+SPLITS = {"train": "train", "validate": "validation", "test": "test"}
+
+
+def read(
+    card,
+    root,
+    faults,
+    *,
+    protocol,
+    size,
+    view="AP",
+    negatives="explicit",
+    uncertain="drop",
+    labeler="chexpert",
+    official_split=True,
+):
+    """Reads the films of a view whose study speaks of effusion.
+
+    Args:
+        card: The data set's card.
+        root: Folder with `files/` and the `mimic-cxr-2.0.0-*.csv.gz`.
+        faults: A `Faults`.
+        protocol: `"study"` fixes AP films, explicit negatives and the official split.
+        size: Not used.
+        view: `"AP"`, `"PA"` or `"frontal"` for both.
+        negatives: Who is class 0: `"explicit"`, effusion denied (0); `"no_finding"`,
+            No Finding = 1; `"both"`, either. Not mentioned at all (blank) is neither
+            positive nor negative, so it is left out.
+        uncertain: What -1 means: `"drop"`, `"positive"` or `"negative"`.
+        labeler: `"chexpert"` or `"negbio"`.
+        official_split: Whether to take PhysioNet's split; else patients are dealt out
+            anew.
+    """
+    if protocol == "study":
+        view, negatives, uncertain, official_split = "AP", "explicit", "drop", True
+    _one_of("view", view, VIEWS)
+    _one_of("negatives", negatives, NEGATIVES)
+    _one_of("uncertain", uncertain, ("drop", "positive", "negative"))
+    _one_of("labeler", labeler, ("chexpert", "negbio"))
+
+    def table(part, columns):
+        stem = f"mimic-cxr-2.0.0-{part}.csv"
+        path = find_file(root, [f"{stem}.gz", stem], f"table of {part}", card)
+        return path, read_table(path, columns)
+
+    path, labels = table(labeler, ["subject_id", "study_id", FINDING, "No Finding"])
+    for column in (FINDING, "No Finding"):
+        labels = labels[known_values(labels, column, VALUES, path, faults)]
+    _, views = table("metadata", ["dicom_id", "ViewPosition"])
+    split_path, split = table("split", ["dicom_id", "study_id", "subject_id", "split"])
+    split = split[known_values(split, "split", SPLITS, split_path, faults)]
+
+    value = labels[FINDING].replace("", "nan").astype(float)
+    healthy = labels["No Finding"].replace("", "nan").astype(float) == 1
+    positive = (value == 1) | ((value == -1) & (uncertain == "positive"))
+    negative = (value == -1) & (uncertain == "negative")
+    if negatives != "no_finding":
+        negative |= value == 0
+    if negatives != "explicit":
+        negative |= healthy & ~positive & (value != -1)
+    labels = labels.assign(label=np.where(positive, 1, np.where(negative, 0, -1)))
+    labels = labels[labels["label"] >= 0][["study_id", "label"]]
+
+    wanted = ("AP", "PA") if view == "frontal" else (view,)
+    views = views[views["ViewPosition"].isin(wanted)][["dicom_id"]]
+    films = split.reset_index(names="row").merge(views, on="dicom_id")
+    films = films.merge(labels, on="study_id").sort_values("row")
+    folder = find_file(root, ["files"], "folder of images", card)
+    paths = [
+        folder / f"p{subject[:2]}" / f"p{subject}" / f"s{study}" / f"{dicom}.jpg"
+        for subject, study, dicom in zip(
+            films["subject_id"], films["study_id"], films["dicom_id"], strict=True
+        )
+    ]
+    good = present(paths, split_path, list(films["row"]), faults)
+    films = films[good]
+    two_classes(films["label"].to_numpy(), card, faults)
+    return Records(
+        card,
+        list(films["dicom_id"]),
+        films["label"].to_numpy(np.int64),
+        films["subject_id"].to_numpy(str),
+        [one for one, there in zip(paths, good, strict=True) if there],
+        None,
+        films["split"].map(SPLITS).to_numpy(str) if official_split else None,
+    )
+
+
+def _one_of(name, value, known):
+    if value not in known:
+        raise ValueError(
+            f"Unknown {name} {value!r}. Expected one of {list(known)}. "
+            f"Received: {name}={value!r}"
+        )

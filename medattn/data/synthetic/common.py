@@ -1,0 +1,134 @@
+"""What the drawn domains share: presets, planted artefacts, the form of the answer."""
+
+import numpy as np
+
+PRESETS = ("easy", "standard", "hard", "xor")
+SIZES = (32, 512)
+
+
+def checked(size, preset, shortcut, presets=PRESETS):
+    """Refuses options that no drawing can have."""
+    if not SIZES[0] <= size <= SIZES[1]:
+        raise ValueError(
+            f"Drawings are {SIZES[0]} to {SIZES[1]} pixels wide. Received: size={size}"
+        )
+    if preset not in presets:
+        raise ValueError(
+            f"Unknown preset {preset!r}. Expected one of {list(presets)}. "
+            f"Received: preset={preset!r}"
+        )
+    if shortcut is not None and not -1 <= shortcut <= 1:
+        raise ValueError(
+            "A shortcut is the correlation of the artefact with the label. Expected "
+            f"-1 <= shortcut <= 1, or None for no artefact. Received: {shortcut}"
+        )
+
+
+def planted(rng, label, shortcut, natural=0.0):
+    """Decides whether an image bears the artefact.
+
+    P(artefact | label) = (1 + rho) / 2 for label 1 and (1 - rho) / 2 for label 0, which
+    with classes of equal size makes the correlation exactly rho.
+
+    Args:
+        rng: A generator used for nothing else, so that the image does not change.
+        label: 0 or 1.
+        shortcut: rho in [-1, 1], or None for `natural`.
+        natural: How often the artefact lies in images of either class.
+    """
+    luck = rng.random()
+    if shortcut is None:
+        return luck < natural
+    return luck < (1 + shortcut * (2 * label - 1)) / 2
+
+
+def stack(chances):
+    """Puts the chances of many images into arrays, numbers as float32."""
+    p = {key: np.array([one[key] for one in chances]) for key in chances[0]}
+    return {k: v.astype(np.float32) if v.dtype == float else v for k, v in p.items()}
+
+
+def answer(image, twin, plain, owners, distractor, p):
+    """Puts a drawn batch into the form that all domains share.
+
+    Args:
+        image: As seen, `(n, size, size, 3)`, uint8.
+        twin: The same without its evidence.
+        plain: The same as `image` without its planted artefact.
+        owners: Dict from the kind of evidence to where it was painted,
+            `(n, size, size)`, bool. A pixel may have several.
+        distractor: Where distractors were painted, bool.
+        p: Everything that chance decided; `label` among it.
+    """
+    evidence = (image != twin).any(-1)
+    kinds = np.zeros(evidence.shape, np.uint8)
+    for bit, where in enumerate(owners.values()):
+        kinds |= (where & evidence).astype(np.uint8) << bit
+    return dict(
+        image=image,
+        twin=twin,
+        evidence=evidence,
+        kinds=kinds,
+        artefact=(image != plain).any(-1),
+        distractor=distractor,
+        label=p["label"].astype(np.int64),
+        params={key: value for key, value in p.items() if key != "noise"},
+    )
+
+
+def evidence_of(drawn, names):
+    """Splits the evidence by kind.
+
+    Args:
+        drawn: What a domain's `draw` returned.
+        names: Its `EVIDENCE`.
+
+    Returns:
+        A dict from name to mask, `(n, size, size)`, bool; their union is the evidence.
+    """
+    return {n: (drawn["kinds"] >> bit & 1).astype(bool) for bit, n in enumerate(names)}
+
+
+def in_parts(part, indices, pixels):
+    """Draws a few images at a time, so that what is worked on fits the cache.
+
+    Args:
+        part: A function from indices to the dict of `answer`.
+        indices: All images wanted.
+        pixels: Fine pixels of one image.
+    """
+    indices, step = list(indices), max(1, 2**18 // pixels)
+    parts = [part(indices[i : i + step]) for i in range(0, len(indices), step)]
+    return _joined(parts)
+
+
+def _joined(parts):
+    if isinstance(parts[0], dict):
+        return {key: _joined([part[key] for part in parts]) for key in parts[0]}
+    return np.concatenate(parts)
+
+
+def part_of(p, chosen):
+    """Takes some images out of the chances of many."""
+    return {key: value[chosen] for key, value in p.items()}
+
+
+def shrink(fine, factor):
+    """Averages 2 x 2 pixels of `(n, height, width, ...)` into one if `factor` is 2."""
+    if factor == 1:
+        return fine
+    rows = fine[:, ::2] + fine[:, 1::2]
+    return (rows[:, :, ::2] + rows[:, :, 1::2]) * np.float32(0.25)
+
+
+def touched(fine, factor):
+    """Tells which pixels hold a true fine pixel."""
+    if factor == 1:
+        return fine
+    rows = fine[:, ::2] | fine[:, 1::2]
+    return rows[:, :, ::2] | rows[:, :, 1::2]
+
+
+def to_bytes(image):
+    """Rounds `[0, 1]` to 8 bits."""
+    return np.rint(255 * np.clip(image, 0, 1)).astype(np.uint8)

@@ -1,0 +1,125 @@
+"""The verb medattn data: list | check | preview | prepare."""
+
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+Positional = tyro.conf.Positional
+
+
+def list_() -> None:
+    """List the data sets, what they show, and under which licence."""
+    from medattn.data import CARDS, cache_folder
+
+    print(f"{'name':<16}{'images':>9}  {'licence':<30}shows")
+    for name, card in CARDS.items():
+        images = f"{sum(card.sizes.values()):,}" if card.sizes else ""
+        note = "  CREDENTIALED" if card.access.get("credentialed") else ""
+        print(f"{name:<16}{images:>9}  {card.licence[:29]:<30}{card.title}{note}")
+    print(f"Prepared images lie in {cache_folder()}")
+
+
+def check(
+    name: Positional[str], /, *, root: Path | None = None, duplicates: bool = True
+) -> None:
+    """Count files, rows, labels and patients, and list every fault.
+
+    Args:
+        name: Which data set.
+        root: Folder of its files.
+        duplicates: Whether to look for images that look the same.
+    """
+    from medattn.data.check import check_dataset, table
+
+    found = check_dataset(name, root, duplicates=duplicates)
+    print(table(found))
+    if found.faults:
+        raise SystemExit(1)
+
+
+def preview(
+    name: Positional[str],
+    /,
+    *,
+    root: Path | None = None,
+    split: str = "train",
+    size: int = 128,
+    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("preview.png"),
+) -> None:
+    """Draw a contact sheet of six by four images.
+
+    Args:
+        name: Which data set.
+        root: Folder of its files; not needed for drawn ones.
+        split: train, validation or test.
+        size: Height and width of each image in pixels.
+        output: The picture to write.
+    """
+    import numpy as np
+    from PIL import Image
+
+    from medattn.data import CARDS, draw_images, find_card, load_dataset
+
+    if find_card(name).drawn:
+        images = draw_images(name, range(24), split=split, size=size)["image"]
+    else:
+        if size == 128 and CARDS[name].files:
+            size = 64
+        data = load_dataset(name, split=split, size=size, root=root)
+        places = np.linspace(0, len(data) - 1, min(24, len(data))).astype(int)
+        images = data.source.read(places)
+    sheet = contact_sheet(images)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(sheet).save(output)
+    warning = CARDS[name].access.get("prohibited", [])
+    print(f"Wrote {output}", *warning, sep="\n")
+
+
+def contact_sheet(images):
+    """Puts up to 24 images `(n, size, size, 3)` on a sheet, six in a row."""
+    import numpy as np
+
+    size = images.shape[1]
+    full = np.zeros((24, size, size, 3), np.uint8)
+    full[: len(images)] = images[:24]
+    rows = full.reshape(4, 6, size, size, 3).swapaxes(1, 2)
+    return rows.reshape(4 * size, 6 * size, 3)
+
+
+def prepare(
+    name: Positional[str],
+    /,
+    *,
+    root: Path | None = None,
+    size: int = 224,
+    protocol: str = "default",
+) -> None:
+    """Decode and resize every image once, into the cache; start again after a stop.
+
+    Args:
+        name: Which data set.
+        root: Folder of its files.
+        size: Height and width in pixels.
+        protocol: default or study; the study's images are not padded but stretched.
+    """
+    from medattn.data import find_card, load_dataset
+
+    if find_card(name).drawn:
+        for split in find_card(name).sizes:
+            print(load_dataset(name, split=split, size=size))
+        return
+    data = load_dataset(name, size=size, root=root, protocol=protocol)
+    if not hasattr(data.source, "prepare"):
+        print(f"{name} is read whole into memory: nothing to prepare.")
+        return
+    shards = data.source.prepare(f"preparing {name}")
+    print(f"{len(shards)} images of {size} x {size} lie in {shards.folder}")
+
+
+VERBS = {"check": check, "list": list_, "prepare": prepare, "preview": preview}
+
+
+def data(rest: tyro.conf.Suppress[tuple[str, ...]] = ("--help",)) -> None:
+    """List, check, preview or prepare data sets."""
+    tyro.extras.subcommand_cli_from_dict(VERBS, prog="medattn data", args=list(rest))

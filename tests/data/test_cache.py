@@ -1,0 +1,135 @@
+"""Shards: whole or not at all, made once, taken up again."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from medattn.data import load_dataset
+from medattn.data.cache import Shards, cache_folder, prepare
+
+
+def rows(start, stop):
+    return {"image": np.arange(start, stop, dtype=np.uint8)[:, None]}
+
+
+def test_rows_come_back_in_the_order_asked_for(tmp_path):
+    shards = prepare(tmp_path / "x", 100, rows, title="x", shard=7)
+    places = np.array([99, 0, 13, 14, 13])
+    np.testing.assert_array_equal(shards.read("image", places)[:, 0], places)
+    np.testing.assert_array_equal(shards.whole("image")[:, 0], np.arange(100))
+
+
+def test_what_is_made_is_not_made_again(tmp_path):
+    made = []
+
+    def make(start, stop):
+        made.append(start)
+        return rows(start, stop)
+
+    for _ in range(2):
+        prepare(tmp_path / "x", 20, make, title="x", shard=5)
+    assert sorted(made) == [0, 5, 10, 15]
+
+
+def test_a_lost_or_changed_shard_is_made_anew_and_the_others_are_kept(tmp_path):
+    made = []
+
+    def make(start, stop):
+        made.append(start)
+        return rows(start, stop)
+
+    folder = tmp_path / "x"
+    prepare(folder, 20, make, title="x", shard=5)
+    (folder / "index.json").unlink()  # as if stopped before the end
+    (folder / "00001.image.npy").unlink()
+    changed = bytearray((folder / "00002.image.npy").read_bytes())
+    changed[-1] ^= 1
+    (folder / "00002.image.npy").write_bytes(changed)
+    (folder / "00007.image.npy.part").write_bytes(b"half")
+    made.clear()
+    shards = prepare(folder, 20, make, title="x", shard=5)
+    assert sorted(made) == [5, 10]
+    np.testing.assert_array_equal(shards.whole("image")[:, 0], np.arange(20))
+    assert not list(folder.glob("*.part"))
+
+
+def test_a_cut_or_changed_file_of_a_finished_cache_is_refused(tmp_path):
+    folder = tmp_path / "x"
+    prepare(folder, 20, rows, title="x", shard=5)
+    path = folder / "00001.image.npy"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1])
+    with pytest.raises(ValueError, match="not as it was written.*prepare again"):
+        Shards(folder)
+    path.write_bytes(whole[:-1] + b"\xff")
+    Shards(folder)
+    with pytest.raises(ValueError, match="not as it was written"):
+        Shards(folder, verify=True)
+
+
+SLOW = """
+import sys, time, numpy as np
+from pathlib import Path
+from medattn.data.cache import prepare
+log = open(sys.argv[2], "a")
+def make(start, stop):
+    log.write(f"{start}\\n"); log.flush(); time.sleep(0.1)
+    return {"image": np.arange(start, stop, dtype=np.uint8)[:, None]}
+prepare(sys.argv[1], 100, make, title="x", shard=5, workers=1)
+"""
+
+
+def begin(folder, log):
+    return subprocess.Popen([sys.executable, "-c", SLOW, folder, log])
+
+
+def test_two_processes_make_every_shard_once(tmp_path):
+    log = tmp_path / "log"
+    both = [begin(tmp_path / "x", log) for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    made = sorted(int(line) for line in log.read_text().split())
+    assert made == list(range(0, 100, 5))
+
+
+def test_after_a_kill_the_rest_is_made_and_no_half_is_taken_for_whole(tmp_path):
+    folder, log = tmp_path / "x", tmp_path / "log"
+    process = begin(folder, log)
+    for _ in range(300):
+        if log.exists() and len(log.read_text().split()) >= 6:
+            break
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (folder / "index.json").exists()
+    finished = len(list(folder.glob("*.json")))
+    assert 4 <= finished < 20
+    log.unlink()
+    assert begin(folder, log).wait() == 0
+    assert len(log.read_text().split()) == 20 - finished
+    np.testing.assert_array_equal(
+        Shards(folder, verify=True).whole("image")[:, 0], np.arange(100)
+    )
+    assert json.loads((folder / "index.json").read_text())["rows"] == 100
+
+
+def test_the_cache_lies_where_it_is_told_to(monkeypatch, tmp_path):
+    monkeypatch.setenv("MEDATTN_CACHE", str(tmp_path))
+    assert cache_folder() == tmp_path
+    data = load_dataset("chest", split="validation", size=32)
+    made = [path.name for path in (tmp_path / "drawn").glob("chest-*/index.json")]
+    assert made == ["index.json"]
+    drawn = load_dataset("chest", split="validation", size=32)
+    np.testing.assert_array_equal(data.labels, drawn.labels)
+
+
+def test_without_a_place_to_write_images_are_drawn_into_memory(monkeypatch, tmp_path):
+    blocked = tmp_path / "file"
+    blocked.write_text("no folder")
+    monkeypatch.setenv("MEDATTN_CACHE", str(blocked / "under"))
+    assert len(load_dataset("chest", split="validation", size=33)) == 500
