@@ -1,13 +1,42 @@
-"""Trials, training and metrics."""
+"""Trials, training, engines, metrics, statistics and the report.
 
-from medattn.study.metrics import evaluate, probabilities
-from medattn.study.train import Trial, save_trial, train_trial, trial_name
+Names load on first use, so that reading results needs no backend.
+"""
 
-__all__ = [
-    "Trial",
-    "evaluate",
-    "probabilities",
-    "save_trial",
-    "train_trial",
-    "trial_name",
-]
+import importlib
+
+PUBLIC = {
+    "CONTRASTS": "statistics",
+    "PRESETS": "plan",
+    "Study": "plan",
+    "Trial": "trial",
+    "compare": "statistics",
+    "contrast_table": "statistics",
+    "evaluate": "metrics",
+    "gather_results": "results",
+    "probabilities": "metrics",
+    "promote_trials": "results",
+    "read_results": "results",
+    "read_study": "plan",
+    "run_study": "run",
+    "run_trial": "runner",
+    "save_trial": "train",
+    "score_predictions": "scores",
+    "study_status": "run",
+    "train_trial": "train",
+    "trial_id": "trial",
+    "trial_name": "trial",
+    "write_report": "report",
+}
+
+__all__ = list(PUBLIC)
+
+
+def __getattr__(name):
+    if name in PUBLIC:
+        return getattr(importlib.import_module(f"medattn.study.{PUBLIC[name]}"), name)
+    raise AttributeError(f"module 'medattn.study' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted([*globals(), *__all__])

@@ -3,6 +3,7 @@
 import numpy as np
 
 from medattn.explain import create_analyzer, edge_map, relevance_mass
+from medattn.study.scores import score_predictions
 
 
 def probabilities(model, images, *, batch_size=250):
@@ -37,21 +38,14 @@ def evaluate(model, images, labels, masks=None, *, batch_size=250):
         batch_size: Images at once.
 
     Returns:
-        A dict of numbers: `auroc`, `accuracy`, `majority_accuracy` (of always naming
-        the commoner class), and with masks, as means over the positives,
+        The dict of `score_predictions`, and with masks, as means over the positives,
         `relevance_mass` of LRP-epsilon for the positive logit, beside
         `relevance_mass_random` (the share of the image that evidence covers) and
         `relevance_mass_edges` (of an edge detector).
     """
-    from sklearn.metrics import roc_auc_score
-
-    chance = probabilities(model, images, batch_size=batch_size)
-    share = float(np.mean(labels == 1))
-    found = {
-        "auroc": float(roc_auc_score(labels, chance[:, 1])),
-        "accuracy": float(np.mean(chance.argmax(-1) == labels)),
-        "majority_accuracy": max(share, 1 - share),
-    }
+    found = score_predictions(
+        labels, probabilities(model, images, batch_size=batch_size), draws=0
+    )
     if masks is None:
         return found
     sick = np.flatnonzero(np.asarray(labels) == 1)

@@ -1,65 +1,40 @@
-"""One trial: a model, a data set, a regime and a seed, trained and measured."""
+"""Training that can stop at any moment and go on to the same bits."""
 
 import hashlib
 import json
 import os
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from medattn.data import find_card, load_dataset
-from medattn.models import create_model, save_weights
-from medattn.study.metrics import evaluate
+from medattn.data import load_dataset
+from medattn.models import create_model, load_pretrained, save_weights
+from medattn.study import shapes
+from medattn.study.files import load_checkpoint, save_checkpoint
+from medattn.study.metrics import evaluate, probabilities
+from medattn.study.scores import auroc
+from medattn.study.trial import trial_name
 
-ROUNDS = 10  # lines of the progress bar; the validation loss is printed after each
-
-
-@dataclass(frozen=True)
-class Trial:
-    """Everything that decides a training run.
-
-    Every regime gets the same number of steps, so that less data does not also mean
-    less training. The last weights are taken: no label of the validation set chooses.
-
-    Attributes:
-        model: A name of `medattn.models.list_models()`.
-        dataset: A name of `medattn.data.list_datasets()`.
-        regime: Share of the training data, in (0, 1].
-        seed: Decides subset, starting weights, order and augmentation.
-        steps: Optimiser steps.
-        batch_size: Images a step.
-        learning_rate: Peak of AdamW's rate, after a tenth of the steps; then it falls
-            to zero along a cosine.
-        size: Height and width of the images in pixels.
-    """
-
-    model: str
-    dataset: str = "fundus"
-    regime: float = 1.0
-    seed: int = 0
-    steps: int = 500
-    batch_size: int = 32
-    learning_rate: float = 6e-3
-    size: int = 64
-
-    def __post_init__(self):
-        for name in ("steps", "batch_size", "learning_rate"):
-            if not getattr(self, name) > 0:
-                raise ValueError(
-                    f"A trial needs something to do. Expected {name} > 0. "
-                    f"Received: {name}={getattr(self, name)}"
-                )
+SEED_STATE = "seed_generator_state"  # how Keras names the state of a SeedGenerator
 
 
-def train_trial(trial, *, verbose=1):
+SAME = "test_with_shortcut"
+
+
+class Diverged(ValueError):
+    """The loss is no number any more: a trial's own fault, which no retry mends."""
+
+
+def train_trial(trial, *, root=None, verbose=1):
     """Trains one model and measures it on the test set.
 
     Args:
         trial: A `Trial`.
+        root: Folder of a data set that is not drawn.
         verbose: As in `keras.Model.fit`: 0 silent, 1 a progress bar.
 
     Returns:
@@ -70,72 +45,246 @@ def train_trial(trial, *, verbose=1):
         ValueError: If a name of the trial is unknown, the regime leaves too little, or
             training diverged.
     """
-    keras.utils.set_random_seed(trial.seed)
-    model = create_model(
-        trial.model,
-        num_classes=len(find_card(trial.dataset).classes),
-        input_shape=(trial.size, trial.size, 3),
-    )
-    parts = {
-        split: load_dataset(
-            trial.dataset,
-            split=split,
-            regime=trial.regime,
-            seed=trial.seed,
-            size=trial.size,
-        )
-        for split in ("train", "validation", "test")
-    }
-    warmup = max(1, trial.steps // 10)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0,
-        max(1, trial.steps - warmup),
-        warmup_target=trial.learning_rate,
-        warmup_steps=warmup,
-    )
-    model.compile(
-        keras.optimizers.AdamW(rate, weight_decay=1e-4),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-        # Small convolution nets train at half the speed under XLA on a CPU; on an
-        # accelerator Keras decides.
-        jit_compile="auto" if _has_accelerator() else False,
-    )
     start = time.perf_counter()
-    rounds = min(ROUNDS, trial.steps)
-    history = model.fit(
-        parts["train"].batches(trial.batch_size, training=True, seed=trial.seed),
-        epochs=rounds,
-        steps_per_epoch=trial.steps // rounds,
-        validation_data=parts["validation"].batches(250),
-        shuffle=False,  # the pipeline shuffles
-        verbose=verbose,
-    ).history
+    model, parts, _ = fit_trial(trial, root=root, verbose=verbose)
     seconds = time.perf_counter() - start
-    if not np.isfinite(history["loss"]).all():
-        raise ValueError(
-            "The training diverged. Expected a finite loss; a smaller learning rate "
-            f"may help. Received: loss={history['loss'][-1]} at learning_rate="
-            f"{trial.learning_rate}"
-        )
-    for weight in model.weights:
-        weight.assign(np.asarray(weight.numpy(), np.float16).astype(np.float32))
     images, labels, masks = parts["test"].arrays()
     train = parts["train"]
     return model, {
         "train_images": len(train),
         "train_positives": int((train.labels == 1).sum()),
-        "train_ids_sha256": hashlib.sha256("\n".join(train.ids).encode()).hexdigest(),
-        "epochs": trial.steps * trial.batch_size / len(train),
+        "train_ids_sha256": ids_sha256(train.ids),
+        "epochs": step_count(trial, len(train)) * trial.batch_size / len(train),
         "seconds": round(seconds, 1),
         "test_images": len(labels),
         "test": evaluate(model, images, labels, masks),
     }
 
 
-def trial_name(model, regime, seed):
-    """Names the files of a trial, such as `micro_resnet-10pct-seed0`."""
-    return f"{model}-{100 * regime:g}pct-seed{seed}"
+def fit_trial(
+    trial, *, folder=None, trunk=None, root=None, on_round=None, verbose=0, callbacks=()
+):
+    """Trains one model, from the last good checkpoint if there is one.
+
+    Chance enters through the seed and the number of the step alone: the batches follow
+    from the seed and their place in the stream, and every random layer is seeded anew
+    at the start of each round. So it does not matter how often the training was cut
+    off.
+
+    Args:
+        trial: A `Trial`.
+        folder: Where checkpoints lie; None keeps none.
+        trunk: The weights that `initialisation` asks for: a `keras.Model` of the
+            pretraining trial, or the path of a file for `"imagenet"`.
+        root: Folder of a data set that is not drawn.
+        on_round: Called with the history after each round; what it raises ends the
+            training.
+        verbose: As in `keras.Model.fit`.
+        callbacks: Further Keras callbacks.
+
+    Returns:
+        The model, its weights rounded to float16; the three splits by name; and the
+        history, a list with one dict a round.
+
+    Raises:
+        Diverged: If the loss is not finite.
+    """
+    parts = load_parts(trial, root=root)
+    train = parts["train"]
+    keras.utils.set_random_seed(trial.seed)
+    model = create_model(
+        trial.model,
+        num_classes=len(train.card.classes),
+        input_shape=(trial.size, trial.size, 3),
+    )
+    start_from(model, trial, trunk)
+    steps = step_count(trial, len(train))
+    model.compile(
+        _optimizer(trial, steps),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        # Small convolution nets train at half the speed under XLA on a CPU; on an
+        # accelerator Keras decides.
+        jit_compile="auto" if _has_accelerator() else False,
+    )
+    model.optimizer.build(model.trainable_variables)
+    rounds = min(trial.rounds, steps)
+    each = steps // rounds
+    judge = _Judge(trial, parts["validation"], folder, on_round)
+    judge.set_model(model)
+    judge.resume()
+    weights = _balanced(train.labels) if trial.class_weights else None
+    # All rounds have one length but the last, which takes what is left over.
+    last = steps - each * (rounds - 1)
+    for first, until, length in ((0, rounds - 1, each), (rounds - 1, rounds, last)):
+        begin = max(first, len(judge.history))
+        if begin < until:
+            # Made anew, for a second pass over one tf.data shuffle has another order.
+            stream = train.batches(
+                trial.batch_size, training=True, seed=trial.seed, start=judge.step
+            )
+            model.fit(
+                stream,
+                initial_epoch=begin,
+                epochs=until,
+                steps_per_epoch=length,
+                shuffle=False,  # the pipeline shuffles
+                class_weight=weights,
+                callbacks=[judge, *callbacks],
+                verbose=verbose,
+            )
+    judge.take_selected()
+    for weight in model.weights:
+        weight.assign(np.asarray(weight.numpy(), np.float16).astype(np.float32))
+    return model, parts, judge.history
+
+
+class _Judge(keras.callbacks.Callback):
+    """Validates, keeps the history, and saves after every round."""
+
+    def __init__(self, trial, validation, folder, on_round):
+        super().__init__()
+        self.trial, self.folder, self.on_round = trial, folder, on_round
+        self.images, self.labels = validation.arrays()[:2]
+        self.history, self.best, self.step = [], {}, 0
+
+    def resume(self):
+        found = load_checkpoint(self.folder) if self.folder else None
+        if found is None:
+            return
+        arrays, progress = found
+        for name, variable in self._variables().items():
+            variable.assign(arrays[name])
+        self.best = {
+            name.removeprefix("best/"): array
+            for name, array in arrays.items()
+            if name.startswith("best/")
+        }
+        self.history, self.step = progress["history"], progress["step"]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        chance = np.random.default_rng([self.trial.seed, epoch])
+        for variable in self.model.variables:
+            if SEED_STATE in variable.path:
+                variable.assign(chance.integers(0, 2**31, variable.shape))
+
+    def on_epoch_end(self, epoch, logs):
+        if not np.isfinite(logs["loss"]):
+            raise Diverged(
+                "The training diverged. Expected a finite loss; a smaller learning "
+                f"rate may help. Received: loss={logs['loss']} in round {epoch + 1} "
+                f"at learning_rate={self.trial.learning_rate}"
+            )
+        chance = probabilities(self.model, self.images)
+        own = chance[np.arange(len(chance)), self.labels]
+        logs |= {
+            "val_loss": float(-np.log(np.maximum(own, 1e-12)).mean()),
+            "val_accuracy": float(np.mean(chance.argmax(-1) == self.labels)),
+        }
+        if chance.shape[1] == 2:
+            logs["val_auroc"] = auroc(self.labels == 1, chance[:, 1])
+        self.step = int(self.model.optimizer.iterations.numpy())
+        self.history.append(
+            {"step": self.step} | {name: float(value) for name, value in logs.items()}
+        )
+        least = min(line["val_loss"] for line in self.history)
+        if self.trial.selection == "best" and logs["val_loss"] == least:
+            self.best = {w.path: np.array(w.numpy()) for w in self.model.weights}
+        if self.folder:
+            arrays = {k: np.asarray(v.numpy()) for k, v in self._variables().items()}
+            arrays |= {f"best/{name}": array for name, array in self.best.items()}
+            progress = {"step": self.step, "history": self.history}
+            save_checkpoint(self.folder, arrays, progress)
+        if self.on_round:
+            self.on_round(self.history)
+
+    def take_selected(self):
+        for weight in self.model.weights:
+            if weight.path in self.best:
+                weight.assign(self.best[weight.path])
+
+    def _variables(self):
+        """Names all that a step changes: weights, and what the optimiser remembers."""
+        weights = {f"model/{w.path}": w for w in self.model.weights}
+        optimizer = enumerate(self.model.optimizer.variables)
+        return weights | {f"optimizer/{number}": v for number, v in optimizer}
+
+
+def load_parts(trial, *, root=None):
+    """Loads the splits of a trial by name.
+
+    In the test split a planted artefact means nothing; with a shortcut there is one
+    more, `SAME`, in which it means what it meant in training.
+    """
+    if trial.dataset == shapes.NAME:
+        splits = ("train", "validation", "test")
+        return {split: shapes.Shapes(split, trial.size) for split in splits}
+    common = {"seed": trial.seed, "size": trial.size}
+    if root is not None:
+        common["root"] = root
+    planted = {} if trial.shortcut is None else {"shortcut": trial.shortcut}
+    loose = {} if trial.shortcut is None else {"shortcut": 0.0}
+    kept = trial.regime if trial.validation == "regime" else 1.0
+    parts = {
+        "train": load_dataset(
+            trial.dataset, split="train", regime=trial.regime, **common, **planted
+        ),
+        "validation": load_dataset(
+            trial.dataset, split="validation", regime=kept, **common, **planted
+        ),
+        "test": load_dataset(trial.dataset, split="test", **common, **loose),
+    }
+    if trial.shortcut:
+        parts[SAME] = load_dataset(trial.dataset, split="test", **common, **planted)
+    return parts
+
+
+def start_from(model, trial, trunk):
+    """Gives a fresh model the trunk that its trial starts from.
+
+    Weights go over by their names; those of the head and of the gates stay fresh, as
+    from scratch, so that the trunk alone is another.
+
+    Args:
+        model: Of `create_model`.
+        trial: Its `Trial`.
+        trunk: As in `fit_trial`.
+    """
+    if trial.initialisation == "random":
+        return
+    if trunk is None:
+        raise ValueError(
+            "The starting weights are missing. Expected a file of torchvision's or "
+            f"timm's weights for {trial.model!r}, named by `weights` in the study. "
+            f"Received: initialisation={trial.initialisation!r} and none"
+        )
+    if trial.initialisation == "imagenet":
+        load_pretrained(model, trunk)
+        return
+    known = {weight.path: weight for weight in trunk.weights}
+    taken = 0
+    for weight in model.weights:
+        there = known.get(weight.path)
+        if there is not None and not weight.path.startswith(("predictions", "head")):
+            weight.assign(there.numpy())
+            taken += 1
+    if not taken:
+        raise ValueError(
+            f"The trunk does not fit. Expected weights named as in {model.name!r}. "
+            f"Received: those of {trunk.name!r}"
+        )
+
+
+def step_count(trial, train_images):
+    """Says how many steps a trial takes."""
+    if not trial.epochs:
+        return trial.steps
+    return trial.epochs * max(1, -(-train_images // trial.batch_size))
+
+
+def ids_sha256(ids):
+    """Hashes the names of the images that a model saw."""
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()
 
 
 def save_trial(folder, trial, model, measured):
@@ -159,15 +308,38 @@ def save_trial(folder, trial, model, measured):
         "measured": measured,
         "weights": weights.name,
         "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
-        "versions": {
-            name: version(name) for name in ("medattn", "keras", "tensorflow", "numpy")
-        },
+        "versions": versions(),
     }
     path = weights.with_suffix(".json")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
     unfinished.write_text(json.dumps(record, indent=2) + "\n")
     os.replace(unfinished, path)
     return path
+
+
+def versions():
+    """Returns the versions that a trial's bits hang on."""
+    names = ("medattn", "keras", "tensorflow", "numpy")
+    return {name: version(name) for name in names}
+
+
+def _optimizer(trial, steps):
+    rate = trial.learning_rate
+    if trial.schedule == "cosine":
+        warmup = max(1, steps // 10)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, max(1, steps - warmup), warmup_target=rate, warmup_steps=warmup
+        )
+    if trial.optimizer == "adam":
+        return keras.optimizers.Adam(rate)
+    return keras.optimizers.AdamW(rate, weight_decay=trial.weight_decay)
+
+
+def _balanced(labels):
+    """Weighs classes so that each has the same share of the loss."""
+    names, counts = np.unique(labels, return_counts=True)
+    shares = len(labels) / (len(names) * counts)
+    return {int(name): float(share) for name, share in zip(names, shares, strict=True)}
 
 
 def _has_accelerator():

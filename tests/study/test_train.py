@@ -17,6 +17,7 @@ def short():
     return trial, *train_trial(trial, verbose=0)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(short):
     trial, model, measured = short
     again, measured_again = train_trial(trial, verbose=0)
@@ -82,7 +83,10 @@ def test_auroc_and_accuracy_by_hand():
     images = np.zeros((4, 1, 1, 3), np.float32)
     images[:, 0, 0, 1] = scores - 0.5
     found = evaluate(Ranked(), images, np.array([1, 1, 0, 0]), batch_size=3)
-    assert found == {"auroc": 0.75, "accuracy": 0.5, "majority_accuracy": 0.5}
+    assert (found["auroc"], found["accuracy"]) == (0.75, 0.5)
+    assert found["majority_accuracy"] == found["balanced_accuracy"] == 0.5
+    # From the top: the first is positive, the third of three is the second positive.
+    assert found["average_precision"] == pytest.approx((1 + 2 / 3) / 2)
 
 
 def test_probabilities_are_the_softmax_and_survive_large_logits():

@@ -1,0 +1,123 @@
+"""Sections as one page without outside files: HTML, and Markdown beside it."""
+
+import html
+import re
+from dataclasses import dataclass, field
+
+from medattn import charts
+
+STYLE = """
+:root { color-scheme: light; }
+body { font: 17px/1.55 Georgia, serif; color: #1d1d1b; background: #fbfaf7;
+  max-width: 1080px; margin: 2.5rem auto; padding: 0 1.5rem; }
+h1 { font-size: 2rem; line-height: 1.2; margin-bottom: .3em; text-wrap: balance; }
+h2 { font-size: 1.4rem; margin-top: 2.6em; border-top: 1px solid #d8d3c5;
+  padding-top: .9em; }
+p { max-width: 46em; }
+nav { font-size: .95rem; } nav a { margin-right: 1.2em; color: #0a5c8f; }
+figure { margin: 1.6em 0; } figure svg { width: 100%; height: auto; }
+figcaption { font-size: .9rem; color: #55524a; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-size: .86rem; 
+  font-variant-numeric: tabular-nums; font-family: system-ui, sans-serif; }
+th, td { text-align: left; padding: .28em .8em .28em 0;
+  border-bottom: 1px solid #e4e0d4; vertical-align: top; }
+th { font-weight: 600; }
+summary { cursor: pointer; color: #0a5c8f; }
+footer { margin: 4em 0 2em; font-size: .9rem; color: #55524a; }
+@media print { body { background: white; } h2 { break-after: avoid; } }
+"""
+WARNING = "Networks trained on drawings. Not clinically validated; not for diagnosis."
+
+
+@dataclass(frozen=True)
+class Table:
+    """Heads and lines of text; `folded` hides it behind that word on the page."""
+
+    heads: tuple
+    lines: list
+    folded: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, paragraphs, figures with captions, tables."""
+
+    title: str
+    text: list
+    figures: list = field(default_factory=list)
+    tables: list = field(default_factory=list)
+
+
+def html_page(title, sections):
+    """Writes sections as one self-contained HTML page."""
+    links = "".join(
+        f'<a href="#{_anchor(s.title)}">{html.escape(s.title)}</a>' for s in sections
+    )
+    body = "\n".join(_html_section(section) for section in sections)
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body>\n"
+        f"<h1>{html.escape(title)}</h1>\n<nav>{links}</nav>\n{body}\n"
+        f"<footer>{WARNING}</footer></body></html>\n"
+    )
+
+
+def markdown_page(title, sections):
+    """Writes the same sections as Markdown, without the figures."""
+    parts = [f"# {title}"]
+    for section in sections:
+        parts += [f"## {section.title}", *section.text]
+        parts += [f"*Figure on the page: {caption}*" for caption, _ in section.figures]
+        for table in section.tables:
+            lines = [table.heads, ["---"] * len(table.heads), *table.lines]
+            parts.append(
+                "\n".join(
+                    "| " + " | ".join(c.replace("|", "/") for c in line) + " |"
+                    for line in lines
+                )
+            )
+    return "\n\n".join([*parts, WARNING]) + "\n"
+
+
+def _html_section(section):
+    parts = [f'<h2 id="{_anchor(section.title)}">{html.escape(section.title)}</h2>']
+    parts += [f"<p>{_code(html.escape(text))}</p>" for text in section.text]
+    for number, (caption, figure) in enumerate(section.figures):
+        # Names within one drawing must not meet those of the next on the same page.
+        prefix = f"{_anchor(section.title)}-{number}-"
+        drawing = _own_names(charts.svg(figure), prefix)
+        parts.append(
+            f'<figure role="img" aria-label="{html.escape(caption)}">{drawing}'
+            f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+        )
+    parts += [_html_table(table) for table in section.tables]
+    return "\n".join(parts)
+
+
+def _html_table(table):
+    head = "".join(f"<th>{html.escape(str(text))}</th>" for text in table.heads)
+    lines = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(str(t))}</td>" for t in line) + "</tr>"
+        for line in table.lines
+    )
+    made = f'<div class="wide"><table><tr>{head}</tr>{lines}</table></div>'
+    if table.folded:
+        folded = html.escape(table.folded)
+        return f"<details><summary>{folded}</summary>{made}</details>"
+    return made
+
+
+def _own_names(drawing, prefix):
+    drawing = re.sub(r'\bid="', f'id="{prefix}', drawing)
+    drawing = re.sub(r'href="#', f'href="#{prefix}', drawing)
+    return drawing.replace("url(#", f"url(#{prefix}")
+
+
+def _code(text):
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
+
+
+def _anchor(title):
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")
