@@ -1,14 +1,53 @@
 """Explanations: a model rewritten so that its gradient is its explanation."""
 
 from medattn.explain.analyzers import ANALYZERS, create_analyzer, list_analyzers
+from medattn.explain.attention_maps import (
+    attention_heads,
+    class_token_maps,
+    gate_maps,
+)
 from medattn.explain.audit import audit_line
-from medattn.explain.quality import edge_map, relevance_mass
+from medattn.explain.neurons import visualize_neuron
+from medattn.explain.quality import (
+    area_gain,
+    edge_map,
+    pixel_map,
+    pointing_game,
+    relevance_auc,
+    relevance_mass,
+    relevance_rank,
+    shortcut_share,
+    sparseness,
+)
+from medattn.explain.quality_checks import max_sensitivity, randomisation_check
+from medattn.explain.quality_curves import deletion, insertion
+from medattn.explain.quality_table import evaluate_maps, explainer, mean_rows
+from medattn.explain.steps import register_rule
 
 __all__ = [
     "ANALYZERS",
+    "area_gain",
+    "attention_heads",
     "audit_line",
+    "class_token_maps",
     "create_analyzer",
+    "deletion",
     "edge_map",
+    "evaluate_maps",
+    "explainer",
+    "gate_maps",
+    "insertion",
     "list_analyzers",
+    "max_sensitivity",
+    "mean_rows",
+    "pixel_map",
+    "pointing_game",
+    "randomisation_check",
+    "register_rule",
+    "relevance_auc",
     "relevance_mass",
+    "relevance_rank",
+    "shortcut_share",
+    "sparseness",
+    "visualize_neuron",
 ]

@@ -9,19 +9,28 @@ def audit_line(audit, sample=0):
         sample: Which of the batch.
 
     Returns:
-        A line such as `"pixels 1.92 + biases 0.31 = logit 2.23"`, or, where relevance
-        is lost, with what is missing.
+        A line such as `"pixels 1.92 + biases 0.31 = logit 2.23"`, with what a rule
+        dropped if it did, or `"pixels 1.92 = logit 2.23 − reference 0.31"` of DeepLIFT;
+        where relevance is lost, with what is missing.
     """
-    logit, relevance, absorbed, error = (
-        float(audit[key][sample]) for key in ("logit", "relevance", "absorbed", "error")
-    )
-    sign, size = ("+", absorbed) if absorbed >= 0 else ("−", -absorbed)
-    line = (
-        f"pixels {_number(relevance)} {sign} biases {size:.2f} = logit {_number(logit)}"
-    )
+    held = {key: float(values[sample]) for key, values in audit.items()}
+    logit, error = held["logit"], held["error"]
+    line = f"pixels {_number(held['relevance'])}"
+    if "absorbed" in held:
+        line += _term("biases", held["absorbed"])
+    if abs(held.get("dropped", 0)) >= 0.005:
+        line += _term("dropped", held["dropped"])
+    line += f" = logit {_number(logit)}"
+    if "reference" in held:
+        line += _term("reference", -held["reference"])
     if abs(error) > 1e-3 * max(1.0, abs(logit)):
         return f"{line} fails: {error:+.2g} is missing"
     return line
+
+
+def _term(name, value):
+    sign, size = ("+", value) if value >= 0 else ("−", -value)
+    return f" {sign} {name} {size:.2f}"
 
 
 def _number(value):

@@ -3,13 +3,14 @@
 import keras
 
 
-def value_and_gradients(function):
+def value_and_gradients(function, slopes=True):
     """Compiles a function together with the gradient of its value.
 
     Args:
         function: Takes the tensors to differentiate by, as a list, and then other
-            tensors; returns `(value, extra)`, the value `(batch,)`, where one sample's
-            value must not depend on another sample.
+            tensors, or lists of them; returns `(value, extra)`, the value `(batch,)`,
+            where one sample's value must not depend on another sample.
+        slopes: False if only `extra` is wanted, and no gradient.
 
     Returns:
         A function of the same arguments, as numpy arrays, that gives
@@ -17,26 +18,27 @@ def value_and_gradients(function):
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
-        compiled = _tensorflow(function)
+        compiled = _tensorflow(function, slopes)
     elif backend == "jax":
-        compiled = _jax(function)
+        compiled = _jax(function, slopes)
     else:
-        compiled = _torch(function)
+        compiled = _torch(function, slopes)
 
-    def call(wanted, *others):
+    def call(*arguments):
         gradients, extra = compiled(
-            [keras.ops.convert_to_tensor(array) for array in wanted],
-            *[keras.ops.convert_to_tensor(array) for array in others],
+            *keras.tree.map_structure(keras.ops.convert_to_tensor, arguments)
         )
         return keras.tree.map_structure(keras.ops.convert_to_numpy, (gradients, extra))
 
     return call
 
 
-def _tensorflow(function):
+def _tensorflow(function, slopes):
     import tensorflow as tf
 
     def differentiate(wanted, *others):
+        if not slopes:
+            return [], function(wanted, *others)[1]
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(wanted)
             value, extra = function(wanted, *others)
@@ -59,8 +61,11 @@ def _tensorflow(function):
     return call
 
 
-def _jax(function):
+def _jax(function, slopes):
     import jax
+
+    if not slopes:
+        return jax.jit(lambda *arguments: ([], function(*arguments)[1]))
 
     def total(wanted, *others):
         value, extra = function(wanted, *others)
@@ -69,10 +74,13 @@ def _jax(function):
     return jax.jit(jax.grad(total, has_aux=True))
 
 
-def _torch(function):
+def _torch(function, slopes):
     import torch
 
     def compiled(wanted, *others):
+        if not slopes:
+            with torch.no_grad():
+                return [], function(wanted, *others)[1]
         wanted = [tensor.detach().requires_grad_() for tensor in wanted]
         with torch.enable_grad():
             value, extra = function(wanted, *others)
@@ -80,3 +88,46 @@ def _torch(function):
         return list(gradients), keras.tree.map_structure(lambda t: t.detach(), extra)
 
     return compiled
+
+
+def with_slope(value, x, slope):
+    """Gives a value known otherwise the gradient that a rule asks for.
+
+    The result is `value`; its derivative by `x` is `slope()`, elementwise. This is
+    `x * [m] + [value - x * [m]]` with m the slope and [.] = stop_gradient, written so
+    that TensorFlow computes nothing of it on the way forward: four passes over
+    memory less, about a third of DenseNet-121's whole gradient on a CPU. The other
+    backends get the plain form, which their compilers fuse or run as it stands.
+    """
+    if keras.backend.backend() != "tensorflow":
+        m = keras.ops.stop_gradient(slope())
+        carrier = x * m
+        return carrier + keras.ops.stop_gradient(value - carrier)
+    import tensorflow as tf
+
+    value = tf.stop_gradient(value)
+
+    @tf.custom_gradient
+    def step(x):
+        return tf.identity(value), lambda upstream: upstream * slope()
+
+    return step(x)
+
+
+def with_backward(value, x, backward):
+    """Gives a value known otherwise a backward pass of its own.
+
+    Args:
+        value: The result.
+        x: What it depends on.
+        backward: A function from the derivative by the result to that by `x`.
+    """
+
+    @keras.ops.custom_gradient
+    def step(x):
+        def grad(*args, upstream=None):
+            return backward(args[0] if upstream is None else upstream)
+
+        return keras.ops.stop_gradient(value), grad
+
+    return step(x)

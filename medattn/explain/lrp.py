@@ -1,18 +1,21 @@
 """Layer-wise relevance propagation, as the gradient of a rewritten network.
 
 Each step of the network is replaced by an expression with the same value and another
-derivative, so that *input times gradient* shares relevance by LRP's rules. Every
-expression is homogeneous: its value is the sum of its inputs times their derivatives.
-Therefore nothing is lost on the way, and what goes to constants (biases, the shifts of
-batch norms, the stabiliser) can be booked where it happens.
+derivative. Two ways to read relevance off it:
 
-With `z` the output of a linear step, `w x` its linear part, and `k = z / (z + epsilon
-sign z)`, the step becomes
+- *signal*: relevance is a tensor times its derivative. Every expression is homogeneous,
+  its value the sum of its inputs times their derivatives, so nothing is lost on the
+  way; a ReLU, a pooling, a sum need no rewriting at all.
+- *share*: relevance is the derivative itself. Slower, but an input that is zero may be
+  given relevance, as the flat and w-square rules do.
 
-    w x * [k] + ledger * [z - w x k]          [.] = stop_gradient, ledger = 1
+With `signal` what a rule counts and `whole` what it divides by, a neuron z becomes
 
-which has the value z, gives x the relevance `x w R / (z + epsilon sign z)`, and books
-the rest under the step's name.
+    signal * [z / whole] + ledger * [z (whole - signal) / whole]    (signal)
+    [z] + (signal - [signal]) * [1 / whole] + ...                   (share)
+
+where [.] = stop_gradient and ledger = 1: its derivative is what the step's constants
+have absorbed. So the books are kept where it happens, never derived as the rest.
 
 A gate `x * s` becomes `x * [s]`: the signal takes the relevance, the gate is held.
 """
@@ -20,273 +23,334 @@ A gate `x * s` becomes `x * [s]`: the signal takes the relevance, the gate is he
 import keras
 from keras import ops
 
-from medattn.explain.graph import is_symbolic, tensors
-
-NORMALISERS = ("Normalization", "Rescaling")
-GATES = ("Sigmoid", "HardSigmoid", "Softmax")
-
-
-def linear(walk, layer, x):
-    """Shares a dense or convolutional layer's relevance by the epsilon rule.
-
-    R_j = x_j sum_k w_jk R_k / (z_k + epsilon sign(z_k))
-
-    Reference:
-        [Bach et al., 2015](https://doi.org/10.1371/journal.pone.0130140), equation 58.
-    """
-    z = layer(x)
-    if not layer.use_bias:
-        return walk.share(z, z)
-    return walk.share(z, z - layer.bias)
-
-
-def batch_norm(walk, layer, x):
-    """Treats a batch norm as the linear step it is in inference: `z = scale x + shift`.
-
-    A bias-free convolution in front of it passes its relevance on whole (see `Walk`),
-    so that the two share as one linear layer, as if the norm were folded in.
-    """
-    if layer.axis not in (-1, len(x.shape) - 1):
-        raise ValueError(
-            f"The batch norm {layer.name!r} works on axis {layer.axis}. Expected the "
-            "last axis, the channels. "
-            f"Received: axis={layer.axis}"
-        )
-    scale = ops.rsqrt(layer.moving_variance + layer.epsilon)
-    if layer.scale:
-        scale = scale * layer.gamma
-    shift = -layer.moving_mean * scale
-    if layer.center:
-        shift = shift + layer.beta
-    signal = scale * x
-    return walk.share(signal + shift, signal)
-
-
-def as_it_is(walk, operation, *args, **kwargs):
-    """Keeps a step whose own derivative already shares relevance without loss.
-
-    Sums, averages, paddings, reshapings and concatenations are linear without a
-    constant; a ReLU passes what it lets through, a maximum passes to the winner.
-    """
-    return operation(*args, **kwargs)
-
-
-def relu(walk, layer, x):
-    """Keeps a ReLU; one that bends elsewhere than at zero is not homogeneous."""
-    for option in ("max_value", "threshold"):
-        if getattr(layer, option, None):
-            raise ValueError(
-                f"The ReLU {layer.name!r} has {option}={getattr(layer, option)}, for "
-                "which there is no rule yet. Expected a plain ReLU. "
-                f"Received: {layer!r}"
-            )
-    return layer(x)
-
-
-def gate(walk, operation, *args):
-    """Lets the signal take all relevance of a product, and holds the gate constant.
-
-    Reference:
-        [Arras et al., 2019](https://doi.org/10.1007/978-3-030-28954-6_11), section 11.3
-        (signal takes it all).
-    """
-    names = keras.tree.flatten(walk.step.args)
-    held = [
-        ops.stop_gradient(factor) if id(name) in walk.gates else factor
-        for factor, name in zip(keras.tree.flatten(args), names, strict=True)
-    ]
-    product = held[0]
-    for factor in held[1:]:
-        product = product * factor
-    return product
-
-
-RULES = {
-    "Activation": relu,
-    "Add": as_it_is,
-    "AveragePooling2D": as_it_is,
-    "BatchNormalization": batch_norm,
-    "Concatenate": as_it_is,
-    "Conv2D": linear,
-    "Dense": linear,
-    "DepthwiseConv2D": linear,
-    "Dropout": as_it_is,
-    "Flatten": as_it_is,
-    "GlobalAveragePooling2D": as_it_is,
-    "MaxPooling2D": as_it_is,
-    "Mean": as_it_is,
-    "Multiply": gate,
-    "ReLU": relu,
-    "Relu": as_it_is,
-    "Reshape": as_it_is,
-    "ZeroPadding2D": as_it_is,
-}
-
-
-def rule_of(operation):
-    """Returns the name under which an operation's rule is found, or None."""
-    name = type(operation).__name__
-    if not type(operation).__module__.startswith("keras."):
-        return None  # somebody's own layer that happens to share a name
-    activation = getattr(operation, "activation", None)
-    if activation is None:
-        return name
-    allowed = (
-        keras.activations.relu if name == "Activation" else keras.activations.linear
-    )
-    return name if activation is allowed else None
+from medattn.explain import survey as of
+from medattn.explain.gradients import with_slope
+from medattn.explain.graph import ACTIVATION, is_symbolic, tensors
+from medattn.explain.linear import Unit, check_axis
+from medattn.explain.steps import (
+    AVERAGES,
+    REGISTERED,
+    RULES,
+    SUMS,
+    TOTALS,
+    as_it_is,
+    bend,
+    divided,
+    done,
+    group_norm,
+    layer_norm,
+    normaliser,
+    rule_of,
+    softmax,
+    together,
+)
 
 
 class Walk:
     """Runs a graph with every step replaced by its rule.
 
     Args:
-        graph: From `open_model`.
-        epsilon: The stabiliser, in the units of the activations.
+        survey: A `Survey` of the graph.
+        choose: A function from a `Unit` to one of the functions of `rules`.
+        shared: Whether relevance is the derivative itself; see this module.
 
     Raises:
         ValueError: If a step that carries relevance has no rule.
     """
 
-    def __init__(self, graph, *, epsilon):
-        self.graph = graph
-        self.epsilon = epsilon
-        self.gates = set()  # tensors that only weigh others
-        self.carriers = set()  # tensors through which relevance flows
-        self.first = set()  # outputs of the leading normalising layers
-        self.folded = set()  # bias-free convolutions whose only reader is a batch norm
-        self._survey()
+    def __init__(self, survey, choose, *, shared=False):
+        self.survey, self.choose, self.shared = survey, choose, shared
+        self.graph = survey.graph
         self.lines = []  # names of the steps that may hold a constant
         self.line_of = {}
-        for step in graph.steps:
-            output = id(step.outputs[0])
-            may_hold = RULES.get(rule_of(step.operation)) in (linear, batch_norm)
-            if may_hold and output in self.carriers and output not in self.folded:
-                self.line_of[output] = len(self.lines)
-                self.lines.append(_unlike(step.operation.name, self.lines))
-
-    def _survey(self):
-        """Finds gates, carriers, normalisers and foldable convolutions."""
-        readers = {}
-        start = {id(tensor) for tensor in self.graph.inputs}
         for step in self.graph.steps:
-            name = type(step.operation).__name__
-            outputs, sources = _ids(step.outputs), _ids((step.args, step.kwargs))
-            for source in sources:
-                readers.setdefault(source, []).append(step)
-            if name in GATES or (
-                name in ("Multiply", "Reshape")
-                and sources
-                and self.gates.issuperset(sources)
-            ):
-                self.gates.update(outputs)
-            if name in NORMALISERS and start.issuperset(sources):
-                start.update(outputs)
-                self.first.update(outputs)
-        # From the logits back, along everything but gates.
-        self.carriers = set(_ids(self.graph.outputs))
-        for step in reversed(self.graph.steps):
-            outputs, sources = _ids(step.outputs), _ids((step.args, step.kwargs))
-            if self.carriers.isdisjoint(outputs) or self.first.issuperset(outputs):
+            if self.idle(step) or id(step.outputs[0]) in survey.folded:
                 continue
-            rule = rule_of(step.operation)
-            if rule not in RULES:
+            if not of.is_linear(step) and rule_of(step) is None:
                 raise ValueError(
                     f"The step {step.operation.name!r} "
-                    f"({type(step.operation).__name__}) has no LRP rule. "
-                    f"Expected one of {sorted(RULES)}. Received: {step.operation!r}"
+                    f"({type(step.operation).__name__}) has no LRP rule. Expected "
+                    f"a linear layer, one of {sorted(RULES)}, or one that was given to "
+                    "medattn.explain.register_rule(type, lrp=rule). "
+                    f"Received: {step.operation!r}"
                 )
-            if rule == "Multiply":
-                sources = [source for source in sources if source not in self.gates]
-                if len(sources) != 1:
-                    raise ValueError(
-                        f"The product {step.operation.name!r} has {len(sources)} "
-                        "factors that are not gates. Expected one signal, and gates "
-                        f"that come from one of {GATES}. Received: {step.operation!r}"
-                    )
-            self.carriers.update(sources)
-        for step in self.graph.steps:
-            after = readers.get(id(step.outputs[0]), [])
-            if (
-                rule_of(step.operation) in ("Conv2D", "DepthwiseConv2D")
-                and not step.operation.use_bias
-                and len(after) == 1
-                and rule_of(after[0].operation) == "BatchNormalization"
-            ):
-                self.folded.add(id(step.outputs[0]))
+            if self.may_hold(step):
+                self.line_of[id(step.outputs[0])] = len(self.lines)
+                self.lines.append(_unlike(step.operation.name, self.lines))
+        self.dropped = len(self.lines)  # the last line: what had nowhere to go
 
-    def share(self, z, signal):
-        """Puts the epsilon rule on `z`, whose part `signal` is linear in the input."""
-        output = id(self.step.outputs[0])
-        if output in self.folded:
-            return z
-        shared = signal
-        if self.epsilon > 0:  # else 0 / 0 where nothing came in
-            size = ops.abs(z)
-            shared = signal * ops.stop_gradient(size / (size + self.epsilon))
-        constant = ops.stop_gradient(z - shared)
-        if self.ledger is not None:
-            line = self.ledger[:, self.line_of[output]]
-            constant = constant * ops.reshape(line, (-1,) + (1,) * (len(z.shape) - 1))
-        return shared + constant
+    def idle(self, step):
+        """Whether no relevance flows through a step."""
+        outputs = of.ids(step.outputs)
+        return self.survey.carriers.isdisjoint(outputs) or (
+            self.survey.first.issuperset(outputs)
+        )
 
-    def __call__(self, image, probe, ledger=None):
+    def may_hold(self, step):
+        """Whether a step may absorb relevance."""
+        if of.is_linear(step) or type(step.operation) in REGISTERED:
+            return True
+        name = of.name_of(step)
+        if name in SUMS:
+            leaves = keras.tree.flatten(step.args)
+            return any(id(leaf) not in self.survey.carriers for leaf in leaves)
+        bends = rule_of(step) is bend and not of.is_relu(step)
+        return bends or rule_of(step) in (softmax, layer_norm, group_norm, normaliser)
+
+    def __call__(self, images, probes, ledger=None):
         """Runs the rewritten network.
 
         Args:
-            image: `(batch, height, width, channels)`.
-            probe: Ones of the same shape. The derivative by it is the relevance: it
-                multiplies the image after the leading normalisation, so relevance
+            images: One tensor for each input of the graph, `(batch, ...)`.
+            probes: Ones of their shapes. The derivative by them is the relevance: they
+                weigh the image after the leading normalisation, so that relevance
                 speaks of pixels.
-            ledger: Ones, `(batch, lines)`. The derivative by it is what each step of
-                `lines` has absorbed. None to leave it out.
+            ledger: Ones, `(batch, lines + 1)`. The derivative by it is what each of
+                `lines` has absorbed, and last what was dropped. None to leave it out.
 
         Returns:
-            The network's output, `(batch, classes)`.
+            The explained output, `(batch, classes)`.
         """
         self.ledger = ledger
-        begun = {}  # the same, with relevance starting there
-        values = {id(self.graph.inputs[0]): image}
-
-        def value(leaf):
-            if not is_symbolic(leaf):
-                return leaf
-            name = id(leaf)
-            if not self.begins(name):
-                return values[name]
-            if name not in begun:
-                begun[name] = ops.stop_gradient(values[name]) * probe
-            return begun[name]
-
+        names = [id(tensor) for tensor in self.graph.inputs]
+        self.values = dict(zip(names, images, strict=True))
+        self.probes = dict(zip(names, probes, strict=True))
+        self.begun = {}  # the same, with relevance starting there
+        self.units = {}
         for step in self.graph.steps:
-            outputs = _ids(step.outputs)
-            if self.first.issuperset(outputs):
-                plain = keras.tree.map_structure(
-                    lambda leaf: values[id(leaf)] if is_symbolic(leaf) else leaf,
-                    (step.args, step.kwargs),
-                )
-                result = step.operation(*plain[0], **plain[1])
+            self.step = step
+            outputs = of.ids(step.outputs)
+            if self.survey.first.issuperset(outputs):
+                source = tensors((step.args, step.kwargs))[0]
+                results = [self.plain(step, (self.values[id(source)],), {})]
+                self.probes[outputs[0]] = self.probes[id(source)]
+            elif outputs[0] in self.survey.folded and not self.idle(step):
+                continue  # the norm that reads it does both
             else:
-                self.step = step
-                args, kwargs = keras.tree.map_structure(value, (step.args, step.kwargs))
-                if self.carriers.isdisjoint(outputs):
-                    result = step.operation(*args, **kwargs)
-                else:
-                    rule = RULES[rule_of(step.operation)]
-                    result = rule(self, step.operation, *args, **kwargs)
-            values.update(zip(outputs, keras.tree.flatten(result), strict=True))
-        return values[id(self.graph.outputs[0])]
+                results = self.result(step)
+            self.values.update(zip(outputs, keras.tree.flatten(results), strict=True))
+        return self.read(self.survey.output)
+
+    def result(self, step):
+        if self.idle(step):
+            args, kwargs = self.arguments(step)
+            if of.is_linear(step):
+                return [self.unit(step, None).output(args[0])]
+            return self.plain(step, args, kwargs)
+        if of.is_linear(step):
+            return [self.linear(step)]
+        rule = rule_of(step)
+        args, kwargs = self.arguments(step)
+        name = of.name_of(step)
+        if name in of.PADDINGS and id(step.outputs[0]) in self.survey.beginning:
+            source = tensors((step.args, step.kwargs))[0]
+            probe = self.plain(step, (self.probes[id(source)], *args[1:]), kwargs)
+            self.probes[id(step.outputs[0])] = probe
+        if not self.shared:
+            return rule(self, step, *args, **kwargs)
+        if rule is bend:
+            y = ops.stop_gradient(self.plain(step, args, kwargs))
+            return y + shadow(args[0])
+        if rule is as_it_is and not name.startswith(AVERAGES):
+            return self.placed(step, args, kwargs)
+        if rule is together and name not in TOTALS:
+            return together(self, step, *args, **kwargs)
+        return self.lifted(step, rule, args, kwargs)
+
+    def linear(self, step):
+        """Puts a linear layer's rule in its place, its batch norm folded in."""
+        first = tensors((step.args, step.kwargs))[0]
+        source, norm = step, None
+        if id(first) in self.survey.folded:
+            source, norm = self.survey.producer[id(first)], step.operation
+            first = tensors((source.args, source.kwargs))[0]
+        unit = self.unit(source, norm)
+        x = self.read(first)
+        probe = self.probes.get(id(first))
+        if self.shared:
+            probe = shadow(x) + 1 if probe is None else probe
+            x = ops.stop_gradient(x) * (shadow(x) + 1)
+        rule = self.choose(unit)
+        return self.share(step, rule(unit, x, probe), unit, x)
+
+    def unit(self, step, norm):
+        """Makes the `Unit` of a linear step; unit numbers count from the image."""
+        source = tensors((step.args, step.kwargs))[0]
+        for each in (step.operation, norm):
+            if each is not None and type(each).__name__ == "BatchNormalization":
+                check_axis(each, len(step.outputs[0].shape))
+        made = Unit(
+            step.operation,
+            norm,
+            nonnegative=id(source) in self.survey.nonnegative,
+            first=id(source) in self.survey.beginning,
+            fused=step.part != "whole",
+        )
+        made.place = self.units.setdefault(id(step.outputs[0]), len(self.units))
+        made.bound = lambda number: self.at_start(source, number)
+        return made
+
+    def at_start(self, name, number):
+        """Computes what stands at a place before the first layer if all pixels are one.
+
+        Args:
+            name: A tensor between the image and the first layer.
+            number: The pixels' value.
+        """
+        if id(name) not in self.survey.producer:
+            return ops.full_like(self.values[id(name)], number)
+        step = self.survey.producer[id(name)]
+        source = tensors((step.args, step.kwargs))[0]
+        return self.plain(step, (self.at_start(source, number), *step.args[1:]), {})
+
+    def share(self, step, terms, unit, x):
+        """Gives a linear step its value, and the derivative that its rule asks for."""
+        z = ops.stop_gradient(unit.output(x))
+        if self.ledger is None and not self.shared:
+            if len(terms) == 1:
+                return with_slope(z, terms[0].signal, lambda: slope(z, terms[0]))
+            carrier = 0
+            for term in terms:
+                carrier = carrier + with_slope(
+                    ops.stop_gradient(term.signal) * 0,
+                    term.signal,
+                    lambda term=term: slope(z, term),
+                )
+            return z + carrier
+        y = z if self.shared else 0
+        for term in terms:
+            whole = ops.stop_gradient(term.whole())
+            size = ops.stop_gradient(term.signal)
+            weight = term.weight * (ops.ones_like(z) if self.shared else z)
+            if self.shared:
+                y = y + (term.signal - size) * divided(weight, whole)
+            else:
+                y = y + term.signal * divided(weight, whole)
+            if self.ledger is not None:
+                rest = divided(weight * (whole - size), whole)
+                nothing = weight * ops.cast(whole == 0, "float32")
+                y = y + self.booked(step, rest) + self.booked(step, nothing, drop=True)
+        if self.ledger is not None and not self.shared:
+            # What rounding leaves between the terms and z, so that the value is z.
+            y = y + (z - ops.stop_gradient(y))
+        elif self.ledger is not None:
+            y = z + (y - ops.stop_gradient(y))
+        return y
+
+    def absorbed(self, step, constant):
+        """Enters a constant: the step's value has it, its relevance is the ledger's."""
+        constant = ops.stop_gradient(constant)
+        if self.ledger is None:
+            return constant
+        return constant * self.line(step, len(constant.shape))
+
+    def booked(self, step, share, drop=False):
+        """Enters a share: in signal mode with its value, in share mode without."""
+        line = self.line(step, len(share.shape), drop)
+        return share * (shadow(line) if self.shared else line)
+
+    def line(self, step, rank, drop=False):
+        place = self.dropped if drop else self.line_of[id(step.outputs[0])]
+        return ops.reshape(self.ledger[:, place], (-1,) + (1,) * (rank - 1))
+
+    def placed(self, step, args, kwargs):
+        """In share mode: moves entries about; what lands in a border is dropped."""
+        y = self.plain(step, args, kwargs)
+        if self.ledger is None or not of.name_of(step).startswith(("Pad", "ZeroPad")):
+            return y
+        ones = [ops.ones_like(args[0]), *args[1:]]
+        empty = 1 - ops.stop_gradient(self.plain(step, ones, kwargs))
+        return y + self.booked(step, empty, drop=True)
+
+    def lifted(self, step, rule, args, kwargs):
+        """In share mode: runs a rule made for signals, and converts at both ends."""
+        signals = keras.tree.map_structure(
+            lambda name, leaf: (
+                ops.stop_gradient(leaf) * (shadow(leaf) + 1)
+                if is_symbolic(name) and id(name) in self.survey.carriers
+                else leaf
+            ),
+            (step.args, step.kwargs),
+            (args, kwargs),
+        )
+        self.shared = False
+        results = rule(self, step, *signals[0], **signals[1])
+        self.shared = True
+
+        def back(y):
+            size = ops.stop_gradient(y)
+            share = size + (y - size) * divided(ops.ones_like(size), size)
+            if self.ledger is None:
+                return share
+            nothing = ops.cast(size == 0, "float32")
+            return share + self.booked(step, nothing, drop=True)
+
+        return keras.tree.map_structure(back, results)
+
+    def entries(self, step, args, kwargs):
+        """Marks what enters a sum without carrying relevance as the ledger's."""
+        if self.ledger is None:
+            return args, kwargs
+        rank = len(step.outputs[0].shape)
+
+        def entry(name, leaf):
+            if is_symbolic(name) and id(name) in self.survey.carriers:
+                return leaf
+            if leaf is None or isinstance(leaf, (str, bool)):
+                return leaf
+            held = ops.cast(ops.convert_to_tensor(leaf), "float32")
+            line = self.line(step, rank)
+            if self.shared:
+                return ops.stop_gradient(held) + shadow(line)
+            return ops.stop_gradient(held) * line
+
+        marked = keras.tree.map_structure(entry, step.args, args)
+        return marked, kwargs
+
+    def plain(self, step, args, kwargs):
+        """Does what a step does, in float32."""
+        if step.part == ACTIVATION:
+            return step.operation.activation(*args)
+        return done(step.operation, args, kwargs)
+
+    def arguments(self, step):
+        return keras.tree.map_structure(
+            lambda leaf: self.read(leaf) if is_symbolic(leaf) else leaf,
+            (step.args, step.kwargs),
+        )
+
+    def read(self, name):
+        """Returns a tensor's value; relevance starts at the (normalised) image."""
+        if not self.begins(name):
+            return self.values[id(name)]
+        if id(name) not in self.begun:
+            held = ops.stop_gradient(self.values[id(name)])
+            probe = self.probes[id(name)]
+            self.begun[id(name)] = held + shadow(probe) if self.shared else held * probe
+        return self.begun[id(name)]
 
     def begins(self, name):
-        """Whether relevance starts at a tensor: the image, or the normalised image."""
-        return name in self.first or name == id(self.graph.inputs[0])
+        return id(name) in self.survey.first or any(
+            name is tensor for tensor in self.graph.inputs
+        )
 
 
-def _ids(arguments):
-    return [id(tensor) for tensor in tensors(arguments)]
+def slope(z, term):
+    """Returns what a term's signal is multiplied by, `weight * z / whole`."""
+    if term.slope is not None:
+        return term.slope(z)
+    return divided(term.weight * z, term.whole())
 
 
-def _unlike(name, taken):
-    """Returns the name, numbered if it is taken."""
-    numbered = (f"{name}_{number}" for number in range(2, len(taken) + 3))
-    return name if name not in taken else next(n for n in numbered if n not in taken)
+def shadow(x):
+    """Has the value zero and the derivative one."""
+    return x - ops.stop_gradient(x)
+
+
+def _unlike(name, names):
+    """Numbers a name that is taken already."""
+    count, unlike = 1, name
+    while unlike in names:
+        count += 1
+        unlike = f"{name} ({count})"
+    return unlike

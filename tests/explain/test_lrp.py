@@ -274,7 +274,7 @@ def test_unknown_names_and_options_are_answered_with_the_valid_ones():
     model = dense_net()
     with pytest.raises(ValueError, match="lrp.epsilon.*Received: name='lrp.epsilom'"):
         create_analyzer("lrp.epsilom", model)
-    with pytest.raises(ValueError, match=r"\['epsilon'\].*Received: \['eps'\]"):
+    with pytest.raises(ValueError, match=r"'epsilon'.*Received: \['eps'\]"):
         create_analyzer("lrp.epsilon", model, eps=1)
     with pytest.raises(ValueError, match="max_activation"):
         create_analyzer("gradient", model, neuron_selection_mode="all")
@@ -315,21 +315,23 @@ def test_a_neuron_may_not_be_chosen_in_max_activation(trained, drawings):
         analyzer.analyze(drawings["image"][:2], 1)
 
 
-def test_a_step_without_a_rule_is_named_and_never_passed_over():
+def test_a_step_without_a_rule_is_named_with_how_to_bring_one():
     inputs = keras.Input((4, 4, 2))
-    x = layers.LayerNormalization(name="my_norm")(inputs)
+    x = keras.ops.sort(inputs, axis=1)
     model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
-    with pytest.raises(ValueError, match="has no LRP rule"):
+    with pytest.raises(ValueError, match=r"\(Sort\) has no LRP rule.*register_rule"):
         create_analyzer("lrp.epsilon", model)
 
 
-def test_a_product_of_two_signals_is_refused():
-    inputs = keras.Input((4, 4, 2))
-    one, two = (layers.Conv2D(3, 1, name=name)(inputs) for name in ("a", "b"))
-    product = layers.Multiply(name="product")([one, two])
-    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(product)))
-    with pytest.raises(ValueError, match="'product' has 2 factors that are not gates"):
-        create_analyzer("lrp.epsilon", model)
+def test_two_signals_share_their_product_evenly():
+    """2 * 3 = 6: three to each, whichever was called first."""
+    inputs = keras.Input((1, 1, 2))
+    flat = layers.Flatten()(inputs)
+    product = layers.Multiply()([flat[:, :1], flat[:, 1:]])
+    model = keras.Model(inputs, product)
+    x = np.float32([2, 3]).reshape(1, 1, 1, 2)
+    relevance = create_analyzer("lrp.epsilon", model).analyze(x)
+    np.testing.assert_allclose(relevance.ravel(), [3, 3], rtol=1e-6)
 
 
 def test_a_number_may_stand_in_a_product():
@@ -343,25 +345,57 @@ def test_a_number_may_stand_in_a_product():
     assert np.abs(books["absorbed"]).max() < 1e-4
 
 
-def test_a_relu_that_bends_elsewhere_is_refused():
-    inputs = keras.Input((4, 4, 2))
-    x = layers.ReLU(max_value=6, name="six")(inputs)
-    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
-    analyzer = create_analyzer("lrp.epsilon", model)
-    with pytest.raises(ValueError, match="'six' has max_value=6"):
-        analyzer.analyze(np.ones((1, 4, 4, 2), np.float32))
+def test_a_relu_that_bends_elsewhere_passes_on_what_it_lets_through():
+    """min(8, 6) = 6: the only input takes the six, and the head's bias its one."""
+    inputs = keras.Input((1, 1, 1))
+    x = layers.ReLU(max_value=6)(layers.Flatten()(inputs))
+    model = keras.Model(inputs, layers.Dense(1)(x))
+    model.set_weights([np.float32([[1.0]]), np.float32([1.0])])
+    books = create_analyzer("lrp.epsilon", model).audit(np.full((1, 1, 1, 1), 8.0))
+    assert [float(books[k][0]) for k in ("logit", "relevance", "absorbed")] == [7, 6, 1]
 
 
 @pytest.mark.parametrize("name", ["lrp.epsilon", "gradient"])
-def test_several_inputs_or_outputs_are_refused_and_none_is_picked(name):
-    one, two = keras.Input((4, 4, 2)), keras.Input((4, 4, 2))
-    both = layers.Dense(2)(layers.Flatten()(layers.Add()([one, two])))
-    with pytest.raises(ValueError, match="Received: 2 inputs and 1 outputs"):
-        create_analyzer(name, keras.Model([one, two], both))
+def test_of_several_outputs_one_is_chosen_and_none_is_picked(name):
+    one = keras.Input((4, 4, 2))
     flat = layers.Flatten()(one)
-    heads = [layers.Dense(2)(flat), layers.Dense(3)(flat)]
-    with pytest.raises(ValueError, match="Received: 1 inputs and 2 outputs"):
-        create_analyzer(name, keras.Model(one, heads))
+    heads = [layers.Dense(2, name="a")(flat), layers.Dense(3, name="b")(flat)]
+    model = keras.Model(one, heads)
+    with pytest.raises(ValueError, match=r"output= one of \['a', 'b'\]"):
+        create_analyzer(name, model)
+    with pytest.raises(ValueError, match=r"\['a', 'b'\].*Received: output='c'"):
+        create_analyzer(name, model, output="c")
+    x = np.random.default_rng(0).normal(size=(2, 4, 4, 2)).astype("f4")
+    alone = keras.Model(one, heads[1])
+    for output in ("b", 1):
+        np.testing.assert_allclose(
+            create_analyzer(name, model, output=output).analyze(x),
+            create_analyzer(name, alone).analyze(x),
+            rtol=1e-5,
+        )
+
+
+@pytest.mark.parametrize("name", ["lrp.epsilon", "gradient", "lrp.flat"])
+def test_of_several_inputs_all_are_explained_or_one(name):
+    one, two = keras.Input((4, 4, 2), name="one"), keras.Input((4, 4, 2), name="two")
+    both = layers.Concatenate()([layers.Dense(3)(one), layers.Dense(3)(two)])
+    model = keras.Model([one, two], layers.Dense(2)(layers.Flatten()(both)))
+    randomised(model)
+    rng = np.random.default_rng(0)
+    x = [rng.normal(size=(3, 4, 4, 2)).astype("f4") for _ in "ab"]
+    maps = create_analyzer(name, model).analyze(x)
+    assert [m.shape for m in maps] == [(3, 4, 4, 2)] * 2
+    second = create_analyzer(name, model, input="two")
+    np.testing.assert_allclose(second.analyze(x), maps[1], rtol=1e-5)
+    np.testing.assert_allclose(
+        second.analyze({"one": x[0], "two": x[1]}), maps[1], rtol=1e-5
+    )
+    if name.startswith("lrp"):
+        books = second.audit(x)
+        assert (np.abs(books["error"]) <= 1e-4 * np.abs(books["logit"]) + 1e-4).all()
+        np.testing.assert_allclose(
+            second.ledger(x)["input one"], maps[0].sum((1, 2, 3)), rtol=1e-4
+        )
 
 
 def test_a_subclassed_model_is_refused():
@@ -380,3 +414,29 @@ def test_the_audit_line_is_a_sum():
     assert audit_line(audit) == "pixels −0.20 − biases 0.30 = logit −0.50"
     audit = dict(logit=[2.0], relevance=[1.0], absorbed=[0.0], error=[1.0])
     assert "fails: +1 is missing" in audit_line(audit)
+
+
+def test_the_audit_line_tells_of_references_and_of_what_was_dropped():
+    audit = dict(logit=[2.23], reference=[0.31], relevance=[1.92], error=[0.0])
+    assert audit_line(audit) == "pixels 1.92 = logit 2.23 − reference 0.31"
+    audit = dict(
+        logit=[2.0], relevance=[1.0], absorbed=[0.5], dropped=[0.5], error=[0.0]
+    )
+    assert audit_line(audit) == "pixels 1.00 + biases 0.50 + dropped 0.50 = logit 2.00"
+
+
+def test_a_sequential_model_is_explained_as_the_functional_one():
+    inputs = keras.Input((4, 4, 3))
+    parts = [layers.Conv2D(2, 3, activation="relu"), layers.Flatten(), layers.Dense(2)]
+    x = inputs
+    for layer in parts:
+        x = layer(x)
+    functional = randomised(keras.Model(inputs, x))
+    sequential = keras.Sequential([keras.Input((4, 4, 3)), *parts])
+    images = np.random.default_rng(1).random((2, 4, 4, 3), dtype=np.float32)
+    for name in ("lrp.epsilon", "gradient"):
+        np.testing.assert_allclose(
+            create_analyzer(name, sequential).analyze(images),
+            create_analyzer(name, functional).analyze(images),
+            rtol=1e-5,
+        )

@@ -1,0 +1,40 @@
+"""Small networks for the analyzers' tests, every weight filled with chance."""
+
+import contextlib
+
+import keras
+import numpy as np
+from keras import layers
+
+
+def randomised(model, seed=0):
+    """Fills every weight, biases and batch-norm shifts too, at a sensible size."""
+    rng = np.random.default_rng(seed)
+    for weight in model.weights:
+        if weight.path.endswith(("gamma", "moving_variance")):
+            weight.assign(rng.uniform(0.5, 1.5, weight.shape))
+        elif len(weight.shape) < 2:
+            weight.assign(rng.normal(0, 0.3, weight.shape))
+        else:
+            scale = (2 / np.prod(weight.shape[:-1])) ** 0.5
+            weight.assign(rng.normal(0, scale, weight.shape))
+    return model
+
+
+def one_layer(inputs=6, outputs=4, seed=0, **options):
+    """Flatten and one dense layer; weights of both signs, biases not zero."""
+    image = keras.Input((1, 1, inputs))
+    layer = layers.Dense(outputs, **options)
+    return randomised(keras.Model(image, layer(layers.Flatten()(image))), seed)
+
+
+@contextlib.contextmanager
+def uncompiled():
+    """Runs TensorFlow step by step: of a large network called once, much quicker."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    try:
+        yield
+    finally:
+        tf.config.run_functions_eagerly(False)
