@@ -16,9 +16,12 @@ PUBLIC = {
     "create_model": "models",
     "list_analyzers": "explain",
     "list_datasets": "data",
+    "list_layers": "layers",
     "list_models": "models",
     "load_dataset": "data",
     "load_zoo_model": "zoo",
+    "run_study": "study",
+    "Study": "study",
 }
 
 __all__ = [*PUBLIC, *ROOMS]

@@ -113,14 +113,9 @@ def explanation_figure(image, relevance, *, title, lines=(), mask=None):
     left, right = figure.subplots(1, 2)
     left.imshow(image, interpolation="nearest")
     left.set_title("what was shown", fontsize=11)
-    extent = (0, 1, 1, 0)
-    right.imshow(grey(image), extent=extent, interpolation="bilinear")
-    right.imshow(
-        relevance_rgba(relevance, scale), extent=extent, interpolation="nearest"
-    )
+    _lay_over(right, image, relevance, scale, mask)
     right.set_title("what moved the model", fontsize=11)
     if mask is not None and mask.any():
-        right.imshow(outline_rgba(mask), extent=extent, interpolation="nearest")
         right.set_title("what moved the model; evidence outlined", fontsize=11)
     for axes in (left, right):
         axes.set_axis_off()
@@ -140,6 +135,77 @@ def explanation_figure(image, relevance, *, title, lines=(), mask=None):
     if lines:
         figure.supxlabel("\n".join(lines), fontsize=10, x=0.02, ha="left")
     return figure
+
+
+def explanation_grid(
+    images, relevance, *, rows, columns, notes=None, masks=None, lines=()
+):
+    """Draws several images, one a row, by several methods, one a column.
+
+    Every map has its own scale, said below it: the methods' units differ.
+
+    Args:
+        images: A list of `(height, width, 3)`, in [0, 1].
+        relevance: A list for each image of `(size, size)` for each method.
+        rows: What stands above each image.
+        columns: Names of the methods.
+        notes: A list for each image of a line for each method, such as its audit.
+        masks: Evidence for each image, `(size, size)`, bool, or None.
+        lines: Further lines of text, below.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
+
+    wide = max(3.2 * (len(columns) + 1), 7.0)
+    tall = 3.75 * len(images) + 0.22 * len(lines) + 0.6
+    figure = Figure(figsize=(wide, tall), dpi=110, layout="constrained")
+    grid = figure.subplots(len(images), len(columns) + 1, squeeze=False)
+    for place, (image, maps) in enumerate(zip(images, relevance, strict=True)):
+        mask = masks[place] if masks else None
+        left, *others = grid[place]
+        left.imshow(image, extent=(0, 1, 1, 0), interpolation="nearest")
+        left.set_title(rows[place], fontsize=9)
+        for at, (axes, one) in enumerate(zip(others, maps, strict=True)):
+            scale = colour_scale(one)
+            _lay_over(axes, image, one, scale, mask)
+            axes.set_title(columns[at], fontsize=9)
+            note = notes[place][at] if notes else ""
+            below = f"full colour at ±{scale:.2g}"
+            axes.set_xlabel("\n".join([note, below] if note else [below]), fontsize=7)
+        for axes in grid[place]:
+            axes.set_xticks([])
+            axes.set_yticks([])
+            axes.set_frame_on(False)
+    ends = {"speaks for": FOR, "speaks against": AGAINST}
+    if masks and any(mask is not None and mask.any() for mask in masks):
+        ends["evidence"] = OUTLINE
+    figure.legend(
+        handles=[
+            Patch(facecolor=np.array(colour) / 255, label=label)
+            for label, colour in ends.items()
+        ],
+        loc="outside upper left",
+        ncols=len(ends),
+        fontsize=8,
+        frameon=False,
+    )
+    if lines:
+        figure.supxlabel("\n".join(lines), fontsize=9, x=0.02, ha="left")
+    return figure
+
+
+def _lay_over(axes, image, relevance, scale, mask):
+    """Draws relevance, and the outline of the evidence, on the pale image."""
+    extent = (0, 1, 1, 0)
+    axes.imshow(grey(image), extent=extent, interpolation="bilinear")
+    axes.imshow(
+        relevance_rgba(relevance, scale), extent=extent, interpolation="nearest"
+    )
+    if mask is not None and mask.any():
+        axes.imshow(outline_rgba(mask), extent=extent, interpolation="nearest")
 
 
 def contact_sheet(images, columns):

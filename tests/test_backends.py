@@ -1,18 +1,21 @@
 """Layers, models, attach and LRP on the other backends, against TensorFlow."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+from contract import CASES, inputs_of, randomised
 
 from medattn.explain import create_analyzer
-from medattn.models import create_model, save_weights
+from medattn.models import create_model, list_models, save_weights
 
-MICRO = ("cbam_micro_resnet", "se_micro_densenet", "micro_deit")
+MICRO = [name for name in list_models() if "micro" in name]
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +35,28 @@ def asked(tmp_path_factory):
             weight.assign(rng.uniform(low, high, weight.shape).astype(np.float16))
         save_weights(model, folder / f"{name}.safetensors")
         answers[name] = np.asarray(model(images))
-        if "resnet" in name:
+        if name == "cbam_micro_resnet":
             analyzer = create_analyzer("lrp.epsilon", model)
             answers[f"{name}.relevance"] = analyzer.analyze(images)
-        if name == "se_micro_densenet":
+        if name == "se_micro_resnet":
             model.save(folder / "saved.keras")
             answers["saved"] = answers[name]
+    inputs, layers = {}, {}
+    for name, case in CASES.items():
+        given = inputs_of(case)
+        layer = randomised(case.make(), given)
+        layers[name] = keras.saving.serialize_keras_object(layer)
+        for k, array in enumerate(keras.tree.flatten(given)):
+            inputs[f"{name}/input/{k}"] = array
+        for k, weight in enumerate(layer.weights):
+            inputs[f"{name}/weight/{k}"] = weight.numpy()
+        answers[f"layer {name}"] = np.asarray(layer(given))
+    np.savez(folder / "layers.npz", **inputs)
+    (folder / "layers.json").write_text(json.dumps(layers))
     return folder, answers
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_another_backend_gives_the_same_answers_and_maps(asked, backend):
     # torch is large, so uv does not bring it: MEDATTN_TORCH names the folder of

@@ -107,7 +107,7 @@ def bad_files(folder):
         ("moving.gif", "one still image"),
         ("half.png", "damaged"),
         ("absent.png", "There is no file"),
-        ("", "is a folder"),
+        ("", "5 of 5 images could not be explained: bomb.png is too large"),
     ],
 )
 def test_a_bad_file_is_one_sentence_and_exit_code_2(
@@ -152,6 +152,7 @@ def test_a_mistyped_option_is_exit_code_2(monkeypatch, capsys):
     assert code == 2 and "regimes" in err and "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_training_prints_a_progress_bar_and_saves(monkeypatch, capsys, tmp_path):
     code, out, err = run(
         monkeypatch,

@@ -11,6 +11,7 @@ from medattn.figures import (
     FOR,
     colour_scale,
     explanation_figure,
+    explanation_grid,
     grey,
     outline_rgba,
     png_bytes,
@@ -74,3 +75,25 @@ def test_the_figure_has_one_bar_with_zero_in_the_middle():
     )
     assert [tick.get_text() for tick in bar.get_xticklabels()][1] == "0"
     assert len(figure.axes) == 3
+
+
+def test_the_grid_has_a_row_an_image_and_says_each_maps_scale():
+    rng = np.random.default_rng(0)
+    maps = [[rng.normal(size=(8, 8)) * size for size in (1, 100)] for _ in range(3)]
+    figure = explanation_grid(
+        [np.ones((16, 16, 3))] * 3,
+        maps,
+        rows=["a", "b", "c"],
+        columns=["one", "two"],
+        notes=[["pixels 1 = logit 1", ""]] * 3,
+        masks=[None, np.eye(8, dtype=bool), None],
+        lines=["below"],
+    )
+    assert len(figure.axes) == 9
+    for row, both in enumerate(maps):
+        axes = figure.axes[3 * row + 1 : 3 * row + 3]
+        for at, (one, ax) in enumerate(zip(both, axes, strict=True)):
+            said = ax.get_xlabel().splitlines()
+            assert said[-1] == f"full colour at ±{colour_scale(one):.2g}"
+            assert said[:-1] == (["pixels 1 = logit 1"] if at == 0 else [])
+            assert len(ax.images) == (3 if row == 1 else 2)  # the outline is the third

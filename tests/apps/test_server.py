@@ -34,6 +34,7 @@ def test_the_page_loads_nothing_from_elsewhere_and_keeps_no_history(app):
     assert settings["run_history"] is False
 
 
+@pytest.mark.slow
 def test_the_server_asks_no_other_host():
     """In a process of its own: gradio_client, which tests need, asks a hub."""
     script = Path(__file__).parent / "hosts.py"

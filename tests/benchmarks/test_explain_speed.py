@@ -1,0 +1,130 @@
+"""Explanations against one plain input gradient, on the study's networks at 224.
+
+pytest tests/benchmarks/test_explain_speed.py --benchmark-only -n 0
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from medattn.explain import create_analyzer
+from medattn.models import create_model
+
+NETWORKS = ("resnet50", "densenet121", "cbam_resnet50", "deit_tiny")
+BOUNDS = {
+    "lrp.epsilon": 1.15,
+    "lrp.sequential_preset_a_flat": 3.0,
+    "lrp.alpha_1_beta_0": 3.0,
+    "deep_lift.rescale": 2.3,
+}
+BUILD_SECONDS = 10
+PEAK = """
+import json, resource, sys
+import numpy as np
+from medattn.explain import create_analyzer
+from medattn.models import create_model
+network, name, batch = sys.argv[1], sys.argv[2], int(sys.argv[3])
+model = create_model(network, num_classes=2, input_shape=(224, 224, 3))
+images = np.random.default_rng(0).random((batch, 224, 224, 3)).astype("float32")
+start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+create_analyzer(name, model).analyze(images)
+print(json.dumps([start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+"""
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
+def network(request):
+    model = create_model(request.param, num_classes=2, input_shape=(224, 224, 3))
+    return request.param, model, create_analyzer("gradient", model)
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_an_explanation_costs_little_more_than_a_gradient(benchmark, network, name):
+    label, model, gradient = network
+    image = np.random.default_rng(0).random((8, 224, 224, 3)).astype(np.float32)
+    gradient.analyze(image[:1])
+    start = time.perf_counter()
+    analyzer = create_analyzer(name, model)
+    analyzer.analyze(image[:1])
+    building = time.perf_counter() - start
+    ratios = {}
+    for batch in (1, 8):
+        pairs = []
+
+        def one_of_each(batch=batch, pairs=pairs):
+            """Interleaved, so that a busy machine slows both."""
+            start = time.perf_counter()
+            gradient.analyze(image[:batch])
+            middle = time.perf_counter()
+            analyzer.analyze(image[:batch])
+            pairs.append((middle - start, time.perf_counter() - middle))
+
+        one_of_each()
+        pairs.clear()
+        for _ in range(9 if batch == 1 else 5):
+            one_of_each()
+        ratios[batch] = statistics.median(p[1] for p in pairs) / statistics.median(
+            p[0] for p in pairs
+        )
+    benchmark.extra_info.update(ratios=ratios, building=building)
+    benchmark.pedantic(lambda: analyzer.analyze(image[:1]), rounds=1)
+    print(f"\n{label}, {name}: {ratios[1]:.2f} and {ratios[8]:.2f} x, {building:.1f} s")
+    assert max(ratios.values()) <= BOUNDS[name]
+    assert building <= BUILD_SECONDS
+
+
+def test_a_second_call_builds_nothing_and_64_images_cost_64(benchmark):
+    model = create_model("cbam_micro_resnet")
+    analyzer = create_analyzer("lrp.epsilon", model)
+    images = np.random.default_rng(0).random((64, 64, 64, 3)).astype(np.float32)
+    walked, walk = [], type(analyzer._walk).__call__
+
+    def counted(self, *arguments):
+        walked.append(1)
+        return walk(self, *arguments)
+
+    type(analyzer._walk).__call__ = counted
+    try:
+        analyzer.analyze(images[:8])
+        built = len(walked)
+        for _ in range(3):
+            analyzer.analyze(images[:8])
+        assert len(walked) == built  # nor was the network traced again
+    finally:
+        type(analyzer._walk).__call__ = walk
+    times = {8: [], 64: []}
+    analyzer.analyze(images)
+    for _ in range(7):
+        for count, found in times.items():
+            start = time.perf_counter()
+            analyzer.analyze(images[:count])
+            found.append(time.perf_counter() - start)
+    benchmark.pedantic(lambda: analyzer.analyze(images), rounds=1)
+    growth = statistics.median(times[64]) / statistics.median(times[8])
+    print(f"\n64 images over 8: {growth:.1f} x the time")
+    assert growth <= 8 * 1.1
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+@pytest.mark.parametrize("label", ["resnet50", "densenet121"])
+def test_an_explanation_takes_at_most_twice_a_gradients_memory(benchmark, label, name):
+    """Each in a process of its own, above what the model and the images take."""
+
+    def peak(name):
+        run = subprocess.run(
+            [sys.executable, "-c", PEAK, label, name, "8"],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        start, end = json.loads(run.stdout.splitlines()[-1])
+        return end - start
+
+    ratio = benchmark.pedantic(lambda: peak(name) / peak("gradient"), rounds=1)
+    print(f"\n{label}, {name}: {ratio:.2f} x the gradient's peak memory")
+    assert ratio <= 2
