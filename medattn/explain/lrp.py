@@ -24,6 +24,7 @@ import keras
 from keras import ops
 
 from medattn.explain import survey as of
+from medattn.explain.blind import blind_rule, shadow
 from medattn.explain.gradients import with_slope
 from medattn.explain.graph import ACTIVATION, is_symbolic, tensors
 from medattn.explain.linear import Unit, check_axis
@@ -53,13 +54,16 @@ class Walk:
         survey: A `Survey` of the graph.
         choose: A function from a `Unit` to one of the functions of `rules`.
         shared: Whether relevance is the derivative itself; see this module.
+        blind: Whether sums, products and norms too share without a look at the values,
+            see `medattn.explain.blind`; for rules that need no input, in share mode.
 
     Raises:
         ValueError: If a step that carries relevance has no rule.
     """
 
-    def __init__(self, survey, choose, *, shared=False):
-        self.survey, self.choose, self.shared = survey, choose, shared
+    def __init__(self, survey, choose, *, shared=False, blind=False):
+        self.survey, self.choose = survey, choose
+        self.shared, self.blind = shared, blind
         self.graph = survey.graph
         self.lines = []  # names of the steps that may hold a constant
         self.line_of = {}
@@ -148,6 +152,8 @@ class Walk:
             self.probes[id(step.outputs[0])] = probe
         if not self.shared:
             return rule(self, step, *args, **kwargs)
+        if self.blind and (passed := blind_rule(step)) is not None:
+            return passed(self, step, args, kwargs)
         if rule is bend:
             y = ops.stop_gradient(self.plain(step, args, kwargs))
             return y + shadow(args[0])
@@ -340,11 +346,6 @@ def slope(z, term):
     if term.slope is not None:
         return term.slope(z)
     return divided(term.weight * z, term.whole())
-
-
-def shadow(x):
-    """Has the value zero and the derivative one."""
-    return x - ops.stop_gradient(x)
 
 
 def _unlike(name, names):

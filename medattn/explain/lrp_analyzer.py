@@ -34,6 +34,7 @@ class LRP(Analyzer):
 
     options = {"input_layer_rule": None, "gates": "held"}
     shared = False  # whether a rule gives relevance to inputs that are zero
+    blind = False  # whether sums, products and norms share without a look at values
     held = True  # whether a softmax is a gate
 
     def rule(self, unit):
@@ -74,7 +75,7 @@ class LRP(Analyzer):
         survey = Survey(
             self.graph, self.output, held=self.held, gates=self.gates == "held"
         )
-        self._walk = Walk(survey, self.chosen, shared=self.shared)
+        self._walk = Walk(survey, self.chosen, shared=self.shared, blind=self.blind)
         count = len(self.graph.inputs)
 
         def relevance(wanted, images, neurons):

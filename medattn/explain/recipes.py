@@ -124,7 +124,7 @@ class LRPAlpha1Beta0IgnoreBias(LRPFixed):
 class LRPFlat(LRP):
     """LRP with even shares everywhere: where the network looks, not what it sees."""
 
-    shared = True
+    shared = blind = True
 
     def rule(self, unit):
         return rules.flat
@@ -133,7 +133,7 @@ class LRPFlat(LRP):
 class LRPWSquare(LRP):
     """LRP with shares by squared weights everywhere."""
 
-    shared = True
+    shared = blind = True
 
     def rule(self, unit):
         return rules.w_square

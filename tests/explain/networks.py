@@ -21,6 +21,24 @@ def randomised(model, seed=0):
     return model
 
 
+def calibrated(model, seed=0):
+    """Fills every weight with chance, and measures the batch norms' statistics.
+
+    So values keep their size however deep the network is, as in a trained one.
+    """
+    randomised(model, seed)
+    norms = [
+        layer for layer in model.layers if isinstance(layer, layers.BatchNormalization)
+    ]
+    for norm in norms:
+        norm.momentum = 0.0
+    images = np.random.default_rng(seed).random((16, *model.input_shape[1:]))
+    model(images.astype(np.float32), training=True)
+    for norm in norms:
+        norm.momentum = 0.99
+    return model
+
+
 def one_layer(inputs=6, outputs=4, seed=0, **options):
     """Flatten and one dense layer; weights of both signs, biases not zero."""
     image = keras.Input((1, 1, inputs))

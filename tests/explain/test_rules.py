@@ -178,7 +178,23 @@ def test_relevance_adds_up_under_every_rule(network):
 def test_relevance_adds_up_under_every_rule_on_all_networks(network):
     shape = (64, 64, 3)
     model = create_model(network, num_classes=2, input_shape=shape)
+    adds_up(model, LRP_ANALYZERS)  # as it is born
     adds_up(randomised(model, 1), LRP_ANALYZERS)
+
+
+def test_flat_and_w_square_look_at_no_values():
+    """A residual sum halves, a product passes on, a constant gets none; by hand."""
+    image = keras.Input((1, 1, 2))
+    x = layers.Flatten()(image)
+    first, second = layers.Dense(2, name="first"), layers.Dense(1, name="second")
+    gated = layers.Multiply()([x, keras.ops.sigmoid(first(x))])
+    model = keras.Model(image, second(layers.Add()([x, gated])))
+    second.set_weights([np.float32([[3.0], [1.0]]), np.float32([0.5])])
+    x = np.float32([2.0, -1.0]).reshape(1, 1, 1, 2)
+    logit = float(model(x)[0, 0])
+    for name, shares in (("lrp.flat", [0.5, 0.5]), ("lrp.w_square", [0.9, 0.1])):
+        found = create_analyzer(name, model).analyze(x).ravel()
+        np.testing.assert_allclose(found, logit * np.array(shares), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["lrp.alpha_2_beta_1_IB", "lrp.z_plus"])
