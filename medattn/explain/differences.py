@@ -9,9 +9,9 @@ from keras import ops
 
 from medattn.explain import survey as of
 from medattn.explain.gradients import with_slope
-from medattn.explain.linear import value
+from medattn.explain.linear import check_axis
 from medattn.explain.maxima import Pair, max_pool, maximum, maximum_over, pairs_of
-from medattn.explain.steps import BENDS, PLACES, divided
+from medattn.explain.steps import BENDS, PLACES, divided, weights_of_norm
 
 NEAR = 1e-3  # below this a secant is lost in float32's rounding, and a tangent is exact
 STEP = 5e-3  # half the width of a numerical tangent
@@ -178,27 +178,73 @@ def layer_norm(walk, step, pair):
     dq = -d(mean c^2) [q_r^2 q^2 / (q_r + q)].
     """
     layer = step.operation
-    axes = layer.axis
+    return _scaled(layer, _normed(pair, layer.axis, layer.epsilon, layer.rms_scaling))
+
+
+def rms_norm(walk, step, pair):
+    """Takes a root-mean-square norm as a layer norm that does not centre."""
+    layer = step.operation
+    return _scaled(layer, _normed(pair, layer.axis, layer.epsilon, True, centre=False))
+
+
+def group_norm(walk, step, pair):
+    """Takes a group norm as a layer norm of every group of channels by itself."""
+    layer = step.operation
+    check_axis(layer, len(pair.reference.shape))
+    channels = pair.reference.shape[-1]
+    groups = channels if layer.groups == -1 else layer.groups
+
+    def parted(x):
+        return ops.reshape(x, (*ops.shape(x)[:-1], groups, channels // groups))
+
+    parts = Pair(parted(pair.reference), parted(pair.difference))
+    axes = (*range(1, len(pair.reference.shape) - 1), -1)
+    found = _normed(parts, axes, layer.epsilon)
+    whole = Pair(
+        ops.reshape(found.reference, ops.shape(pair.reference)),
+        ops.reshape(found.difference, ops.shape(pair.difference)),
+    )
+    return _scaled(layer, whole, axis=-1)
+
+
+def _normed(pair, axes, epsilon, bare=False, *, centre=True):
+    """Divides by the standard deviation over axes, see `layer_norm`.
+
+    Args:
+        pair: Of a reference and a difference.
+        axes: Over which to centre and to measure.
+        epsilon: What is added to the variance.
+        bare: Whether what is divided is not centred.
+        centre: Whether what is squared is.
+    """
 
     def mean(x):
         return ops.mean(x, axis=axes, keepdims=True)
 
-    c = pair.reference - mean(pair.reference)
-    dc = pair.difference - mean(pair.difference)
+    c, dc = pair.reference, pair.difference
+    if centre:
+        c, dc = c - mean(c), dc - mean(dc)
     still = ops.stop_gradient(dc)
     spread = mean(dc * (2 * c + still))
-    variance = mean(ops.square(c)) + layer.epsilon
+    variance = mean(ops.square(c)) + epsilon
     q = ops.rsqrt(variance)
-    q_end = ops.rsqrt(ops.maximum(variance + ops.stop_gradient(spread), layer.epsilon))
+    q_end = ops.rsqrt(ops.maximum(variance + ops.stop_gradient(spread), epsilon))
     dq = -spread * ops.square(q * q_end) / (q + q_end)
-    difference = dc * ((q + q_end) / 2) + dq * (c + still / 2)
-    reference = c * q
-    shape = _shape_of(layer, pair.reference)
-    if layer.scale:
-        gamma = ops.reshape(value(layer.gamma), shape)
-        reference, difference = reference * gamma, difference * gamma
-    if layer.center:
-        reference = reference + ops.reshape(value(layer.beta), shape)
+    x, dx = (pair.reference, pair.difference) if bare else (c, dc)
+    middle = x + ops.stop_gradient(dx) / 2
+    return Pair(x * q, dx * ((q + q_end) / 2) + dq * middle)
+
+
+def _scaled(layer, pair, axis=None):
+    """Applies a norm's own scale and shift."""
+    reference, difference = pair.reference, pair.difference
+    shape = _shape_of(layer.axis if axis is None else axis, reference)
+    scale, shift = weights_of_norm(layer)
+    if scale is not None:
+        scale = ops.reshape(scale, shape)
+        reference, difference = reference * scale, difference * scale
+    if shift is not None:
+        reference = reference + ops.reshape(shift, shape)
     return Pair(reference, difference)
 
 
@@ -231,9 +277,9 @@ def _apart(args):
     return references, keras.tree.map_structure(difference, args)
 
 
-def _shape_of(layer, x):
+def _shape_of(axes, x):
     """Returns the shape in which a norm's weights lie along its axes."""
-    axes = [layer.axis] if isinstance(layer.axis, int) else list(layer.axis)
+    axes = [axes] if isinstance(axes, int) else list(axes)
     axes = [axis % len(x.shape) for axis in axes]
     return [x.shape[axis] if axis in axes else 1 for axis in range(len(x.shape))]
 
@@ -250,5 +296,11 @@ DEEP_LIFT_RULES = (
         maximum_over,
     )
     | dict.fromkeys(("MaxPooling1D", "MaxPooling2D", "MaxPooling3D"), max_pool)
-    | {"LayerNormalization": layer_norm, "Maximum": maximum, "Softmax": softmax}
+    | {
+        "GroupNormalization": group_norm,
+        "LayerNormalization": layer_norm,
+        "Maximum": maximum,
+        "RMSNormalization": rms_norm,
+        "Softmax": softmax,
+    }
 )

@@ -68,8 +68,19 @@ LINEAR = {
     "DepthwiseConv1D": depthwise,
     "DepthwiseConv2D": depthwise,
     "EinsumDense": einsum,
+    "SeparableConv1D": convolution,
+    "SeparableConv2D": convolution,
 }
-FOLDABLE = ("Conv1D", "Conv2D", "Conv3D", "Dense", "DepthwiseConv1D", "DepthwiseConv2D")
+FOLDABLE = (
+    "Conv1D",
+    "Conv2D",
+    "Conv3D",
+    "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "SeparableConv1D",
+    "SeparableConv2D",
+)
 
 
 def kind_of(layer):
@@ -103,7 +114,7 @@ class Unit:
         self.fused = fused
         self._sum = None
         if self.kind != "BatchNormalization":
-            self.kernel = value(layer.kernel)
+            self.kernel = kernel_of(layer)
             has_bias = getattr(layer, "use_bias", None)
             if has_bias is None:  # EinsumDense
                 has_bias = getattr(layer, "bias", None) is not None
@@ -172,6 +183,18 @@ class Unit:
         if self.kind.startswith("Depthwise"):
             return self.kernel * ops.reshape(self.scale, self.kernel.shape[-2:])
         return self.kernel * self.scale
+
+
+def kernel_of(layer):
+    """Reads a layer's kernel; of a separable convolution, the one that it stands for.
+
+    w_{jck} = sum_m d_{jcm} p_{(cm)k}, for the depthwise kernel d and the pointwise p.
+    """
+    if not type(layer).__name__.startswith("Separable"):
+        return value(layer.kernel)
+    deep, point = value(layer.depthwise_kernel), value(layer.pointwise_kernel)
+    point = ops.reshape(point, (*deep.shape[-2:], point.shape[-1]))
+    return ops.einsum("...cm,cmk->...ck", deep, point)
 
 
 def scale_and_shift(layer):

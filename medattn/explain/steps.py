@@ -105,7 +105,8 @@ def layer_norm(walk, step, x):
     axes = layer.axis
     centred = x - ops.mean(x, axis=axes, keepdims=True)
     variance = ops.mean(ops.square(centred), axis=axes, keepdims=True)
-    y = centred * ops.stop_gradient(ops.rsqrt(variance + layer.epsilon))
+    y = x if layer.rms_scaling else centred  # Keras scales then, and centres nothing
+    y = y * ops.stop_gradient(ops.rsqrt(variance + layer.epsilon))
     return _scaled(walk, step, y, axes)
 
 
@@ -143,15 +144,22 @@ def _scaled(walk, step, y, axes):
     axes = [axes] if isinstance(axes, int) else list(axes)
     axes = [axis % len(y.shape) for axis in axes]
     shape = [y.shape[axis] if axis in axes else 1 for axis in range(len(y.shape))]
-    layer = step.operation
-    if getattr(layer, "scale", True) and getattr(layer, "gamma", None) is not None:
-        y = y * ops.reshape(value(layer.gamma), shape)
-    elif getattr(layer, "scale", None) is not None and hasattr(layer.scale, "shape"):
-        y = y * ops.reshape(value(layer.scale), shape)  # RMSNormalization's name
-    if getattr(layer, "center", False):
-        shift = ops.reshape(value(layer.beta), shape) + ops.zeros_like(y)
+    scale, shift = weights_of_norm(step.operation)
+    if scale is not None:
+        y = y * ops.reshape(scale, shape)
+    if shift is not None:
+        shift = ops.reshape(shift, shape) + ops.zeros_like(y)
         y = y + walk.absorbed(step, ops.stop_gradient(shift))
     return y
+
+
+def weights_of_norm(layer):
+    """Reads a norm's scale and shift, either of which may be None."""
+    scale = getattr(layer, "gamma", None)
+    if type(layer).__name__ == "RMSNormalization":
+        scale = layer.scale  # its name for it
+    shift = getattr(layer, "beta", None)
+    return tuple(None if weight is None else value(weight) for weight in (scale, shift))
 
 
 BENDS = (

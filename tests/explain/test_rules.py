@@ -197,6 +197,71 @@ def test_flat_and_w_square_look_at_no_values():
         np.testing.assert_allclose(found, logit * np.array(shares), rtol=1e-5)
 
 
+NORMS = {
+    "layer": lambda: layers.LayerNormalization(epsilon=1e-3),
+    "layer, unweighed": lambda: layers.LayerNormalization(center=False, scale=False),
+    "layer, two axes": lambda: layers.LayerNormalization(axis=[2, 3]),
+    "layer, bare": lambda: layers.LayerNormalization(rms_scaling=True),
+    "group": lambda: layers.GroupNormalization(2),
+    "instance": lambda: layers.GroupNormalization(-1, scale=False),
+    "root mean square": lambda: layers.RMSNormalization(),
+}
+
+
+@pytest.mark.filterwarnings("ignore:.*rms_scaling")
+@pytest.mark.parametrize("norm", NORMS)
+def test_every_norm_keeps_the_sum(norm):
+    image = keras.Input((5, 5, 3))
+    x = layers.Conv2D(4, 3, activation="relu")(image)
+    x = layers.Conv2D(6, 1)(NORMS[norm]()(x))
+    model = keras.Model(image, layers.Dense(2)(layers.Flatten()(x)))
+    randomised(model, 3)
+    images = np.random.default_rng(7).random((3, 5, 5, 3)).astype(np.float32)
+    logits = np.asarray(model(images)).max(-1)
+    for name in (*LRP_ANALYZERS, "deep_lift.rescale", "deep_lift.reveal_cancel"):
+        with uncompiled():
+            books = create_analyzer(name, model).audit(images)
+        if "taylor" not in name:  # which explains a positive logit only
+            np.testing.assert_allclose(books["logit"], logits, rtol=1e-4)
+        scale = np.maximum(1, np.abs(books["logit"]))
+        assert (np.abs(books["error"]) <= 1e-4 * scale).all(), name
+
+
+@pytest.mark.parametrize("rank", [1, 2])
+def test_a_separable_convolution_is_its_two_convolutions(rank):
+    """Rule z is a gradient times input, so it does not mind where a layer ends."""
+    image = keras.Input((9,) * rank + (3,))
+    size = (5,) * rank + (4,)
+    kinds = {
+        1: (layers.SeparableConv1D, layers.DepthwiseConv1D, layers.Conv1D),
+        2: (layers.SeparableConv2D, layers.DepthwiseConv2D, layers.Conv2D),
+    }
+    one, deep, point = kinds[rank]
+    how = dict(strides=2, padding="same")
+    first = one(4, 3, depth_multiplier=2, name="one", **how)
+    deep = deep(3, depth_multiplier=2, use_bias=False, name="deep", **how)
+    point, dense = point(4, 1, name="point"), layers.Dense(2, name="dense")
+
+    def closed(x):
+        assert x.shape[1:] == size
+        return keras.Model(image, dense(layers.Flatten()(layers.ReLU()(x))))
+
+    together, apart = closed(first(image)), closed(point(deep(image)))
+    randomised(apart, 4)
+    weights = [*deep.get_weights(), *point.get_weights()]
+    first.set_weights([weights[0], weights[1], weights[2]])
+    images = np.random.default_rng(8).random((2, *image.shape[1:])).astype(np.float32)
+    for name in ("lrp.z", "deep_lift.rescale"):
+        found, expected = (
+            create_analyzer(name, m).analyze(images) for m in (together, apart)
+        )
+        np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
+    for name in LRP_ANALYZERS:
+        with uncompiled():
+            books = create_analyzer(name, together).audit(images)
+        assert (np.abs(books["error"]) <= 1e-4 * np.maximum(1, books["logit"])).all()
+
+
 @pytest.mark.parametrize("name", ["lrp.alpha_2_beta_1_IB", "lrp.z_plus"])
 def test_what_a_rule_gives_to_nobody_is_counted_as_dropped(name):
     """One neuron, all contributions negative: z-plus has nobody to give its -6 to."""
