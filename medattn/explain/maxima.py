@@ -1,6 +1,8 @@
 """DeepLIFT's rules for maxima: pairs, and who of them made the largest."""
 
 import itertools
+import math
+from functools import partial
 
 import keras
 from keras import ops
@@ -112,23 +114,37 @@ def maximum_over(walk, step, pair, *args, **kwargs):
     kept = [axis for axis in range(rank) if axis not in axes]
     x = ops.stop_gradient(pair.value)
 
-    def flat(tensor):
-        tensor = ops.transpose(tensor, (*kept, *axes))
-        sizes = [ops.shape(tensor)[place] for place in range(len(kept))]
-        return ops.reshape(tensor, (*sizes, -1))
+    sizes = pair.reference.shape
+    if axes == [rank - 1]:
+        flat = ops.convert_to_tensor  # nothing to flatten
+    elif kept == [0, rank - 1] and None not in sizes[1:]:
+        shape = (-1, math.prod(sizes[1:-1]), sizes[-1])
+
+        def flat(tensor):
+            return ops.transpose(ops.reshape(tensor, shape), (0, 2, 1))
+    else:
+        flat = partial(_flat, kept=kept, axes=axes)
 
     r, d, x = flat(pair.reference), flat(pair.difference), flat(x)
-    at_x = ops.expand_dims(ops.argmax(x, axis=-1), -1)
-    at_r = ops.expand_dims(ops.argmax(r, axis=-1), -1) + ops.zeros_like(at_x)
-    taken = [ops.squeeze(ops.take_along_axis(d, at, -1), -1) for at in (at_r, at_x)]
-    same = ops.squeeze(at_r == at_x, -1)
     top_r, top_x = ops.max(r, axis=-1), ops.max(x, axis=-1)
-    pooled = Pair(top_r, _moved(top_r, top_x, *taken, same))
+    at_r, at_x = ops.argmax(r, axis=-1), ops.argmax(x, axis=-1)
+    at = ops.where(top_x > top_r, at_x, at_r)
+    # A sum over a mask: taking along an axis makes a graph many times as large.
+    mask = ops.cast(ops.expand_dims(at, -1) == ops.arange(ops.shape(x)[-1]), "float32")
+    taken = ops.sum(d * mask, axis=-1)
+    pooled = Pair(top_r, _moved(top_r, top_x, taken, taken, at_r == at_x))
     if getattr(operation, "keepdims", False):
         for axis in sorted(axes):
             pooled.reference = ops.expand_dims(pooled.reference, axis)
             pooled.difference = ops.expand_dims(pooled.difference, axis)
     return pooled
+
+
+def _flat(tensor, kept, axes):
+    """Puts some axes last and makes one of them."""
+    tensor = ops.transpose(tensor, (*kept, *axes))
+    sizes = [ops.shape(tensor)[place] for place in range(len(kept))]
+    return ops.reshape(tensor, (*sizes, -1))
 
 
 def maximum(walk, step, *args):
