@@ -120,7 +120,7 @@ class Walk:
         self.values = dict(zip(names, images, strict=True))
         self.probes = dict(zip(names, probes, strict=True))
         self.begun = {}  # the same, with relevance starting there
-        self.units = {}
+        self.units, self.done = {}, set()
         for step in self.graph.steps:
             self.step = step
             outputs = of.ids(step.outputs)
@@ -135,6 +135,11 @@ class Walk:
             self.values.update(zip(outputs, keras.tree.flatten(results), strict=True))
         return self.read(self.survey.output)
 
+    def rectified(self, step):
+        """Whether nothing but a ReLU reads a step's output."""
+        readers = self.survey.readers.get(id(step.outputs[0]), [])
+        return len(readers) == 1 and readers[0] is not None and of.is_relu(readers[0])
+
     def result(self, step):
         if self.idle(step):
             args, kwargs = self.arguments(step)
@@ -145,6 +150,8 @@ class Walk:
             return [self.linear(step)]
         rule = rule_of(step)
         args, kwargs = self.arguments(step)
+        if self.done.intersection(of.ids((step.args, step.kwargs))):
+            return [args[0]]  # a ReLU that the layer before it did
         name = of.name_of(step)
         if name in of.PADDINGS and id(step.outputs[0]) in self.survey.beginning:
             source = tensors((step.args, step.kwargs))[0]
@@ -214,6 +221,10 @@ class Walk:
         z = ops.stop_gradient(unit.output(x))
         if self.ledger is None and not self.shared:
             if len(terms) == 1:
+                if terms[0].slope is not None and self.rectified(step):
+                    # With its ReLU in one: two passes over memory less.
+                    z = ops.relu(z)
+                    self.done.add(id(step.outputs[0]))
                 return with_slope(z, terms[0].signal, lambda: slope(z, terms[0]))
             carrier = 0
             for term in terms:
