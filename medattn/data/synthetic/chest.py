@@ -120,7 +120,7 @@ def _on_film(p, points):
 
 def _ramp(distance, width):
     """0 outside, 1 inside, smooth over `width`."""
-    t = np.clip(distance / width + np.float32(0.5), 0, 1)
+    t = np.clip(distance / width + np.float64(0.5), 0, 1)
     return t * t * (3 - 2 * t)
 
 
@@ -132,7 +132,7 @@ def _lung(p, v, u, which):
     middle = _number(p, "lung_middle") - 0.075 * top * top
     across = (out - middle) / half
     down = v / _number(p, "lung_length")
-    far = (np.abs(across) ** 2.6 + np.abs(down) ** 4) ** np.float32(1 / 2.8)
+    far = (np.abs(across) ** 2.6 + np.abs(down) ** 4) ** np.float64(1 / 2.8)
     dome = _number(p, "dome", which) + 0.085 * (across + 0.12) ** 2 - 0.02
     inside = _ramp((1 - far) * half, 0.016) * _ramp(dome - v, 0.012)
     return inside, (1 - across) * half, dome
@@ -213,9 +213,9 @@ def _solid(p, v, u, size):
         ends = _ramp(out - 0.03, 0.02) * _ramp(0.37 - out, 0.02)
         total += 0.13 * _tube(v - line, 0.0135) * ends * inside
 
-    vessels = np.zeros((n, size, size), np.float32)
+    vessels = np.zeros((n, size, size), np.float64)
     y, x = _on_film(p, p["vessel"])
-    taper = 1 - 0.75 * np.linspace(0, 1, STEPS, dtype=np.float32)
+    taper = 1 - 0.75 * np.linspace(0, 1, STEPS, dtype=np.float64)
     radius = 0.5 * size * p["vessel_width"][:, :, None] * taper
     discs(
         vessels,
@@ -261,14 +261,14 @@ def _shadows(p, v, u, lungs, size):
     if p["lead_radius"].any():
         y, x = p["lead"][..., 0], p["lead"][..., 1]
         discs(metal, y, x, p["lead_radius"] * size)
-        t = np.linspace(0, 1, max(48, int(0.8 * size)), dtype=np.float32)[:, None]
+        t = np.linspace(0, 1, max(48, int(0.8 * size)), dtype=np.float64)[:, None]
         wire = p["lead"][:, :, None] * (1 - t) + p["lead_end"][:, :, None] * t
         wire = wire.reshape(len(v), -1, 2)
         thin = np.where(np.repeat(p["lead_radius"], len(t), 1) > 0, 0.004 * size, 0)
         thin = np.where(thin > 0, np.maximum(thin, 0.5), 0)
         discs(metal, wire[..., 0], wire[..., 1], thin, weight=min(1, 0.009 * size))
     if p["sternal"].any():
-        wires = np.zeros((len(v), 5, 2), np.float32)
+        wires = np.zeros((len(v), 5, 2), np.float64)
         wires[..., 0] = np.linspace(-0.14, 0.12, 5)
         y, x = _on_film(p, wires)
         ring, hole = np.zeros_like(v), np.zeros_like(v)
@@ -282,7 +282,7 @@ def _shadows(p, v, u, lungs, size):
 def _artefact(p, v, u, size):
     """What token and drain add to the film, `(n, size, size)`."""
     n = len(v)
-    marks = np.zeros((n, size, size), np.float32)
+    marks = np.zeros((n, size, size), np.float64)
     finer = max(1, 256 // size)  # letters are thinner than a pixel
     y, x = grid(finer * size)
     for i in np.flatnonzero(p["token"]):
@@ -295,7 +295,7 @@ def _artefact(p, v, u, size):
         letter = p["token_letter"][i][r, c] * inside
         marks[i] = 1.25 * letter.reshape(size, finer, size, finer).mean((1, 3))
     if p["drain_width"].any():
-        t = np.linspace(0, 1, max(64, 2 * size), dtype=np.float32)[:, None]
+        t = np.linspace(0, 1, max(64, 2 * size), dtype=np.float64)[:, None]
         a, b, c = (p["drain"][:, None, k] for k in range(3))
         path = (1 - t) ** 2 * a + 2 * t * (1 - t) * b + t**2 * c
         py, px = _on_film(p, path)
@@ -320,10 +320,10 @@ def _film(total, bare, p):
         seen = _tone(bare[i], p["contrast"][i], p["exposure"][i])
         count, edges = np.histogram(seen, 64, (0, 1))
         curve = np.concatenate([[0], np.cumsum(count) / count.sum()])
-        even = np.interp(image[i], edges, curve).astype(np.float32)
+        even = np.interp(image[i], edges, curve).astype(np.float64)
         image[i] += p["equalised"][i] * (even - image[i])
     return np.repeat(to_bytes(image)[..., None], 3, -1)
 
 
 def _tone(depth, contrast, exposure):
-    return 1 / (1 + np.exp(-contrast * (depth - np.float32(0.55) - exposure)))
+    return 1 / (1 + np.exp(-contrast * (depth - np.float64(0.55) - exposure)))

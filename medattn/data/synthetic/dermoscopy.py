@@ -41,8 +41,8 @@ FACTORS = (
     *("lobe", "bite", "border", "colour_radius", "streak_width", "dot_radius"),
     "regression_radius",
 )
-MELANIN = np.float32([0.85, 1.55, 2.0])  # absorption of red, green, blue
-BLOOD = np.float32([0.12, 0.95, 0.80])
+MELANIN = np.float64([0.85, 1.55, 2.0])  # absorption of red, green, blue
+BLOOD = np.float64([0.12, 0.95, 0.80])
 VEIL = (0.40, 0.46, 0.58)
 SCAR = (0.93, 0.86, 0.83)
 
@@ -110,7 +110,7 @@ def _skin(p, size):
     depth = waves(y, x, p["blotch_frequency"], p["blotch_phase"], p["blotch_amplitude"])
     lines = waves(y, x, p["line_frequency"], p["line_phase"], p["line_amplitude"])
     depth = depth - 0.6 * np.abs(lines)
-    return p["skin"][:, None, None] * (1 + depth[..., None] * np.float32([0.6, 1, 1.2]))
+    return p["skin"][:, None, None] * (1 + depth[..., None] * np.float64([0.6, 1, 1.2]))
 
 
 def _lesion(skin, p, size):
@@ -188,7 +188,7 @@ def _lesion(skin, p, size):
         ((0.80, 0.74, 0.72), 0.70 * regression),
         ((0.42, 0.42, 0.47), 0.6 * regression * _pepper(ys, xs, p)),
     ):
-        colour += (faint * weight * inside)[:, None] * (np.float32(paint) - colour)
+        colour += (faint * weight * inside)[:, None] * (np.float64(paint) - colour)
     scene = skin.copy()
     scene[where] = colour
     owners = {
@@ -210,7 +210,7 @@ def _network(y, x, p):
         )
     total = 0
     for third in range(3):
-        turn = p["mesh_turn"] + np.float32(third * np.pi / 3)
+        turn = p["mesh_turn"] + np.float64(third * np.pi / 3)
         along = (np.sin(turn) * y + np.cos(turn) * x) * (2 * np.pi / p["mesh"])
         total = total + np.cos(along + p["mesh_phase"][:, third] + bend)
     return np.clip(0.55 - 0.45 * total, 0, 1)
@@ -220,14 +220,14 @@ def _pepper(y, x, p):
     """Grey grains of a regression, a row of pixels, in [0, 1]."""
     total = 0
     for third in range(3):
-        turn = p["mesh_turn"] + np.float32(0.5 + third * np.pi / 3)
+        turn = p["mesh_turn"] + np.float64(0.5 + third * np.pi / 3)
         along = (np.sin(turn) * y + np.cos(turn) * x) * 330
         total = total + np.cos(along + p["mesh_phase"][:, third])
     return np.clip(total - 0.8, 0, 1)
 
 
 def _dots(p, kind, size):
-    layer = np.zeros((len(p["label"]), size, size), np.float32)
+    layer = np.zeros((len(p["label"]), size, size), np.float64)
     radius = p[f"{kind}_radius"] * size
     if radius.any():
         discs(layer, p[kind][..., 0], p[kind][..., 1], radius, edge=2.0)
@@ -235,7 +235,7 @@ def _dots(p, kind, size):
 
 
 def _patch(p, kind, which, size, soft=0.008):
-    layer = np.zeros((len(p["label"]), size, size), np.float32)
+    layer = np.zeros((len(p["label"]), size, size), np.float64)
     one = slice(which, which + 1)
     shown = p[f"{kind}_radius"][:, which] > 0
     if shown.any():
@@ -257,12 +257,12 @@ def _patch(p, kind, which, size, soft=0.008):
 
 def _streaks(p, size):
     """Radial strokes over the rim, thicker at their ends."""
-    layer = np.zeros((len(p["label"]), size, size), np.float32)
+    layer = np.zeros((len(p["label"]), size, size), np.float64)
     shown = (p["streak_width"] > 0).any(1)
     if shown.any():
         part = layer[shown]
         turn = p["streak_turn"][shown]  # (n, streaks)
-        along = np.linspace(-0.6, 1, 24, dtype=np.float32)
+        along = np.linspace(-0.6, 1, 24, dtype=np.float64)
         reach = p["radius"][shown, None] * _contour(p, turn, shown)
         far = reach[..., None] + p["streak_length"][shown, :, None] * along
         bow = turn[..., None] + 0.10 * np.sin(5 * turn)[..., None] * along
@@ -290,11 +290,11 @@ def _contour(p, turn, shown):
 def _on_top(p, size):
     """Freckles, angiomas, cysts, hairs and bubbles, laid over any lesion."""
     n = len(p["label"])
-    hair = np.zeros((n, size, size), np.float32)
+    hair = np.zeros((n, size, size), np.float64)
     shown = (p["hair_width"] > 0).any(1)
     if shown.any():
         part, points = hair[shown], p["hair"][shown]
-        t = np.linspace(0, 1, max(48, int(0.9 * size)), dtype=np.float32)[:, None]
+        t = np.linspace(0, 1, max(48, int(0.9 * size)), dtype=np.float64)[:, None]
         start, middle, end = (points[:, :, None, k] for k in range(3))
         path = (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end
         path = path.reshape(len(part), -1, 2)
@@ -316,7 +316,7 @@ def _on_top(p, size):
 def _bubbles(p, size):
     """Gel bubbles: a bright rim, and a glint on one side."""
     outer, inner, glint = (
-        np.zeros((len(p["label"]), size, size), np.float32) for _ in range(3)
+        np.zeros((len(p["label"]), size, size), np.float64) for _ in range(3)
     )
     radius = p["bubble_radius"] * size
     if radius.any():
@@ -331,7 +331,7 @@ def _bubbles(p, size):
 def _artefact(p, size):
     """Coverage of ruler and ink, `(n, size, size)` each."""
     n = len(p["label"])
-    ruler, ink = (np.zeros((n, size, size), np.float32) for _ in range(2))
+    ruler, ink = (np.zeros((n, size, size), np.float64) for _ in range(2))
     y, x = grid(size)
     for i in np.flatnonzero(p["ruler"]):
         along, inward = (x, y + 0.5) if p["ruler_side"][i] % 2 else (y, x + 0.5)

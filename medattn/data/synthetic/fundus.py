@@ -104,11 +104,11 @@ def _background(p, size, distractor):
         y, x, p["choroid_frequency"], p["choroid_phase"], p["choroid_amplitude"]
     )
     light = 1 + field + choroid
-    scene = (light[..., None] * p["base"][:, None, None]).astype(np.float32)
+    scene = (light[..., None] * p["base"][:, None, None]).astype(np.float64)
 
     far = _square_distance(y, x, p["macula"])
     dark = np.exp(-far / (2 * 0.055**2)) * p["macula_depth"][:, None, None]
-    scene *= 1 - dark[..., None] * np.float32([0.55, 0.8, 0.9])
+    scene *= 1 - dark[..., None] * np.float64([0.55, 0.8, 0.9])
 
     pale = _spots(p, "drusen", n, size, soft=0.55)
     tint(scene, PALE, pale)
@@ -123,11 +123,11 @@ def _background(p, size, distractor):
     cup = np.clip(
         (radius * p["cup"][:, None, None] - reach) / (0.5 * radius) + 0.5, 0, 1
     )
-    tint(scene, (0.96, 0.76, 0.46), (0.85 * rim).astype(np.float32))
-    tint(scene, (1.0, 0.92, 0.74), (0.8 * cup).astype(np.float32))
+    tint(scene, (0.96, 0.76, 0.46), (0.85 * rim).astype(np.float64))
+    tint(scene, (1.0, 0.92, 0.74), (0.8 * cup).astype(np.float64))
 
-    artery = np.zeros((n, size, size), np.float32)
-    vein = np.zeros((n, size, size), np.float32)
+    artery = np.zeros((n, size, size), np.float64)
+    vein = np.zeros((n, size, size), np.float64)
     path, width = _densify(p["vessel"], p["vessel_width"], size)
     for canvas, which in ((artery, ~VEIN), (vein, VEIN)):
         points = path[:, which].reshape(n, -1, 2)
@@ -139,8 +139,8 @@ def _background(p, size, distractor):
             np.maximum(radius, 0.35),
             weight=np.clip(2 * radius, 0.35, 1),
         )
-    scene *= 1 - artery[..., None] * np.float32([0.20, 0.42, 0.38])
-    scene *= 1 - vein[..., None] * np.float32([0.36, 0.60, 0.52])
+    scene *= 1 - artery[..., None] * np.float64([0.20, 0.42, 0.38])
+    scene *= 1 - vein[..., None] * np.float64([0.36, 0.60, 0.52])
     return scene
 
 
@@ -148,7 +148,7 @@ def _add_lesions(scene, p, size):
     n = len(scene)
 
     def canvas():
-        return np.zeros((n, size, size), np.float32)
+        return np.zeros((n, size, size), np.float64)
 
     def dots(kind, least):
         layer, radius = canvas(), p[f"{kind}_radius"] * size
@@ -197,7 +197,7 @@ def _photograph(scene, dust, p, size):
 
 
 def _spots(p, kind, n, size, *, soft):
-    layer = np.zeros((n, size, size), np.float32)
+    layer = np.zeros((n, size, size), np.float64)
     radius = p[f"{kind}_radius"] * size
     blobs(
         layer,
@@ -224,7 +224,7 @@ def _densify(path, width, size):
     """Interpolates the vessels, so that neighbouring stamps touch at every size."""
     fine = np.linspace(0, STEPS - 1, max(STEPS, int(0.75 * size)))
     low = np.minimum(fine.astype(int), STEPS - 2)
-    part = (fine - low).astype(np.float32)
+    part = (fine - low).astype(np.float64)
     points = path[:, :, low] * (1 - part[:, None]) + path[:, :, low + 1] * part[:, None]
     return points, width[:, :, low] * (1 - part) + width[:, :, low + 1] * part
 

@@ -5,7 +5,7 @@ import numpy as np
 
 def grid(size):
     """Returns the pixel centres `(y, x)` in image widths, 0 in the middle."""
-    centres = ((np.arange(size, dtype=np.float32) + 0.5) / size) - 0.5
+    centres = ((np.arange(size, dtype=np.float64) + 0.5) / size) - 0.5
     return centres[:, None], centres[None, :]
 
 
@@ -13,7 +13,7 @@ def stamp(canvas, y, x, coverage, *, reach):
     """Lays one soft shape a point on the canvases; where they overlap, the larger wins.
 
     Args:
-        canvas: Coverage so far, `(batch, size, size)`, float32 in [0, 1]. Changed in
+        canvas: Coverage so far, `(batch, size, size)`, float64 in [0, 1]. Changed in
             place.
         y: Heights of the points, `(batch, points)`, in image widths from the middle.
         x: The same, sideways.
@@ -31,7 +31,7 @@ def stamp(canvas, y, x, coverage, *, reach):
     dy = (row + 0.5 - (y + 0.5) * size)[..., None] + window  # (batch, points, window)
     dx = (column + 0.5 - (x + 0.5) * size)[..., None] + window
     value = coverage(
-        dy[..., :, None].astype(np.float32), dx[..., None, :].astype(np.float32)
+        dy[..., :, None].astype(np.float64), dx[..., None, :].astype(np.float64)
     )
     rows, columns = row[..., None] + window, column[..., None] + window
     inside = ((rows >= 0) & (rows < size))[..., :, None] & (
@@ -54,10 +54,10 @@ def discs(canvas, y, x, radius, *, weight=1.0, edge=1.0):
         weight: Coverage of the middle, in [0, 1], shape as `radius` or a number.
         edge: Width of the rim over which coverage falls from full to none.
     """
-    radius = np.asarray(radius, np.float32)[..., None, None]
-    weight = np.asarray(weight, np.float32)
+    radius = np.asarray(radius, np.float64)[..., None, None]
+    weight = np.asarray(weight, np.float64)
     weight = weight[..., None, None] if weight.ndim else weight
-    edge = np.asarray(edge, np.float32)
+    edge = np.asarray(edge, np.float64)
     edge = edge[..., None, None] if edge.ndim else edge
 
     def coverage(dy, dx):
@@ -65,7 +65,7 @@ def discs(canvas, y, x, radius, *, weight=1.0, edge=1.0):
         return np.where(
             radius > 0,
             weight * np.clip((radius - distance) / edge + 0.5, 0, 1),
-            np.float32(0),
+            np.float64(0),
         )
 
     stamp(canvas, y, x, coverage, reach=float(np.max(radius + edge / 2, initial=0)))
@@ -87,7 +87,7 @@ def blobs(canvas, y, x, radius, *, stretch, angle, waves, phases, weight=1.0, ed
         edge: Width in pixels of the rim over which coverage falls from full to none.
     """
     broad = [
-        np.asarray(a, np.float32)[..., None, None] for a in (radius, stretch, angle)
+        np.asarray(a, np.float64)[..., None, None] for a in (radius, stretch, angle)
     ]
     radius_, stretch_, angle_ = broad
 
@@ -98,13 +98,13 @@ def blobs(canvas, y, x, radius, *, stretch, angle, waves, phases, weight=1.0, ed
         turn = np.arctan2(across, along)
         rim = np.ones_like(distance)
         for mode in range(waves.shape[-1]):
-            amplitude = waves[..., mode, None, None].astype(np.float32)
-            phase = phases[..., mode, None, None].astype(np.float32)
+            amplitude = waves[..., mode, None, None].astype(np.float64)
+            phase = phases[..., mode, None, None].astype(np.float64)
             rim += amplitude * np.cos((mode + 2) * turn + phase)
         # Across the long axis one pixel counts `stretch` units of `distance`.
-        width = np.sqrt(stretch_) * np.float32(edge)
+        width = np.sqrt(stretch_) * np.float64(edge)
         soft = np.clip((radius_ * rim - distance) / width + 0.5, 0, 1)
-        return np.where(radius_ > 0, np.float32(weight) * soft, np.float32(0))
+        return np.where(radius_ > 0, np.float64(weight) * soft, np.float64(0))
 
     swell = 1 + np.abs(waves).sum(-1).max(initial=0)
     reach = float(np.max(radius, initial=0)) * swell + edge * np.sqrt(np.max(stretch))
@@ -124,8 +124,8 @@ def waves(y, x, frequencies, phases, amplitudes):
     # cos(a + b) from the parts: two small matrix products instead of a large cosine.
     down = 2 * np.pi * frequencies[..., 0, None] * y[:, 0] + phases[..., None]
     side = 2 * np.pi * frequencies[..., 1, None] * x[0]
-    down, side = down.astype(np.float32), side.astype(np.float32)
-    heavy = amplitudes[..., None].astype(np.float32)
+    down, side = down.astype(np.float64), side.astype(np.float64)
+    heavy = amplitudes[..., None].astype(np.float64)
     return np.einsum("bky,bkx->byx", heavy * np.cos(down), np.cos(side)) - np.einsum(
         "bky,bkx->byx", heavy * np.sin(down), np.sin(side)
     )
@@ -141,7 +141,7 @@ def tint(image, colour, coverage):
     """
     covered = np.flatnonzero(coverage > 0)  # lesions are small: leave the rest alone
     pixels = image.reshape(-1, 3)  # a view: canvases are whole arrays
-    colour = np.asarray(colour, np.float32)
+    colour = np.asarray(colour, np.float64)
     if colour.ndim > 1:  # one a canvas
         colour = colour[covered // (coverage[0].size)]
     seen = pixels[covered]
