@@ -21,7 +21,9 @@ from medattn.explain.quality import (
 )
 from medattn.explain.quality_checks import max_sensitivity, randomisation_check
 from medattn.explain.quality_curves import deletion, insertion
+from medattn.explain.quality_regions import overlap, top_region
 from medattn.explain.quality_table import evaluate_maps, explainer, mean_rows
+from medattn.explain.references import reference_images, with_reference
 from medattn.explain.steps import register_rule
 
 __all__ = [
@@ -40,14 +42,18 @@ __all__ = [
     "list_analyzers",
     "max_sensitivity",
     "mean_rows",
+    "overlap",
     "pixel_map",
     "pointing_game",
     "randomisation_check",
+    "reference_images",
     "register_rule",
     "relevance_auc",
     "relevance_mass",
     "relevance_rank",
     "shortcut_share",
     "sparseness",
+    "top_region",
     "visualize_neuron",
+    "with_reference",
 ]
