@@ -22,10 +22,13 @@ ALLOWED = {
     "models": {"layers"},
     "explain": {"layers"},
     "data": set(),
+    "domain": {"data"},
     "figures": set(),
     "charts": set(),
     "study": {"data", "models", "explain", "layers", "charts"},
     "zoo": {"models"},
+    "teaching": {"data", "models", "explain", "figures", "charts", "layers"}
+    | {"study", "zoo"},
     "__main__": {"cli"},
     "cli": {"cli_backend", "cli_explain", "cli_study", "data", "data_cli", "models"}
     | {"explain", "figures", "layers", "study", "zoo"},
