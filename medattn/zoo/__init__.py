@@ -5,6 +5,16 @@ import json
 from pathlib import Path
 
 from medattn.models import create_model, load_weights
+from medattn.zoo.own import list_own_models, load_own_model
+
+__all__ = [
+    "find_zoo_record",
+    "list_own_models",
+    "list_zoo_models",
+    "load_own_model",
+    "load_zoo_model",
+    "load_zoo_weights",
+]
 
 FOLDER = Path(__file__).parent
 
@@ -68,8 +78,34 @@ def load_zoo_model(name, *, dataset="fundus", regime=1.0, seed=0):
             was recorded.
     """
     record = find_zoo_record(name, dataset=dataset, regime=regime, seed=seed)
-    trial = record["trial"]
-    path = FOLDER / trial["dataset"] / record["weights"]
+    size = record["trial"]["size"]
+    model = create_model(name, input_shape=(size, size, 3))
+    load_weights(model, _checked_file(record))
+    return model
+
+
+def load_zoo_weights(model, *, dataset="fundus", regime=1.0, seed=0):
+    """Gives a model that there is the weights of another shipped one of its name.
+
+    What was compiled for the model stays valid: a page that shows many networks of one
+    architecture compiles it once.
+
+    Args:
+        model: A `keras.Model` of `load_zoo_model`; its weights are overwritten.
+        dataset: As in `find_zoo_record`, like the rest.
+        regime: Share of the training data.
+        seed: Seed of the trial.
+
+    Raises:
+        ValueError: As `load_zoo_model`; the model is then as it was.
+    """
+    record = find_zoo_record(model.name, dataset=dataset, regime=regime, seed=seed)
+    load_weights(model, _checked_file(record))
+
+
+def _checked_file(record):
+    """Returns where the weights lie, if they are the ones that were recorded."""
+    path = FOLDER / record["trial"]["dataset"] / record["weights"]
     found = (
         hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "no file"
     )
@@ -78,6 +114,4 @@ def load_zoo_model(name, *, dataset="fundus", regime=1.0, seed=0):
             f"The weights file {path.name!r} is not the one that was shipped. Expected "
             f"sha256 {record['weights_sha256']}. Received: {found}"
         )
-    model = create_model(name, input_shape=(trial["size"], trial["size"], 3))
-    load_weights(model, path)
-    return model
+    return path
