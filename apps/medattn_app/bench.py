@@ -1,54 +1,53 @@
-"""What the page asks: one image under each attention block, at one regime."""
+"""The networks, ready to answer: one question at a time, equal ones only once."""
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from hashlib import sha256
 
 import numpy as np
 
-from medattn.data import draw_images, find_card, fit_image, read_image
-from medattn.explain import audit_line, create_analyzer, edge_map, relevance_mass
-from medattn.figures import pixel_relevance
-from medattn.study import probabilities
-from medattn.zoo import find_zoo_record, load_zoo_model
+from medattn_app.cases import drawn_cases
+from medattn_app.methods import METHODS
+from medattn_app.state import ATTENTION, BACKBONES, DATASETS, REGIMES
 
-DATASET = "fundus"
-ATTENTION = {
-    "none": "micro_resnet",
-    "SE": "se_micro_resnet",
-    "CBAM": "cbam_micro_resnet",
-}
-REGIMES = {"1 %": 0.01, "10 %": 0.1, "50 %": 0.5, "100 %": 1.0}
-METHODS = {
-    "LRP, epsilon rule": "lrp.epsilon",
-    "input × gradient": "input_t_gradient",
-    "gradient": "gradient",
-}
-GALLERY = (3, 5, 0, 17, 7, 22, 11, 40)  # places in the test set, every grade among them
-GRADES = ("healthy", "mild", "moderate", "severe", "proliferative")
-SIZE, LARGE = 64, 320  # pixels that the networks see; pixels that the eye sees
-DISEASED = 1
+POSITIVE = 1  # the logit that is explained: "diseased", "malignant", "effusion"
+OWN = "self"  # the attention of a DeiT, whatever the knob says
+BYTES = 128 * 2**20  # of remembered answers
+MODELS = 12  # whole networks lent out by `model`
+ANALYZERS = 64  # compiled analyzers
 
 
-@dataclass(frozen=True, eq=False)  # compared by identity, so that it can be a key
-class Case:
-    """One image on the page.
+@dataclass(frozen=True)
+class Cell:
+    """One shipped network: a cell of the grid.
 
     Attributes:
-        name: What it is called there.
-        pixels: What the networks see, `(64, 64, 3)`, float32 in [0, 1].
-        picture: What the learner sees, `(height, width, 3)`, float32 in [0, 1].
-        truth: Its label in words, or None where nobody knows.
-        evidence: `(64, 64)`, bool, or None.
+        dataset: What it was trained on.
+        backbone: A key of `BACKBONES`.
+        attention: A key of `ATTENTION`, or `"self"` of a DeiT.
+        regime: The share of the training data that it saw.
+        seed: Of its trial.
     """
 
-    name: str
-    pixels: np.ndarray
-    picture: np.ndarray
-    truth: str | None = None
-    evidence: np.ndarray | None = None
+    dataset: str
+    backbone: str
+    attention: str
+    regime: float
+    seed: int = 0
+
+    @property
+    def model_name(self):
+        """The name that `medattn.zoo.load_zoo_model` takes."""
+        return ATTENTION.get(self.attention, "") + BACKBONES[self.backbone]
+
+    @property
+    def title(self):
+        """What the page calls it, such as `"ResNet with CBAM, 10 % of the data"`."""
+        block = {"none": "without attention", OWN: "with its own attention"}.get(
+            self.attention, f"with {self.attention}"
+        )
+        return f"{self.backbone} {block}, {REGIMES[self.regime]} of the data"
 
 
 @dataclass(frozen=True)
@@ -56,144 +55,334 @@ class Answer:
     """What one network says about one image, and why.
 
     Attributes:
-        chance: Probability of disease, in [0, 1].
-        relevance: Pixel relevance for the logit of disease, `(64, 64)`, in logits.
-        audit: The ledger as a line, or None where the method keeps none.
-        mass: Share of the relevance inside the evidence, or None.
-        auroc: The network's AUROC on the test set.
+        cell: The network.
+        chance: Probability of the positive class, in [0, 1].
+        logit: The positive class's logit, which the map explains.
+        relevance: What each pixel contributed, `(64, 64)`, in the method's unit; None
+            if the method cannot read this network.
+        audit: The ledger, as `analyzer.audit` gives it for one image (floats), or None
+            where the method keeps none.
+        line: The ledger in words, or None.
+        quality: Measures of the map against the evidence, by name: `mass` (the share
+            of relevance inside), `pointing` (1 if the strongest pixel lies inside);
+            empty without evidence or map.
+        refused: Why there is no map, in a sentence, or None.
     """
 
+    cell: Cell
     chance: float
-    relevance: np.ndarray
-    audit: str | None
-    mass: float | None
-    auroc: float
-
-
-def gallery():
-    """Returns the drawn retinas of the page, a list of `Case`s."""
-    seen = draw_images(DATASET, GALLERY, size=SIZE)
-    shown = draw_images(DATASET, GALLERY, size=LARGE)
-    classes = find_card(DATASET).classes
-    cases = []
-    for place, position in enumerate(GALLERY):
-        grade = int(seen["grade"][place])
-        truth = classes[int(seen["label"][place])]
-        if grade:
-            truth = f"{truth} ({GRADES[grade]})"
-        cases.append(
-            Case(
-                name=f"drawn retina {position}",
-                pixels=seen["image"][place].astype(np.float32) / 255,
-                picture=shown["image"][place].astype(np.float32) / 255,
-                truth=truth,
-                evidence=seen["evidence"][place],
-            )
-        )
-    return cases
-
-
-def upload(path):
-    """Reads a visitor's file into a `Case`; a ValueError says what is wrong with it."""
-    image = read_image(path)
-    side = min(LARGE, max(image.shape[:2]))
-    return Case("your own image", fit_image(image, SIZE), fit_image(image, side))
-
-
-@lru_cache(maxsize=64)
-def baselines(case):
-    """Measures what a map scores that knows no network.
-
-    Returns:
-        The share of the image that evidence covers (a random map's score) and the score
-        of an edge detector; None where there is no evidence.
-    """
-    if case.evidence is None or not case.evidence.any():
-        return None
-    edges = relevance_mass(edge_map(case.pixels[None]), case.evidence[None])
-    return float(case.evidence.mean()), float(edges[0])
+    logit: float
+    relevance: np.ndarray | None = None
+    audit: dict | None = None
+    line: str | None = None
+    quality: dict = field(default_factory=dict)
+    refused: str | None = None
 
 
 class Bench:
-    """The shipped networks, ready to answer.
+    """Cases, networks and answers.
 
-    A lock lets one question in at a time: two at once would be no quicker on a small
-    machine, and each network is compiled when it is first asked.
+    Everything loads when it is first asked for, so that the page opens at once.
+    Networks of one architecture share one compiled analyzer, whose weights are
+    exchanged: 84 networks by 22 methods would not fit into memory. Each architecture
+    answers one question at a time; while one is compiled, others answer.
+
+    Attributes:
+        lock: Hold it (`with bench.lock:`) whenever you compute with a network that
+            `model` lent you.
     """
 
-    def __init__(self, *, remember=600):
-        self.models, self.auroc, self.analyzers = {}, {}, {}
-        for attention, name in ATTENTION.items():
-            for regime in REGIMES.values():
-                key = attention, regime
-                self.models[key] = load_zoo_model(name, regime=regime)
-                record = find_zoo_record(name, regime=regime)
-                self.auroc[key] = record["measured"]["test"]["auroc"]
-        self._lock = threading.Lock()
+    def __init__(self, *, remember=BYTES):
+        self.lock = threading.RLock()
+        self._answers, self._held, self._most = OrderedDict(), 0, remember
+        self._lent = OrderedDict()  # cell -> model
+        self._stages = {}  # name of an architecture -> (model, cell of its weights)
+        self._weights = {}  # cell -> arrays
+        self._analyzers = OrderedDict()
         self._resting = threading.Event()
-        self._remembered = OrderedDict()
-        self._remember = remember
+        self._locks = {name: threading.RLock() for name in _architectures()}
+        self._books = threading.Lock()  # of what is remembered
 
-    def warm_up(self):
-        """Compiles every network for the first method, before anybody asks."""
-        black = np.zeros((SIZE, SIZE, 3), np.float32)
-        blank = Case("blank", pixels=black, picture=black)
-        for regime in sorted(REGIMES.values(), reverse=True):
-            for attention in ATTENTION:
-                if self._resting.is_set():
-                    return
-                self.answer(blank, attention, regime, "lrp.epsilon")
+    # What there is
+
+    def datasets(self):
+        """Returns the data sets that networks are shipped for, in the page's order."""
+        there = {cell.dataset for cell in shipped()}
+        return [name for name in DATASETS if name in there]
+
+    def cases(self, dataset):
+        """Returns the images of a data set's strip, a list of `Case`s."""
+        return list(drawn_cases(dataset))
+
+    def networks(self, dataset):
+        """Returns the shipped networks of a data set, a list of `Cell`s."""
+        return [cell for cell in shipped() if cell.dataset == dataset]
+
+    def cell(self, dataset, backbone, attention, regime, seed=0):
+        """Finds a shipped network.
+
+        Args:
+            dataset: A name in `datasets()`.
+            backbone: A key of `BACKBONES`.
+            attention: A key of `ATTENTION`; a DeiT has its own, whatever it is.
+            regime: A key of `REGIMES`.
+            seed: Of the trial.
+
+        Returns:
+            A `Cell`.
+
+        Raises:
+            ValueError: If it is not shipped; the message says what is.
+        """
+        attention = OWN if backbone == "DeiT" else attention
+        wanted = Cell(dataset, backbone, attention, regime, seed)
+        if wanted not in shipped():
+            offered = sorted({cell.title for cell in self.networks(dataset)})
+            raise ValueError(
+                f"This network is not shipped. Expected one of {offered}. "
+                f"Received: {dataset}, {backbone}, {attention}, {regime}, {seed}"
+            )
+        return wanted
+
+    def record(self, cell):
+        """Returns the record of a network's trial, see `medattn.zoo`."""
+        return shipped()[cell]
+
+    def model(self, cell):
+        """Lends the network of a cell: a `keras.Model` with its trained weights.
+
+        Do not change it; clone it first. The last twelve are kept.
+        """
+        with self.lock:
+            if cell not in self._lent:
+                self._lent[cell] = self._load(cell)
+                if len(self._lent) > MODELS:
+                    self._lent.popitem(last=False)
+            self._lent.move_to_end(cell)
+            return self._lent[cell]
+
+    # Answers
+
+    def answer(self, case, cell, method, **options):
+        """Asks one network about one image; equal questions are answered once.
+
+        Args:
+            case: A `Case`.
+            cell: A `Cell`.
+            method: A name of `medattn_app.methods.METHODS`.
+            **options: Of the analyzer, such as `reference="blur"` of DeepLIFT; strings
+                and numbers only.
+
+        Returns:
+            An `Answer`. Where the method cannot read the network, it has no map, and
+            `refused` says why.
+        """
+        key = case.key, cell, method, tuple(sorted(options.items()))
+        found = self._recall(key)
+        if found is None:
+            with self._locks[cell.model_name]:
+                found = self._recall(key) or self._ask(case, cell, method, options)
+                self._keep(key, found)
+        return found
+
+    def remembered(self, case, cell, method, **options):
+        """Returns the answer if it is known already, else None; never computes."""
+        return self._recall((case.key, cell, method, tuple(sorted(options.items()))))
+
+    def chances(self, case, cell):
+        """Returns the probabilities of both classes, `(2,)`."""
+        from medattn.study import probabilities
+
+        with self._locks[cell.model_name]:
+            return probabilities(self._stage(cell), case.pixels[None])[0]
+
+    def warm_up(self, method="lrp.epsilon"):
+        """Compiles each architecture for a method, before anybody asks."""
+        for cell in _one_of_each(shipped()):
+            if self._resting.is_set():
+                return
+            self.answer(drawn_cases(cell.dataset)[0], cell, method)
 
     def rest(self):
         """Ends a warm-up that is under way."""
         self._resting.set()
 
-    def compare(self, case, regime, method):
-        """Asks all three networks of a regime about one image.
+    def _ask(self, case, cell, method, options):
+        from medattn.explain import audit_line, pointing_game, relevance_mass
+        from medattn.figures import pixel_relevance
 
-        Args:
-            case: A `Case`.
-            regime: A value of `REGIMES`.
-            method: A value of `METHODS`.
-
-        Returns:
-            A dict from attention block to `Answer`.
-        """
-        return {key: self.answer(case, key, regime, method) for key in ATTENTION}
-
-    def answer(self, case, attention, regime, method):
-        """Asks one network about one image; equal questions are answered once."""
-        content = sha256(case.pixels.tobytes()).hexdigest()
-        question = (content, case.evidence is None, attention, regime, method)
-        with self._lock:
-            if question in self._remembered:
-                self._remembered.move_to_end(question)
-                return self._remembered[question]
-            answer = self._ask(case, attention, regime, method)
-            self._remembered[question] = answer
-            if len(self._remembered) > self._remember:
-                self._remembered.popitem(last=False)
-            return answer
-
-    def _ask(self, case, attention, regime, method):
-        model = self.models[attention, regime]
-        if (attention, regime, method) not in self.analyzers:
-            self.analyzers[attention, regime, method] = create_analyzer(
-                method, model, neuron_selection_mode="index"
-            )
-        analyzer = self.analyzers[attention, regime, method]
         batch = case.pixels[None]
-        relevance = pixel_relevance(analyzer.analyze(batch, DISEASED)[0])
-        audit = None
-        if hasattr(analyzer, "audit"):
-            audit = audit_line(analyzer.audit(batch, DISEASED))
-        mass = None
-        if case.evidence is not None and case.evidence.any():
-            mass = float(relevance_mass(relevance[None], case.evidence[None])[0])
-        return Answer(
-            chance=float(probabilities(model, batch)[0, DISEASED]),
-            relevance=relevance,
-            audit=audit,
-            mass=mass,
-            auroc=self.auroc[attention, regime],
+        audit = line = None
+        try:
+            analyzer = self._analyzer(cell, method, options)
+            if hasattr(analyzer, "account"):
+                maps, ledger, logits = analyzer.account(batch, POSITIVE)
+                audit = {name: float(values[0]) for name, values in ledger.items()}
+                line = audit_line(ledger)
+            else:
+                maps = analyzer.analyze(batch, POSITIVE)
+                logits = self._stage(cell).predict_on_batch(batch)
+        except ValueError as error:
+            logits = self._stage(cell).predict_on_batch(batch)
+            return Answer(cell, *_certainty(logits), refused=_reason(error))
+        relevance = pixel_relevance(maps[0]).astype(np.float32)
+        quality = {}
+        if case.has_evidence and np.abs(relevance).sum() > 0:
+            for name, measure in (
+                ("mass", relevance_mass),
+                ("pointing", pointing_game),
+            ):
+                quality[name] = float(measure(relevance[None], case.evidence[None])[0])
+        return Answer(cell, *_certainty(logits), relevance, audit, line, quality)
+
+    # Networks
+
+    def _load(self, cell):
+        from medattn.zoo import load_zoo_model
+
+        return load_zoo_model(
+            cell.model_name, dataset=cell.dataset, regime=cell.regime, seed=cell.seed
         )
+
+    def _stage(self, cell):
+        """Returns the one model of the cell's architecture, bearing its weights."""
+        model, bears = self._stages.get(cell.model_name, (None, None))
+        if model is None:
+            model = self._load(cell)
+            self._weights[cell] = model.get_weights()
+        elif bears != cell:
+            if cell not in self._weights:
+                self._weights[cell] = self._load_weights(cell, model)
+            else:
+                for at, array in enumerate(self._weights[cell]):
+                    model.weights[at].assign(array)
+        self._stages[cell.model_name] = model, cell
+        return model
+
+    def _load_weights(self, cell, model):
+        from medattn.zoo import load_zoo_weights
+
+        load_zoo_weights(
+            model, dataset=cell.dataset, regime=cell.regime, seed=cell.seed
+        )
+        return model.get_weights()
+
+    def _analyzer(self, cell, method, options):
+        """Returns the analyzer of the cell's architecture, bearing its weights."""
+        from medattn.explain import create_analyzer
+
+        chosen = METHODS[method]
+        if not _can_read(chosen.needs, cell):
+            raise ValueError(
+                f"{chosen.title} reads {WORDS[chosen.needs]}, and {cell.backbone} "
+                f"{_block(cell)} has none."
+            )
+        stage = self._stage(cell)
+        options = dict(chosen.options) | options
+        key = cell.model_name, method, tuple(sorted(options.items()))
+        if key not in self._analyzers:
+            try:
+                self._analyzers[key] = create_analyzer(
+                    method, stage, neuron_selection_mode="index", **options
+                )
+            except ValueError as error:  # not to be tried again for every image
+                self._analyzers[key] = error
+            if len(self._analyzers) > ANALYZERS:
+                self._analyzers.popitem(last=False)
+        self._analyzers.move_to_end(key)
+        if isinstance(self._analyzers[key], ValueError):
+            raise self._analyzers[key]
+        return self._analyzers[key]
+
+    # Memory
+
+    def _recall(self, key):
+        with self._books:
+            found = self._answers.get(key)
+            if found is not None:
+                self._answers.move_to_end(key)
+            return found
+
+    def _keep(self, key, answer):
+        with self._books:
+            if key not in self._answers:
+                self._held += _size(answer)
+            self._answers[key] = answer
+            while self._held > self._most and len(self._answers) > 1:
+                _, old = self._answers.popitem(last=False)
+                self._held -= _size(old)
+
+
+WORDS = {
+    "spatial": "spatial gates",
+    "channel": "channel gates",
+    "tokens": "attention between patches",
+}
+
+
+@lru_cache(maxsize=1)
+def shipped():
+    """Returns the records of all shipped networks that the page can show, by `Cell`."""
+    from medattn.zoo import list_zoo_models
+
+    places = {
+        prefix + name: (backbone, attention)
+        for backbone, name in BACKBONES.items()
+        for attention, prefix in ATTENTION.items()
+        if backbone != "DeiT"
+    }
+    places[BACKBONES["DeiT"]] = "DeiT", OWN
+    found = {}
+    for record in list_zoo_models():
+        trial = record["trial"]
+        known = trial["model"] in places and trial["dataset"] in DATASETS
+        if known and trial["regime"] in REGIMES:
+            where = places[trial["model"]]
+            cell = Cell(trial["dataset"], *where, trial["regime"], trial["seed"])
+            found[cell] = record
+    return found
+
+
+def _architectures():
+    """Lists the models that a cell can have."""
+    return [
+        prefix + name
+        for backbone, name in BACKBONES.items()
+        for prefix in (ATTENTION.values() if backbone != "DeiT" else [""])
+    ]
+
+
+def _one_of_each(cells):
+    """Picks one cell of every architecture, of the most data; plain ones first."""
+    order = sorted(cells, key=lambda c: (c.seed, -c.regime, len(c.model_name)))
+    return list({cell.model_name: cell for cell in reversed(order)}.values())[::-1]
+
+
+def _can_read(needs, cell):
+    return {
+        "": True,
+        "tokens": cell.attention == OWN,
+        "spatial": cell.attention == "CBAM",
+        "channel": cell.attention in ("SE", "CBAM"),
+    }[needs]
+
+
+def _block(cell):
+    return "without attention" if cell.attention == "none" else f"({cell.attention})"
+
+
+def _certainty(logits):
+    """Returns the probability and the logit of the positive class."""
+    other, own = np.asarray(logits[0], np.float64)
+    return float(1 / (1 + np.exp(other - own))), float(own)
+
+
+def _reason(error):
+    """Says in one sentence why a method gave no map."""
+    text = str(error).split(" Expected ")[0].split(" Received: ")[0]
+    return text if text.endswith(".") else f"{text}."
+
+
+def _size(answer):
+    """Bytes of an answer, roughly."""
+    return 2048 + (0 if answer.relevance is None else answer.relevance.nbytes)

@@ -3,8 +3,15 @@
 import threading
 from pathlib import Path
 
-from medattn_app.bench import ATTENTION, METHODS, REGIMES, Bench, baselines, gallery
-from medattn_app.bench import upload as read_upload
+from medattn_app.first_bench import (
+    ATTENTION,
+    METHODS,
+    REGIMES,
+    Bench,
+    baselines,
+    gallery,
+)
+from medattn_app.first_bench import upload as read_upload
 from medattn_app.view import page, thumbnails
 
 HERE = Path(__file__).parent

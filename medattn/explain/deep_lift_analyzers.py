@@ -121,6 +121,19 @@ class DeepLiftRescale(Analyzer):
             model itself; `relevance`, the sum of the contributions; `error`, what of
             `logit - reference` is missing.
         """
+        return self.account(x, neuron_selection)[1]
+
+    def account(self, x, neuron_selection=None):
+        """Explains and audits in one pass: what `analyze` and `audit` say, for one.
+
+        Args:
+            x: As in `analyze`.
+            neuron_selection: As in `analyze`.
+
+        Returns:
+            `(attribution, audit, logits)`: as `analyze` and `audit` give them, and all
+            logits of the model, `(batch, classes)`.
+        """
         (images,), neurons = self._checked(x, neuron_selection)
         contributions, _, _ = self._compared(images, neurons)
         _, outputs = self._logits([], [images])
@@ -134,12 +147,13 @@ class DeepLiftRescale(Analyzer):
         reference = np.mean(starts, axis=0, dtype=np.float64)
         axes = tuple(range(1, contributions.ndim))
         relevance = contributions.sum(axes, dtype=np.float64)
-        return dict(
+        audit = dict(
             logit=logit,
             reference=reference,
             relevance=relevance,
             error=logit - reference - relevance,
         )
+        return contributions, audit, outputs
 
 
 class DeepLiftRevealCancel(DeepLiftRescale):

@@ -111,8 +111,7 @@ class LRP(Analyzer):
             there, `(batch,)` each, in logits. Of several inputs, those that were not
             chosen have their own name.
         """
-        books, _ = self._books(x, neuron_selection)
-        return books
+        return self._account(x, neuron_selection)[0]
 
     def audit(self, x, neuron_selection=None):
         """Checks that relevance adds up to the logit.
@@ -128,19 +127,34 @@ class LRP(Analyzer):
             the stabiliser); `dropped`, what the rule gave to nobody; and `error`, what
             is missing.
         """
-        books, logit = self._books(x, neuron_selection)
+        return self.account(x, neuron_selection)[1]
+
+    def account(self, x, neuron_selection=None):
+        """Explains and audits in one pass: what `analyze` and `audit` say, for one.
+
+        Args:
+            x: As in `analyze`.
+            neuron_selection: As in `analyze`.
+
+        Returns:
+            `(attribution, audit, logits)`: as `analyze` and `audit` give them, and all
+            logits of the model, `(batch, classes)`.
+        """
+        books, logit, maps, outputs = self._account(x, neuron_selection)
         relevance, dropped = books.pop("pixels"), books.pop("dropped")
         absorbed = np.sum([*books.values(), 0 * relevance], axis=0, dtype=np.float64)
         error = logit - relevance - absorbed - dropped
-        return dict(
+        audit = dict(
             logit=logit,
             relevance=relevance,
             absorbed=absorbed,
             dropped=dropped,
             error=error,
         )
+        chosen = [maps[place] for place in self._inputs]
+        return (chosen[0] if len(chosen) == 1 else chosen), audit, outputs
 
-    def _books(self, x, neuron_selection):
+    def _account(self, x, neuron_selection):
         images, neurons = self._checked(x, neuron_selection)
         ones = np.ones((len(images[0]), len(self._walk.lines) + 1), np.float32)
         probes = [np.ones_like(image) for image in images]
@@ -156,4 +170,4 @@ class LRP(Analyzer):
                 books[f"input {tensor.name}"] = sums[place]
         names = [*self._walk.lines, "dropped"]
         books |= dict(zip(names, lines.T.astype(np.float64), strict=True))
-        return books, logit.astype(np.float64)
+        return books, logit.astype(np.float64), maps, outputs

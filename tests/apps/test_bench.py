@@ -6,7 +6,14 @@ from PIL import Image
 
 from medattn.explain import create_analyzer
 from medattn.study import probabilities
-from medattn_app.bench import ATTENTION, METHODS, REGIMES, baselines, gallery, upload
+from medattn_app.first_bench import (
+    ATTENTION,
+    METHODS,
+    REGIMES,
+    baselines,
+    gallery,
+    upload,
+)
 
 
 def test_the_gallery_shows_every_grade_and_the_truth():
@@ -53,7 +60,7 @@ def test_an_equal_question_is_remembered_and_another_is_not(bench):
 
 
 def test_memory_of_answers_is_bounded():
-    from medattn_app.bench import Bench
+    from medattn_app.first_bench import Bench
 
     small = Bench(remember=2)
     for case in gallery()[:4]:

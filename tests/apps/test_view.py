@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from medattn_app.bench import Answer, Case
+from medattn_app.first_bench import Answer, Case
 from medattn_app.view import page, thumbnails
 
 

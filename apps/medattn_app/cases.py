@@ -1,0 +1,130 @@
+"""The images on the page: drawn ones of three domains, and a visitor's own."""
+
+import threading
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from hashlib import sha256
+
+import numpy as np
+
+SIZE, LARGE = 64, 384  # pixels that the networks see; pixels that the eye sees
+# Places in the test sets: healthy ones, and positives from plain to barely visible.
+GALLERIES = {
+    "fundus": (3, 5, 0, 17, 7, 22, 11, 40),
+    "dermoscopy": (0, 1, 2, 3, 4, 5, 6, 7),
+    "chest": (0, 1, 2, 3, 4, 5, 6, 7),
+}
+GRADES = ("healthy", "mild", "moderate", "severe", "proliferative")
+_drawing = threading.Lock()
+
+
+@dataclass(frozen=True, eq=False)  # compared by identity, so that it can be a key
+class Case:
+    """One image on the page.
+
+    Attributes:
+        name: What it is called there.
+        pixels: What the networks see, `(64, 64, 3)`, float32 in [0, 1].
+        picture: What the learner sees, `(height, width, 3)`, float32 in [0, 1].
+        dataset: The data set it belongs to; of a visitor's image, the one that the page
+            showed when it came.
+        position: Its place in the test set, or None.
+        label: 0 or 1, or None where nobody knows.
+        truth: The label in words, or None.
+        evidence: `(64, 64)`, bool, or None.
+    """
+
+    name: str
+    pixels: np.ndarray
+    picture: np.ndarray = field(repr=False)
+    dataset: str = "fundus"
+    position: int | None = None
+    label: int | None = None
+    truth: str | None = None
+    evidence: np.ndarray | None = None
+
+    @cached_property
+    def key(self):
+        """A hash of what a network sees and of the evidence: equal for equal cases."""
+        digest = sha256(np.ascontiguousarray(self.pixels).tobytes())
+        if self.evidence is not None:
+            digest.update(np.packbits(self.evidence).tobytes())
+        return digest.hexdigest()[:16]
+
+    @property
+    def has_evidence(self):
+        """Whether there is evidence to compare a map with."""
+        return self.evidence is not None and bool(self.evidence.any())
+
+
+def drawn_cases(dataset):
+    """Draws the images of a data set's strip, once a process.
+
+    Args:
+        dataset: A drawn data set.
+
+    Returns:
+        A tuple of `Case`s.
+    """
+    with _drawing:  # two at once would draw everything twice
+        return _drawn_cases(dataset)
+
+
+@lru_cache(maxsize=8)
+def _drawn_cases(dataset):
+    from medattn.data import draw_images, find_card
+
+    places = GALLERIES[dataset]
+    seen = draw_images(dataset, places, size=SIZE)
+    shown = draw_images(dataset, places, size=LARGE)
+    classes = find_card(dataset).classes
+    cases = []
+    for at, position in enumerate(places):
+        label = int(seen["label"][at])
+        truth = classes[label]
+        grade = int(seen["grade"][at]) if "grade" in seen else 0
+        if grade:
+            truth = f"{truth} ({GRADES[grade]})"
+        cases.append(
+            Case(
+                name=f"drawn {dataset} image {position}",
+                pixels=seen["image"][at].astype(np.float32) / 255,
+                picture=shown["image"][at].astype(np.float32) / 255,
+                dataset=dataset,
+                position=position,
+                label=label,
+                truth=truth,
+                evidence=seen["evidence"][at],
+            )
+        )
+    return tuple(cases)
+
+
+def upload(path, dataset="fundus"):
+    """Reads a visitor's file into a `Case`; a ValueError says what is wrong with it."""
+    from medattn.data import fit_image, read_image
+
+    image = read_image(path)
+    side = min(LARGE, max(image.shape[:2]))
+    return Case(
+        "your own image",
+        fit_image(image, SIZE),
+        fit_image(image, side),
+        dataset=dataset,
+    )
+
+
+@lru_cache(maxsize=128)
+def baselines(case):
+    """Measures what a map scores that knows no network.
+
+    Returns:
+        The share of the image that evidence covers (a random map's score) and the score
+        of an edge detector; None where there is no evidence.
+    """
+    from medattn.explain import edge_map, relevance_mass
+
+    if not case.has_evidence:
+        return None
+    edges = relevance_mass(edge_map(case.pixels[None]), case.evidence[None])
+    return float(case.evidence.mean()), float(edges[0])

@@ -1,0 +1,21 @@
+"""Explaining and auditing in one pass says what the two say apart."""
+
+import numpy as np
+import pytest
+
+from medattn.explain import create_analyzer
+
+
+@pytest.mark.parametrize("name", ["lrp.epsilon", "deep_lift.rescale"])
+def test_one_pass_says_what_the_map_and_the_audit_say_apart(trained, drawings, name):
+    model = trained("cbam_micro_resnet")
+    images = drawings["image"][:3]
+    analyzer = create_analyzer(name, model, neuron_selection_mode="index")
+    attribution, audit, logits = analyzer.account(images, 1)
+    expected = analyzer.analyze(images, 1)
+    np.testing.assert_allclose(
+        attribution, expected, atol=1e-5 * np.abs(expected).max()
+    )
+    for key, values in analyzer.audit(images, 1).items():
+        np.testing.assert_allclose(audit[key], values, atol=1e-6)
+    np.testing.assert_allclose(logits, model.predict_on_batch(images), atol=1e-5)
