@@ -1,0 +1,194 @@
+"""The server: what the host decides, and nothing that leaves the machine."""
+
+import atexit
+import importlib.util
+import os
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+
+from medattn_app.context import Context, Settings
+from medattn_app.offline import refuse_other_machines
+from medattn_app.words import Words
+
+HERE = Path(__file__).parent
+KEPT = 3600  # seconds after which whatever a visitor sent is deleted
+SWEEP = 600  # seconds between two looks
+THREADS = 40  # of the server; questions to the networks still go one by one
+SESSIONS = 500  # of which the page's state is kept in memory
+
+
+def launch(
+    *,
+    host="127.0.0.1",
+    port=7860,
+    open_browser=False,
+    block=True,
+    settings=None,
+    auth=None,
+    share=False,
+    mcp=False,
+):
+    """Opens the app in a server of its own.
+
+    Nothing leaves the machine unless `share` is asked for: analytics and update checks
+    are off, fonts come with Gradio, and no example is fetched.
+
+    Args:
+        host: Address to listen on; `"0.0.0.0"` to serve a class.
+        port: Port to listen on; 0 takes a free one.
+        open_browser: Whether to open the page here.
+        block: Whether to wait until the server is stopped.
+        settings: The host's `Settings`; the defaults unless given.
+        auth: A list of `(name, password)` pairs, or None for an open page.
+        share: Whether Gradio's service opens a public address that leads here.
+        mcp: Whether the endpoints are offered to language models, too.
+
+    Returns:
+        The running `gradio.Blocks`.
+
+    Raises:
+        OSError: If the port is taken.
+        ValueError: If two settings contradict each other, or a package is missing.
+    """
+    settings = settings or Settings()
+    check(settings, share=share, mcp=mcp)
+    if settings.offline:
+        refuse_other_machines(also=host)
+    folder = _private_folder()
+
+    from medattn_app.page import build_app
+
+    context = _context(settings)
+    app = build_app(context)
+    app.queue(max_size=settings.queue)
+    import gradio as gr
+
+    # Gradio's SemiBold files hold no Latin letters or digits (6.31): take Bold instead.
+    sans, mono = (
+        gr.themes.LocalFont(f"IBM Plex {kind}", weights=(400, 700))
+        for kind in ("Sans", "Mono")
+    )
+    try:
+        app.launch(
+            server_name=host,
+            server_port=port or None,
+            inbrowser=open_browser,
+            prevent_thread_lock=True,
+            css="\n".join(path.read_text() for path in sorted(HERE.glob("*.css"))),
+            theme=gr.themes.Base(
+                primary_hue="orange",
+                neutral_hue="stone",
+                font=[sans, "sans-serif"],
+                font_mono=[mono, "monospace"],
+            ),
+            auth=auth,
+            share=share,
+            mcp_server=mcp,
+            quiet=True,
+            ssr_mode=False,
+            run_history=False,
+            show_error=True,
+            footer_links=[],
+            max_file_size=settings.max_upload,
+            max_threads=THREADS,
+            state_session_capacity=SESSIONS,
+            allowed_paths=[],
+            enable_monitoring=False,
+            strict_cors=True,
+        )
+    except OSError:
+        raise OSError(
+            f"The port {port} is taken. Expected a free one, such as --port {port + 1}."
+        ) from None
+    print(f"The explainer is open at {app.local_url} (Ctrl-C ends it).", flush=True)
+    if share:
+        print(f"Anybody who knows the address may come: {app.share_url}", flush=True)
+    app.medattn_uploads = folder
+    _warm_up(context.bench, app, block)
+    return app
+
+
+def check(settings, *, share=False, mcp=False):
+    """Refuses what cannot be served, before anything is loaded.
+
+    Args:
+        settings: A `Settings`.
+        share: As in `launch`.
+        mcp: As in `launch`.
+
+    Raises:
+        ValueError: In three parts.
+    """
+    Words(settings.language)
+    if share and settings.offline:
+        raise ValueError(
+            "A shared page is served through another machine. Expected --share or "
+            "--offline. Received: both"
+        )
+    if mcp and importlib.util.find_spec("mcp") is None:
+        raise ValueError(
+            "The package mcp is not installed. Expected the extra: in this project's "
+            "folder, `uv sync --extra mcp`. Received: --mcp"
+        )
+    if not 1 <= settings.queue <= 10_000:
+        raise ValueError(
+            "The queue holds the questions that wait. Expected 1 to 10,000. "
+            f"Received: queue={settings.queue}"
+        )
+    if settings.own_models is not None and not Path(settings.own_models).is_dir():
+        raise ValueError(
+            "There is no such folder of models. Expected a folder with .keras files. "
+            f"Received: models={str(settings.own_models)!r}"
+        )
+
+
+def read_auth(text):
+    """Reads who may come in.
+
+    Args:
+        text: `"name:password"`; or the path of a file with one such line each, so that
+            no password stands in the list of processes.
+
+    Returns:
+        A list of `(name, password)` pairs.
+    """
+    path = Path(text)
+    lines = path.read_text().splitlines() if path.is_file() else [text]
+    pairs = [tuple(line.split(":", 1)) for line in lines if line.strip()]
+    if not pairs or not all(len(pair) == 2 and all(pair) for pair in pairs):
+        raise ValueError(
+            "Nobody could come in. Expected NAME:PASSWORD, or a file with one such "
+            f"line each. Received: {len(lines)} lines, not all with a name and a "
+            "password"
+        )
+    return pairs
+
+
+def _context(settings):
+    from medattn_app.bench import Bench
+
+    return Context(bench=Bench(), words=Words(settings.language), settings=settings)
+
+
+def _private_folder():
+    """Makes a folder for what visitors send, of this process only, gone at its end."""
+    folder = tempfile.mkdtemp(prefix="medattn-app-")
+    os.environ["GRADIO_TEMP_DIR"] = folder
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _warm_up(bench, app, block):
+    """Compiles the networks while the first visitor looks around."""
+    # Only now, and stopped before the process ends: TensorFlow must not be compiling
+    # in a thread when Python shuts down.
+    warming = threading.Thread(target=bench.warm_up)
+    warming.start()
+    if block:
+        try:
+            app.block_thread()
+        finally:
+            bench.rest()
+            warming.join()
