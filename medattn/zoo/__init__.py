@@ -1,11 +1,12 @@
-"""The shipped micro weights, each with the trial that made it, and their loader."""
+"""The shipped micro weights, each with the trial that made it, and their loader.
+
+What needs a backend is imported on first use, so that the records are read in no time.
+"""
 
 import hashlib
+import importlib
 import json
 from pathlib import Path
-
-from medattn.models import create_model, load_weights
-from medattn.zoo.own import list_own_models, load_own_model
 
 __all__ = [
     "find_zoo_record",
@@ -17,6 +18,13 @@ __all__ = [
 ]
 
 FOLDER = Path(__file__).parent
+OWN = ("list_own_models", "load_own_model")
+
+
+def __getattr__(name):
+    if name in OWN:
+        return getattr(importlib.import_module("medattn.zoo.own"), name)
+    raise AttributeError(f"module 'medattn.zoo' has no attribute {name!r}")
 
 
 def list_zoo_models(dataset=None):
@@ -77,6 +85,8 @@ def load_zoo_model(name, *, dataset="fundus", regime=1.0, seed=0):
         ValueError: If no such model is shipped, or its weights file is not the one that
             was recorded.
     """
+    from medattn.models import create_model, load_weights
+
     record = find_zoo_record(name, dataset=dataset, regime=regime, seed=seed)
     size = record["trial"]["size"]
     model = create_model(name, input_shape=(size, size, 3))
@@ -99,6 +109,8 @@ def load_zoo_weights(model, *, dataset="fundus", regime=1.0, seed=0):
     Raises:
         ValueError: As `load_zoo_model`; the model is then as it was.
     """
+    from medattn.models import load_weights
+
     record = find_zoo_record(model.name, dataset=dataset, regime=regime, seed=seed)
     load_weights(model, _checked_file(record))
 
