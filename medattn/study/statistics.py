@@ -15,6 +15,7 @@ ALPHA = 0.05
 POWER = 0.8
 ROPE = 0.01  # differences within one point are practically none
 SURE = 0.95  # posterior probability from which we say so
+DRAWS = 5_000  # of the posterior: its probabilities are known to 0.003 at SURE
 
 # The contrasts that were planned; Holm's correction counts these and no others. Each
 # says which row of results stands on which side, or on none.
@@ -67,12 +68,15 @@ class Comparison:
         p_holm: The same after Holm over the planned contrasts; `p` if alone.
         worse, same, better: Posterior probabilities of the Bayesian signed-rank test
             with a region of practical equivalence.
+        rope: Half the width of that region.
         detectable: The smallest true difference that these seeds would have shown
             with 80% power at the strictest of Holm's levels; infinite if none could
             be shown.
         needed: Seeds with which a true difference as large as the mean would be
             shown with 80% power; None if no number below 1,000 would.
-        verdict: `"better"`, `"worse"`, `"practically the same"` or `"cannot tell"`.
+        verdict: `"better"` or `"worse"`, if `p_holm` is at most 0.05 and the interval
+            without zero; `"practically the same"`, if `same` is at least 0.95 and the
+            whole interval within the region; else `"cannot tell"`.
     """
 
     seeds: int
@@ -85,6 +89,7 @@ class Comparison:
     worse: float
     same: float
     better: float
+    rope: float
     detectable: float
     needed: int | None
     verdict: str
@@ -158,7 +163,9 @@ def paired_differences(rows, contrast, metric="auroc"):
         metric: A column.
 
     Returns:
-        `{seed: mean difference}` over the cells that every such seed has.
+        `{seed: mean difference}` over the cells, of the seeds that have all of them. A
+        cell that most seeds lack, for its trials failed or are still to come, is left
+        out rather than all those seeds.
     """
     side, matched = CONTRASTS[contrast], MATCHED[contrast]
     cells = {}
@@ -180,6 +187,8 @@ def paired_differences(rows, contrast, metric="auroc"):
     cells = {cell: seeds for cell, seeds in cells.items() if seeds}
     if not cells:
         return {}
+    most = max(len(seeds) for seeds in cells.values())
+    cells = {cell: seeds for cell, seeds in cells.items() if len(seeds) > most / 2}
     everywhere = set.intersection(*(set(seeds) for seeds in cells.values()))
     return {
         seed: float(np.mean([seeds[seed] for seeds in cells.values()]))
@@ -187,21 +196,24 @@ def paired_differences(rows, contrast, metric="auroc"):
     }
 
 
-def contrast_table(rows, metric="auroc", *, rope=ROPE):
+def contrast_table(rows, metric="auroc", *, rope=ROPE, better="high"):
     """Makes all planned contrasts that the results hold, with Holm over them.
 
     Args:
         rows: Results.
         metric: A column.
         rope: See `compare`.
+        better: Which end of the metric is: `"high"`, or `"low"`, whose differences
+            change their sign, so that a positive one is always an improvement.
 
     Returns:
         `{contrast: Comparison}`; a contrast with fewer than two seeds is left out.
     """
     from dataclasses import replace
 
+    sign = {"high": 1, "low": -1}[better]
     found = {
-        name: list(paired_differences(rows, name, metric).values())
+        name: [sign * d for d in paired_differences(rows, name, metric).values()]
         for name in CONTRASTS
     }
     found = {name: np.array(d) for name, d in found.items() if len(d) >= 2}
@@ -280,6 +292,7 @@ def _compare(d, family, rope):
         worse=worse,
         same=same,
         better=better,
+        rope=rope,
         detectable=_detectable(d, family),
         needed=_needed(d, family),
         verdict="",
@@ -290,7 +303,8 @@ def _compare(d, family, rope):
 
 
 def _verdict(one, p):
-    if one.same >= SURE:
+    # Three seeds that lie close make any posterior sure: the interval must agree.
+    if one.same >= SURE and -one.rope <= one.low and one.high <= one.rope:
         return "practically the same"
     if p <= ALPHA and not one.low <= 0 <= one.high:
         return "better" if one.mean > 0 else "worse"
@@ -304,7 +318,7 @@ def _posterior(d, rope):
     zero = np.zeros(len(d))
     # baycomp speaks of (x, y) and names first the probability that x is better.
     first, same, second = SignedRankTest.probs(
-        zero, np.asarray(d), rope, nsamples=20_000, random_state=0
+        zero, np.asarray(d), rope, nsamples=DRAWS, random_state=0
     )
     return float(first), float(same), float(second)
 
@@ -322,7 +336,6 @@ def _detectable(d, family):
 
 def _needed(d, family):
     """Counts the seeds that would show the mean difference with 80% power."""
-    from scipy.stats import norm
     from statsmodels.stats.power import TTestPower
 
     spread = d.std(ddof=1)
@@ -330,16 +343,19 @@ def _needed(d, family):
         return least_seeds(family) if d.mean() else None
     effect = abs(d.mean()) / spread
     test = TTestPower()
-    if effect == 0:
-        return None
-    # Student's test needs a few more than the normal one, from which we go up.
-    reach = norm.isf(ALPHA / family / 2) + norm.isf(1 - POWER)
-    n = max(least_seeds(family), int((reach / effect) ** 2))
-    while n < 1000:
-        if test.power(effect, n, ALPHA / family) >= POWER:
-            return n
-        n += 1
-    return None
+
+    def shown(n):
+        return test.power(effect, n, ALPHA / family) >= POWER
+
+    # The power grows with n: double, then halve. (Far beyond what is needed,
+    # statsmodels gives NaN for 1, so nobody looks there.)
+    few = many = least_seeds(family)
+    while many < 1000 and not shown(many):
+        few, many = many + 1, 2 * many
+    while few < many:
+        half = (few + many) // 2
+        few, many = (few, half) if shown(half) else (half + 1, many)
+    return few if few < 1000 and effect else None
 
 
 def _trunk(row):

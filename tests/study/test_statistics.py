@@ -83,6 +83,21 @@ def test_equal_within_a_point_is_said_to_be_so():
     assert one.verdict == "practically the same" and one.same > 0.95
 
 
+def test_three_close_seeds_are_no_proof_of_sameness():
+    """The posterior is sure of any three numbers; their interval reaches over 1."""
+    d = np.array([0.001, 0.004, 0.009])
+    one = compare(d, np.zeros(3))
+    assert one.same > 0.95 and one.high > one.rope == 0.01
+    assert one.verdict == "cannot tell"
+
+
+def test_of_a_measure_whose_low_end_is_better_a_fall_is_an_improvement():
+    rows = made_rows({"se_": -0.03})
+    assert contrast_table(rows)["SE − none"].verdict == "worse"
+    turned = contrast_table(rows, better="low")["SE − none"]
+    assert turned.verdict == "better" and turned.mean == pytest.approx(0.03, abs=0.003)
+
+
 def test_better_and_worse_are_told_apart_and_sum_to_one():
     up = compare(0.9 + np.arange(8) / 1e3, np.full(8, 0.85))
     down = compare(np.full(8, 0.85), 0.9 + np.arange(8) / 1e3)
@@ -144,6 +159,28 @@ def test_a_seed_that_lacks_a_cell_is_left_out():
     assert set(paired_differences(rows, "SE − none")) == {0, 1, 2}
     rows = [r for r in rows if not (r["seed"] == 1 and r["model"] == "se_micro_resnet")]
     assert set(paired_differences(rows, "SE − none")) == {0, 2}
+
+
+def test_a_cell_that_most_seeds_lack_is_left_out_instead():
+    rows = made_rows({}, seeds=5)
+    late = [r for r in rows if r["regime"] == 1.0 and r["seed"] > 1]
+    rows = [r for r in rows if r not in late]
+    assert set(paired_differences(rows, "SE − none")) == {0, 1, 2, 3, 4}
+    alone = [r for r in rows if r["regime"] == 0.1]
+    assert paired_differences(rows, "SE − none") == paired_differences(
+        alone, "SE − none"
+    )
+
+
+def test_the_seeds_needed_are_the_fewest_that_have_the_power():
+    from statsmodels.stats.power import TTestPower
+
+    d = np.array([0.05, -0.03, 0.04, -0.01, 0.03, 0.02])
+    effect = d.mean() / d.std(ddof=1)
+    one = compare(d, np.zeros(6), family=4)
+    power = [TTestPower().power(effect, one.needed - k, 0.05 / 4) for k in (0, 1)]
+    assert power[0] >= 0.8 > power[1]
+    assert compare(d - d.mean() + 1e-5, np.zeros(6)).needed is None
 
 
 def test_regimes_are_described_one_by_one():
