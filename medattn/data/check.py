@@ -8,12 +8,12 @@ import numpy as np
 
 from medattn.data.cache import Progress
 from medattn.data.dataset import find_card
-from medattn.data.duplicates import find_duplicates, hash_files
+from medattn.data.duplicates import find_duplicates, hash_files, report_broken
 from medattn.data.readers import READERS, SPLITS, read_records
-from medattn.data.readers.tables import Faults
+from medattn.data.readers.tables import Faults, Unreadable
 from medattn.data.sources import decode
 
-Report = namedtuple("Report", "counts faults")
+Report = namedtuple("Report", "counts faults totals", defaults=({},))
 
 
 def check_dataset(name, root, *, duplicates=True, **options):
@@ -26,8 +26,9 @@ def check_dataset(name, root, *, duplicates=True, **options):
         options: As for `load_dataset`.
 
     Returns:
-        A `Report`: `counts`, rows of (split, images, patients, images by class), and
-        `faults`, pairs of kind and sentence.
+        A `Report`: `counts`, rows of (split, images, patients, images by class);
+        `faults`, pairs of kind and sentence; and `totals`, what the tables hold in all
+        and how many image files lie in the folders that they name.
     """
     card = find_card(name)
     if name not in READERS:
@@ -40,10 +41,14 @@ def check_dataset(name, root, *, duplicates=True, **options):
         options.setdefault("duplicates", "keep")  # they are reported, not dropped
     try:
         records = read_records(name, root, faults=faults, **options)
+    except Unreadable:
+        return Report([], faults.found)
     except ValueError as error:  # what leaves nothing to go on with
         return Report([], [*faults.found, ("unreadable", str(error))])
+    totals = dict(records.totals)
     if records.paths is not None:
-        _check_images(records.paths, faults, duplicates)
+        totals["files"] = _count_files(records.paths)
+        _check_images(records, faults, duplicates)
     counts = []
     for split in SPLITS:
         chosen = records.splits == split
@@ -57,11 +62,20 @@ def check_dataset(name, root, *, duplicates=True, **options):
             for place, label in enumerate(records.card.classes)
         }
         counts.append((split, int(chosen.sum()), patients, by_class))
-    _compare(card, counts, faults)
-    return Report(counts, faults.found)
+    _compare(card, counts, totals, faults)
+    return Report(counts, faults.found, totals)
 
 
-def _check_images(paths, faults, duplicates):
+def _count_files(paths):
+    """How many files like those named lie in the folders where those lie."""
+    folders = {(Path(path).parent, Path(path).suffix) for path in paths}
+    return sum(
+        path.suffix == suffix for folder, suffix in folders for path in folder.iterdir()
+    )
+
+
+def _check_images(records, faults, duplicates):
+    paths = records.paths
     if duplicates:
         hashes, broken = hash_files(paths, title="reading images")
         for group in find_duplicates(hashes):
@@ -81,20 +95,19 @@ def _check_images(paths, faults, duplicates):
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(one, paths))
         progress.close()
-    for path, sentence in sorted(broken.items(), key=str):
-        faults.add("broken image", f"{path}: {sentence} Fetch the file again")
+    report_broken(records, broken, faults)
 
 
-def _compare(card, counts, faults):
+def _compare(card, counts, totals, faults):
     """Holds what was found against what the card says."""
-    found = {split: images for split, images, _, _ in counts}
-    found["labelled"] = sum(found.values())
-    for split, images in card.sizes.items():
-        if split in found and found[split] != images:
+    found = {f"{split} images": images for split, images, _, _ in counts} | totals
+    known = {f"{split} images": images for split, images in card.sizes.items()}
+    for what, expected in (known | card.counts).items():
+        if what in found and found[what] != expected:
             faults.add(
                 "count",
-                f"{card.name} has {found[split]:,} images ({split}) here. Expected "
-                f"{images:,} by its card; is the download complete?",
+                f"{card.name} has {found[what]:,} {what} here. Expected {expected:,} "
+                "by its card; is the download complete?",
             )
 
 
@@ -106,6 +119,9 @@ def table(report):
         lines.append(f"{split:<12}{images:>9,}{patients:>10}  {classes}")
     if not report.counts:
         lines = []
+    if report.totals:
+        found = ", ".join(f"{what} {n:,}" for what, n in report.totals.items())
+        lines += ["", f"In all: {found}"]
     lines.append("")
     if not report.faults:
         return "\n".join([*lines, "No faults found."])

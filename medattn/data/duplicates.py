@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from medattn.data.cache import Progress, _write, cache_folder, fingerprint
+from medattn.data.readers.tables import choose
 from medattn.data.sources import decode
 
 SIDE = 16
+AT_ONCE = 256  # images between two savings
 MOST_BITS_APART = 8  # of 256; two different photographs are about 100 apart
 
 
@@ -41,23 +43,28 @@ def hash_files(paths, *, title="looking for copies"):
     known = json.loads(where.read_text()) if where.exists() else {}
     broken, progress = {}, Progress(title, len(paths))
 
+    def remember():
+        try:
+            where.parent.mkdir(parents=True, exist_ok=True)
+            _write(where, json.dumps(known).encode())
+        except OSError:
+            pass  # nowhere to remember: hash again next time
+
     def one(path):
-        if keys[path] not in known:
-            try:
-                small = decode(path, SIDE + 1, "stretch")[:SIDE]
-                known[keys[path]] = perceptual_hash(small)
-            except ValueError as error:
-                broken[path] = str(error)
+        try:
+            small = decode(path, SIDE + 1, "stretch")[:SIDE]
+            known[keys[path]] = perceptual_hash(small)
+        except ValueError as error:
+            broken[path] = str(error)
         progress.add(1)
 
+    missing = [path for path in paths if keys[path] not in known]
+    progress.add(len(paths) - len(missing))
     with ThreadPoolExecutor(4) as pool:
-        list(pool.map(one, paths))
+        for start in range(0, len(missing), AT_ONCE):  # a kill costs so many at most
+            list(pool.map(one, missing[start : start + AT_ONCE]))
+            remember()
     progress.close()
-    try:
-        where.parent.mkdir(parents=True, exist_ok=True)
-        _write(where, json.dumps(known).encode())
-    except OSError:
-        pass  # nowhere to remember: hash again next time
     return {p: known[keys[p]] for p in paths if p not in broken}, broken
 
 
@@ -81,13 +88,19 @@ def find_duplicates(hashes):
 def drop_duplicates(records, faults):
     """Keeps the first of each group of copies; broken files are faults."""
     hashes, broken = hash_files(records.paths)
-    for path, sentence in broken.items():
-        faults.add("broken image", f"{path}: {sentence}")
+    report_broken(records, broken, faults)
     extra = {copy for group in find_duplicates(hashes) for copy in group[1:]}
     keep = [p not in extra and p not in broken for p in records.paths]
-    chosen = np.flatnonzero(keep)
-    return records._replace(
-        ids=[records.ids[i] for i in chosen],
-        labels=records.labels[chosen],
-        paths=[records.paths[i] for i in chosen],
-    )
+    return choose(records, np.flatnonzero(keep))
+
+
+def report_broken(records, broken, faults):
+    """Makes a fault of every file that cannot be read, with the row that names it."""
+    for place, path in enumerate(records.paths):
+        if path in broken:
+            where = f"{records.where[place]}: the image " if records.where else ""
+            faults.add(
+                "broken image",
+                f"{where}{path} cannot be used. {broken[path]} Expected a whole image; "
+                "fetch the file again or remove it",
+            )

@@ -3,7 +3,12 @@
 from medattn.data.dataset import find_card
 from medattn.data.drawn import load_drawn
 from medattn.data.readers import load_real
-from medattn.data.regimes import LEAST_OF_A_CLASS, take_regime
+from medattn.data.regimes import (
+    LEAST_OF_A_CLASS,
+    least_regime,
+    studys_regime,
+    take_regime,
+)
 from medattn.data.synthetic import DOMAINS
 
 LEAST_VALIDATION = 20
@@ -22,8 +27,10 @@ def load_dataset(
     """Loads one split of a data set.
 
     The regime thins training and validation images, so that a model trained on 1% is
-    not watched with the help of all the labels; validation keeps at least 20 images,
-    and the test split is always whole.
+    not watched with the help of all the labels; validation keeps at least 20 images and
+    two of each class, and the test split is always whole. Under `protocol="study"` the
+    training images are thinned as the study did, by image and with the one draw that it
+    had, whatever the seed, and the validation split is whole too.
 
     Args:
         name: One of `list_datasets()`.
@@ -65,10 +72,15 @@ def load_dataset(
                 f"or the binary task. Received: regime={regime}"
             )
         return whole
+    if options.get("protocol") == "study":
+        if split == "validation":
+            return whole
+        return whole.take(studys_regime(whole.labels, regime, least=least))
     if split == "validation":
         # A validation set of a few images can hold one class only; it is thinned to
         # no fewer than 20, which is still far below the training images at 10%.
-        regime = min(1.0, max(regime, LEAST_VALIDATION / len(whole)))
+        floor = least_regime(whole.labels, patients=whole.patients)
+        regime = min(1.0, max(regime, LEAST_VALIDATION / len(whole), floor))
         least = min(least, LEAST_OF_A_CLASS) if regime < 1 else 0
     return whole.take(
         take_regime(

@@ -26,17 +26,9 @@ def take_regime(labels, regime, *, seed, patients=None, least=LEAST_OF_A_CLASS):
     Raises:
         ValueError: If the share is out of range, or leaves a class with too few.
     """
-    labels = np.asarray(labels)
-    if not 0 < regime <= 1:
-        raise ValueError(
-            "A regime is the share of the training data that is used. Expected "
-            f"0 < regime <= 1, such as 0.1 for 10%. Received: regime={regime}"
-        )
-    unit, classes, word = np.arange(len(labels)), labels, "images"
-    if patients is not None:
-        _, unit = np.unique(np.asarray(patients).astype(str), return_inverse=True)
-        classes, word = np.full(unit.max() + 1, labels.min()), "patients"
-        np.maximum.at(classes, unit, labels)
+    _check(regime)
+    unit, classes = _units(labels, patients)
+    word = "images" if patients is None else "patients"
     taken = []
     for label in np.unique(classes):
         members = np.flatnonzero(classes == label)
@@ -52,3 +44,63 @@ def take_regime(labels, regime, *, seed, patients=None, least=LEAST_OF_A_CLASS):
     if patients is None:
         return np.sort(np.concatenate(taken))
     return np.flatnonzero(np.isin(unit, np.concatenate(taken)))
+
+
+def least_regime(labels, *, patients=None, least=LEAST_OF_A_CLASS):
+    """Returns the smallest share that leaves `least` of each class, at most 1."""
+    _, classes = _units(labels, patients)
+    counts = np.unique(classes, return_counts=True)[1]
+    return min(1.0, least / counts.min())
+
+
+def studys_regime(labels, regime, *, least=LEAST_OF_A_CLASS):
+    """Picks the share that the study trained on: by image, one draw.
+
+    Args:
+        labels: Class of each image, in the order in which the study had them.
+        regime: As in `take_regime`; the study used 0.01, 0.1, 0.5 and 1.
+        least: Fewest images of a class.
+
+    Returns:
+        Sorted positions of the images taken, `(taken,)`.
+    """
+    from sklearn.model_selection import train_test_split
+
+    _check(regime)
+    places, labels = np.arange(len(labels)), np.asarray(labels)
+    if regime == 1:
+        return places
+    # Too few for its own check is too few for ours, whose sentence says how many.
+    some = int(regime * len(labels)) >= len(np.unique(labels))
+    if some:
+        places, _ = train_test_split(
+            places, train_size=regime, stratify=labels, random_state=42
+        )
+    for label, members in zip(*np.unique(labels, return_counts=True), strict=True):
+        count = int((labels[places] == label).sum()) if some else 0
+        if count < least:
+            raise ValueError(
+                f"Too few images of class {label} are left to learn from. Expected at "
+                f"least {least}. Received: regime={regime}, which leaves {count} of "
+                f"{members}"
+            )
+    return np.sort(places)
+
+
+def _check(regime):
+    if not 0 < regime <= 1:
+        raise ValueError(
+            "A regime is the share of the training data that is used. Expected "
+            f"0 < regime <= 1, such as 0.1 for 10%. Received: regime={regime}"
+        )
+
+
+def _units(labels, patients):
+    """The patient of each image by number, and the class of each patient."""
+    labels = np.asarray(labels)
+    if patients is None:
+        return np.arange(len(labels)), labels
+    _, unit = np.unique(np.asarray(patients).astype(str), return_inverse=True)
+    classes = np.full(unit.max() + 1, labels.min())
+    np.maximum.at(classes, unit, labels)
+    return unit, classes

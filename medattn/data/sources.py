@@ -1,7 +1,7 @@
 """Where a data set's images come from: memory, prepared shards, or files."""
 
+import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
@@ -46,11 +46,13 @@ class FileSource:
         fit: `"pad"` keeps proportions, `"stretch"` does not.
         chosen: Which of the files this source reads; all if None. The cache is that of
             all files, so that regimes and splits share it.
+        where: The row that names each file, for the sentence about a broken one.
     """
 
     images = masks = None
 
-    def __init__(self, paths, size, *, fit="pad", chosen=None):
+    def __init__(self, paths, size, *, fit="pad", chosen=None, where=None):
+        self.where = where
         self.paths, self.size, self.fit = list(paths), size, fit
         self.shape = (size, size)
         self.chosen = np.arange(len(self.paths)) if chosen is None else chosen
@@ -62,7 +64,7 @@ class FileSource:
     @property
     def folder(self):
         """Where the prepared images lie: another list, size or fit, another folder."""
-        sizes = [Path(p).stat().st_size for p in self.paths if Path(p).exists()]
+        sizes = [os.path.getsize(p) for p in self.paths if os.path.exists(p)]
         key = fingerprint([str(p) for p in self.paths], sizes, self.size, self.fit, 1)
         return cache_folder() / "prepared" / key
 
@@ -91,7 +93,14 @@ class FileSource:
         return self._shards
 
     def _decode(self, place):
-        image = decode(self.paths[place], self.size, self.fit)
+        try:
+            image = decode(self.paths[place], self.size, self.fit)
+        except ValueError as error:
+            row = f"{self.where[place]}: the image " if self.where else ""
+            raise ValueError(
+                f"{row}{self.paths[place]} cannot be used. {error} Expected a whole "
+                "image; fetch the file again; `medattn data check` lists all such files"
+            ) from error
         return np.rint(255 * image).astype(np.uint8)
 
 

@@ -38,7 +38,12 @@ def split_by_patient(labels, patients=None):
 
 
 def study_by_image(labels):
-    """The study's split of APTOS2019: stratified by label, images one by one."""
+    """The study's split of APTOS2019: stratified by label, images one by one.
+
+    Returns:
+        Places in the order in which the study had them, `(images,)`, on which its
+        regimes hang; and names of splits, `(images,)`, in the order of `labels`.
+    """
     from sklearn.model_selection import train_test_split
 
     places = np.arange(len(labels))
@@ -48,7 +53,8 @@ def study_by_image(labels):
     train, validation = train_test_split(
         rest, train_size=0.75, stratify=labels[rest], random_state=42
     )
-    return _named(len(labels), train, validation, test)
+    order = np.concatenate([train, validation, test])
+    return order, _named(len(labels), train, validation, test)
 
 
 def study_by_patient(patients):

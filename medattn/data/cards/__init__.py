@@ -19,6 +19,8 @@ class DatasetCard:
         title: What it shows, in words for a learner.
         classes: Class names in the order of the labels.
         sizes: Images in each split; of real data sets as published.
+        counts: What its tables hold in all: `rows`, `patients`, `studies`, images by
+            class.
         licence: SPDX name of the licence, or words where there is none.
         source: Where the images come from.
         stands_for: The data set of the study that it stands in for, or is.
@@ -50,6 +52,7 @@ class DatasetCard:
     stands_for: str
     warning: str
     sizes: dict = field(default_factory=dict)
+    counts: dict = field(default_factory=dict)
     licence_link: str = ""
     drawn: bool = False
     access: dict = field(default_factory=dict)

@@ -1,5 +1,11 @@
-"""A card as Markdown with Hugging Face front matter, and as Croissant JSON-LD."""
+"""A card as Markdown with Hugging Face front matter, as Croissant, as a picture.
 
+`medattn data cards` renders them all; do that after changing a card or a drawing.
+"""
+
+import json
+
+import numpy as np
 import yaml
 
 SPDX = {
@@ -84,6 +90,7 @@ def markdown(card, *, picture=None):
         "licence": card.licence,
         "classes": ", ".join(f"{i} {name}" for i, name in enumerate(card.classes)),
         "images": ", ".join(f"{k} {n:,}" for k, n in card.sizes.items()),
+        "in its tables": ", ".join(f"{k} {n:,}" for k, n in card.counts.items()),
         "share of class 1": ", ".join(f"{k} {v}" for k, v in card.prevalence.items()),
         "split": ", ".join(f"{k}: {v}" for k, v in card.split.items()),
         "duplicates": card.duplicates,
@@ -166,6 +173,53 @@ def croissant(card):
     return {key: value for key, value in facts.items() if value != ""}
 
 
+def contact_sheet(images):
+    """Puts up to 24 images `(n, size, size, 3)` on a sheet, six in a row."""
+    size = images.shape[1]
+    full = np.zeros((24, size, size, 3), np.uint8)
+    full[: len(images)] = images[:24]
+    rows = full.reshape(4, 6, size, size, 3).swapaxes(1, 2)
+    return rows.reshape(4 * size, 6 * size, 3)
+
+
+def picture(card):
+    """Draws the contact sheet of a drawn data set: how its test split begins."""
+    from medattn.data.drawn import draw_images
+
+    return contact_sheet(draw_images(card.name, range(24), size=144)["image"])
+
+
+def write_cards(folder):
+    """Renders every card into a folder, and drawn data sets as pictures too.
+
+    Args:
+        folder: A `pathlib.Path`; made if it is not there.
+
+    Returns:
+        The paths written.
+    """
+    from PIL import Image
+
+    from medattn.data.cards import CARDS
+
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, card in CARDS.items():
+        sheet = f"{name}.png" if card.drawn else None
+        if sheet:
+            Image.fromarray(picture(card)).save(folder / sheet)
+            written.append(folder / sheet)
+        (folder / f"{name}.md").write_text(markdown(card, picture=sheet))
+        (folder / f"{name}.json").write_text(croissant_text(card))
+        written += [folder / f"{name}.md", folder / f"{name}.json"]
+    return written
+
+
+def croissant_text(card):
+    """Writes the Croissant JSON-LD of a card as it lies in `data_cards/`."""
+    return json.dumps(croissant(card), indent=1, ensure_ascii=False) + "\n"
+
+
 def _paragraphs(text):
     if isinstance(text, list):
         return "\n".join(f"- {point}" for point in text)
@@ -208,22 +262,3 @@ CONTEXT = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-
-
-def write_all(folder):
-    """Renders every card into a folder; run this file after changing a card."""
-    import json
-
-    from medattn.data.cards import CARDS
-
-    for name, card in CARDS.items():
-        picture = f"{name}.png" if (folder / f"{name}.png").exists() else None
-        (folder / f"{name}.md").write_text(markdown(card, picture=picture))
-        text = json.dumps(croissant(card), indent=1, ensure_ascii=False)
-        (folder / f"{name}.json").write_text(text + "\n")
-
-
-if __name__ == "__main__":
-    from pathlib import Path
-
-    write_all(Path("data_cards"))

@@ -60,7 +60,9 @@ def load_real(
         source = ArraySource(records.images[chosen])
     else:
         fit = "stretch" if protocol == "study" else "pad"
-        source = FileSource(records.paths, size, fit=fit, chosen=chosen)
+        source = FileSource(
+            records.paths, size, fit=fit, chosen=chosen, where=records.where
+        )
     return Dataset(
         records.card,
         split,

@@ -5,10 +5,13 @@ import numpy as np
 from medattn.data.duplicates import drop_duplicates
 from medattn.data.readers.tables import (
     Records,
+    by_class,
+    choose,
     find_file,
     known_values,
     present,
     read_table,
+    rows_of,
     two_classes,
 )
 from medattn.data.splits import study_by_image
@@ -29,20 +32,38 @@ def read(card, root, faults, *, protocol, size, duplicates=None):
         size: Not used.
         duplicates: `"drop"` or `"keep"`, whatever the protocol says.
     """
-    path = find_file(root, ["train.csv"], "table", card)
-    images = find_file(root, ["train_images"], "folder of images", card)
-    table = read_table(path, ["id_code", "diagnosis"])
+    if duplicates not in (None, "drop", "keep"):
+        raise ValueError(
+            "Unknown treatment of duplicates. Expected 'drop' or 'keep'. "
+            f"Received: duplicates={duplicates!r}"
+        )
+    path = faults.attempt(find_file, root, ["train.csv"], "table", card)
+    images = faults.attempt(find_file, root, ["train_images"], "folder of images", card)
+    faults.stop_without(path)
+    table = faults.attempt(read_table, path, ["id_code", "diagnosis"])
+    faults.stop_without(table, images)
+    totals = {"rows": len(table)}
     table = table[known_values(table, "diagnosis", "01234", path, faults)]
-    paths = [images / f"{name}.png" for name in table["id_code"]]
+    totals |= by_class(card, table["diagnosis"] != "0")
+    paths = [f"{images}/{name}.png" for name in table["id_code"]]
     good = present(paths, path, list(table.index), faults)
     table = table[good]
     paths = [one for one, there in zip(paths, good, strict=True) if there]
     labels = (table["diagnosis"].astype(int).to_numpy() > 0).astype(np.int64)
     two_classes(labels, card, faults)
-    records = Records(card, list(table["id_code"]), labels, None, paths, None, None)
+    records = Records(
+        card,
+        list(table["id_code"]),
+        labels,
+        None,
+        paths,
+        where=rows_of(path, table.index),
+        totals=totals,
+    )
     drop = (duplicates or ("drop" if protocol == "default" else "keep")) == "drop"
     if drop:
         records = drop_duplicates(records, faults)
     if protocol == "study":
-        records = records._replace(splits=study_by_image(records.labels))
+        order, splits = study_by_image(records.labels)
+        records = choose(records._replace(splits=splits), order)
     return records

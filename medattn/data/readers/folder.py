@@ -5,7 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from medattn.data.readers.tables import Records, find_file, present, read_table
+from medattn.data.readers.tables import (
+    Records,
+    find_file,
+    present,
+    read_table,
+    rows_of,
+)
 
 OPTIONS = ("table",)
 PROTOCOLS = ("default",)
@@ -59,7 +65,7 @@ def _from_table(card, root, path, faults):
     if not path.exists():
         raise ValueError(f"There is no table {str(path)!r}. Expected a CSV file")
     table = read_table(path, ["path", "label"])
-    blank = table["label"].str.strip() == ""
+    rows, blank = len(table), table["label"].str.strip() == ""
     for row in table.index[blank]:
         faults.add(
             "unknown label",
@@ -102,4 +108,6 @@ def _from_table(card, root, path, faults):
         paths,
         None,
         splits,
+        where=rows_of(path, table.index),
+        totals={"rows": rows},
     )

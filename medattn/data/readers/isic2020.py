@@ -2,17 +2,20 @@
 
 import numpy as np
 
+from medattn.data.duplicates import drop_duplicates
 from medattn.data.readers.tables import (
     Records,
+    by_class,
     find_file,
     known_values,
     present,
     read_table,
+    rows_of,
     two_classes,
 )
 from medattn.data.splits import study_by_patient
 
-OPTIONS = ()
+OPTIONS = ("duplicates",)
 PROTOCOLS = ("default", "study")
 TABLES = (
     "train.csv",
@@ -21,23 +24,47 @@ TABLES = (
 )
 FOLDERS = ("jpeg/train", "ISIC_2020_Training_JPEG/train", "train")
 DUPLICATES = "ISIC_2020_Training_Duplicates.csv"
+COPIES = ("list", "drop", "keep")
 
 
-def read(card, root, faults, *, protocol, size):
+def read(card, root, faults, *, protocol, size, duplicates=None):
     """Reads all labelled images; class 1 is melanoma.
 
-    The official list of duplicates is applied under the default protocol where it lies
-    beside the table. An image without `patient_id` counts as a patient of its own.
+    An image without `patient_id` counts as a patient of its own.
+
+    Args:
+        card: The data set's card.
+        root: Folder with the table and the images.
+        faults: A `Faults`.
+        protocol: `"default"` leaves out the copies of the official list; `"study"`
+            keeps them, as the study did.
+        size: Not used.
+        duplicates: Whatever the protocol says: `"list"` leaves out the second of each
+            pair of the official list, where it lies beside the table; `"drop"` also
+            what looks the same, which decodes every image once; `"keep"` nothing.
     """
-    path = find_file(root, TABLES, "table", card)
-    folder = find_file(root, FOLDERS, "folder of images", card)
-    table = read_table(path, ["image_name", "patient_id", "target"])
+    if duplicates not in (None, *COPIES):
+        raise ValueError(
+            f"Unknown treatment of duplicates. Expected one of {list(COPIES)}. "
+            f"Received: duplicates={duplicates!r}"
+        )
+    duplicates = duplicates or ("list" if protocol == "default" else "keep")
+    path = faults.attempt(find_file, root, TABLES, "table", card)
+    folder = faults.attempt(find_file, root, FOLDERS, "folder of images", card)
+    faults.stop_without(path)
+    columns = ["image_name", "patient_id", "target"]
+    table = faults.attempt(read_table, path, columns)
+    faults.stop_without(table, folder)
+    named = table["patient_id"][table["patient_id"].str.strip() != ""]
+    totals = {"rows": len(table), "patients": named.nunique()}
     table = table[known_values(table, "target", "01", path, faults)]
+    totals |= by_class(card, table["target"] == "1")
     copies = path.parent / DUPLICATES
-    if protocol == "default" and copies.exists():
-        second = read_table(copies, ["image_name_1", "image_name_2"])["image_name_2"]
+    if duplicates != "keep" and copies.exists():
+        pairs = faults.attempt(read_table, copies, ["image_name_1", "image_name_2"])
+        second = [] if pairs is None else pairs["image_name_2"]
         table = table[~table["image_name"].isin(set(second))]
-    paths = [folder / f"{name}.jpg" for name in table["image_name"]]
+    paths = [f"{folder}/{name}.jpg" for name in table["image_name"]]
     good = present(paths, path, list(table.index), faults)
     table = table[good]
     paths = [one for one, there in zip(paths, good, strict=True) if there]
@@ -47,6 +74,15 @@ def read(card, root, faults, *, protocol, size):
     patients = table["patient_id"].where(table["patient_id"].str.strip() != "", alone)
     patients = patients.to_numpy(str)
     splits = study_by_patient(patients) if protocol == "study" else None
-    return Records(
-        card, list(table["image_name"]), labels, patients, paths, None, splits
+    records = Records(
+        card,
+        list(table["image_name"]),
+        labels,
+        patients,
+        paths,
+        None,
+        splits,
+        where=rows_of(path, table.index),
+        totals=totals,
     )
+    return drop_duplicates(records, faults) if duplicates == "drop" else records

@@ -8,6 +8,7 @@ from medattn.data.readers.tables import (
     known_values,
     present,
     read_table,
+    rows_of,
     two_classes,
 )
 
@@ -58,15 +59,18 @@ def read(
     _one_of("labeler", labeler, ("chexpert", "negbio"))
 
     def table(part, columns):
-        stem = f"mimic-cxr-2.0.0-{part}.csv"
-        path = find_file(root, [f"{stem}.gz", stem], f"table of {part}", card)
-        return path, read_table(path, columns)
+        names = [f"mimic-cxr-2.0.0-{part}.csv{end}" for end in (".gz", "")]
+        path = faults.attempt(find_file, root, names, f"table of {part}", card)
+        return path, path and faults.attempt(read_table, path, columns)
 
     path, labels = table(labeler, ["subject_id", "study_id", FINDING, "No Finding"])
-    for column in (FINDING, "No Finding"):
-        labels = labels[known_values(labels, column, VALUES, path, faults)]
     _, views = table("metadata", ["dicom_id", "ViewPosition"])
     split_path, split = table("split", ["dicom_id", "study_id", "subject_id", "split"])
+    folder = faults.attempt(find_file, root, ["files"], "folder of images", card)
+    faults.stop_without(labels, views, split, folder)
+    totals = {"rows": len(split), "studies": len(labels)}
+    for column in (FINDING, "No Finding"):
+        labels = labels[known_values(labels, column, VALUES, path, faults)]
     split = split[known_values(split, "split", SPLITS, split_path, faults)]
 
     value = labels[FINDING].replace("", "nan").astype(float)
@@ -84,9 +88,8 @@ def read(
     views = views[views["ViewPosition"].isin(wanted)][["dicom_id"]]
     films = split.reset_index(names="row").merge(views, on="dicom_id")
     films = films.merge(labels, on="study_id").sort_values("row")
-    folder = find_file(root, ["files"], "folder of images", card)
     paths = [
-        folder / f"p{subject[:2]}" / f"p{subject}" / f"s{study}" / f"{dicom}.jpg"
+        f"{folder}/p{subject[:2]}/p{subject}/s{study}/{dicom}.jpg"
         for subject, study, dicom in zip(
             films["subject_id"], films["study_id"], films["dicom_id"], strict=True
         )
@@ -102,6 +105,8 @@ def read(
         [one for one, there in zip(paths, good, strict=True) if there],
         None,
         films["split"].map(SPLITS).to_numpy(str) if official_split else None,
+        where=rows_of(split_path, films["row"]),
+        totals=totals,
     )
 
 

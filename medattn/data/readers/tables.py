@@ -1,10 +1,21 @@
 """What all readers share: tables read with care, and faults said in one sentence."""
 
+import os
 from collections import namedtuple
 from pathlib import Path
 
-# splits: None where the reader leaves it to `split_by_patient`.
-Records = namedtuple("Records", "card ids labels patients paths images splits")
+# One entry an image: `ids`, `labels`, `patients`, `paths`, `splits` (None where the
+# reader leaves them to `split_by_patient`) and `where`, the place in the table that
+# names it. `totals` is what the tables hold before anything is left out.
+Records = namedtuple(
+    "Records",
+    "card ids labels patients paths images splits where totals",
+    defaults=(None, None, None, {}),
+)
+
+
+class Unreadable(ValueError):
+    """Files that leave nothing to go on with, each already reported as a fault."""
 
 
 class Faults:
@@ -23,6 +34,19 @@ class Faults:
         if not self.collect:
             raise ValueError(sentence)
         self.found.append((kind, sentence))
+
+    def attempt(self, function, *arguments):
+        """Calls a function whose refusal is one more fault; returns None then."""
+        try:
+            return function(*arguments)
+        except ValueError as error:
+            self.add("unreadable", str(error))
+            return None
+
+    def stop_without(self, *things):
+        """Ends the reading if one of the things is None."""
+        if any(thing is None for thing in things):
+            raise Unreadable("; ".join(sentence for _, sentence in self.found))
 
 
 def find_file(root, names, what, card):
@@ -85,14 +109,38 @@ def present(paths, table_path, rows, faults):
     """Returns which image files exist; the others are faults."""
     import numpy as np
 
-    good = np.array([Path(path).is_file() for path in paths], bool)
+    good = np.array([os.path.isfile(path) for path in paths], bool)
     for place in np.flatnonzero(~good):
+        where = rows_of(table_path, [rows[place]])[0]
         faults.add(
             "missing image",
-            f"{table_path}, row {rows[place] + 2}: the image {paths[place]} is named "
-            "but absent. Expected a file; copy it there or remove the row",
+            f"{where}: the image {paths[place]} is named but absent. Expected a file; "
+            "copy it there or remove the row",
         )
     return good
+
+
+def rows_of(path, rows):
+    """Names the place of each row: the file and the number that an editor shows."""
+    return [f"{path}, row {row + 2}" for row in rows]
+
+
+def by_class(card, positive):
+    """Counts the rows of both classes by the names on the card."""
+    counts = int((~positive).sum()), int(positive.sum())
+    return dict(zip(card.classes, counts, strict=True))
+
+
+def choose(records, chosen):
+    """Returns the records of some of the images, in the order asked for."""
+
+    def some(column):
+        if column is None or hasattr(column, "shape"):
+            return column if column is None else column[chosen]
+        return [column[place] for place in chosen]
+
+    columns = ("ids", "labels", "patients", "paths", "images", "splits", "where")
+    return records._replace(**{key: some(getattr(records, key)) for key in columns})
 
 
 def two_classes(labels, card, faults):
