@@ -1,4 +1,4 @@
-"""The verb medattn data: list | check | preview | prepare."""
+"""The verb medattn data: cards | check | list | prepare | preview."""
 
 from pathlib import Path
 from typing import Annotated
@@ -60,6 +60,7 @@ def preview(
     from PIL import Image
 
     from medattn.data import CARDS, draw_images, find_card, load_dataset
+    from medattn.data.cards.render import contact_sheet
 
     if find_card(name).drawn:
         images = draw_images(name, range(24), split=split, size=size)["image"]
@@ -74,17 +75,6 @@ def preview(
     Image.fromarray(sheet).save(output)
     warning = CARDS[name].access.get("prohibited", [])
     print(f"Wrote {output}", *warning, sep="\n")
-
-
-def contact_sheet(images):
-    """Puts up to 24 images `(n, size, size, 3)` on a sheet, six in a row."""
-    import numpy as np
-
-    size = images.shape[1]
-    full = np.zeros((24, size, size, 3), np.uint8)
-    full[: len(images)] = images[:24]
-    rows = full.reshape(4, 6, size, size, 3).swapaxes(1, 2)
-    return rows.reshape(4 * size, 6 * size, 3)
 
 
 def prepare(
@@ -117,7 +107,26 @@ def prepare(
     print(f"{len(shards)} images of {size} x {size} lie in {shards.folder}")
 
 
-VERBS = {"check": check, "list": list_, "prepare": prepare, "preview": preview}
+def cards(
+    *, output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("data_cards")
+) -> None:
+    """Render all data cards as Markdown and Croissant, drawn ones with a picture.
+
+    Args:
+        output: Folder to write into.
+    """
+    from medattn.data.cards.render import write_cards
+
+    print(f"Wrote {len(write_cards(output))} files into {output}")
+
+
+VERBS = {
+    "cards": cards,
+    "check": check,
+    "list": list_,
+    "prepare": prepare,
+    "preview": preview,
+}
 
 
 def data(rest: tyro.conf.Suppress[tuple[str, ...]] = ("--help",)) -> None:
