@@ -8,7 +8,7 @@ import importlib
 
 __version__ = "0.1.0"
 
-ROOMS = ("data", "explain", "figures", "layers", "models", "study", "zoo")
+ROOMS = ("data", "explain", "figures", "layers", "models", "study", "teaching", "zoo")
 
 PUBLIC = {
     "attach": "models",

@@ -1,0 +1,1 @@
+"""What judges the exercises: each result a second time, by another way."""

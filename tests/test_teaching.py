@@ -1,0 +1,124 @@
+"""Checks let right answers pass and tell wrong ones why; quizzes answer back."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from medattn.teaching import CHECKS, NotYet, check, list_quizzes, quiz, reveal
+
+
+def test_an_unknown_exercise_is_answered_with_those_there_are():
+    with pytest.raises(ValueError, match="Expected one of .*07.lrp_step.*Received"):
+        check("07.nonsense", 1)
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_an_empty_exercise_is_not_yet_solved(name):
+    with pytest.raises(NotYet):
+        check(name, ...)
+    with pytest.raises(NotYet):
+        check(name, lambda *args: ...)
+
+
+def test_a_forgotten_bias_is_told_with_a_hint():
+    def step(x, W, b, R, epsilon):
+        return x * (W @ (R / (x @ W + epsilon * np.sign(x @ W))))
+
+    with pytest.raises(NotYet, match="Hint: .*bias"):
+        check("07.lrp_step", step)
+
+
+def test_an_epsilon_that_vanishes_at_zero_is_told():
+    def step(x, W, b, R, epsilon):
+        z = x @ W + b
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return x * (W @ (R / (z + epsilon * np.sign(z))))
+
+    with pytest.raises(NotYet, match="np.sign"):
+        check("07.lrp_step", step)
+
+
+def test_a_gradient_is_no_rescale_rule():
+    with pytest.raises(NotYet, match="difference of the outputs"):
+        check("07.rescale", lambda z, z_reference: (z > 0).astype(float))
+
+
+def test_a_notebook_shows_the_hint_and_not_the_traceback():
+    with pytest.raises(NotYet) as caught:
+        check("07.rescale", ...)
+    (line,) = caught.value._render_traceback_()
+    assert line.startswith("Not yet.")
+
+
+@pytest.mark.parametrize("name", list_quizzes())
+def test_each_quiz_has_five_questions_with_feedback_for_every_answer(name):
+    questions = quiz(name).questions
+    assert len(questions) == 5
+    for each in questions:
+        assert 3 <= len(each["choices"]) <= 4
+        assert sum(bool(c.get("correct")) for c in each["choices"]) == 1
+        assert all(len(c["explain"]) > 15 for c in each["choices"])
+        assert len({c["text"] for c in each["choices"]}) == len(each["choices"])
+
+
+def test_the_right_letters_are_not_always_the_same():
+    for name in list_quizzes():
+        right = {
+            [bool(c.get("correct")) for c in each["choices"]].index(True)
+            for each in quiz(name).questions
+        }
+        assert len(right) >= 2, name
+
+
+def test_a_quiz_answers_back_in_words_and_in_html():
+    one = quiz("07_lrp_deeplift")
+    right = next(
+        letter
+        for letter, c in zip("abcd", one.questions[0]["choices"], strict=False)
+        if c.get("correct")
+    )
+    assert one.answer(1, right).startswith("Right.")
+    wrong = "a" if right != "a" else "b"
+    assert one.answer(1, wrong).startswith("Not so.")
+    page = one._repr_html_()
+    assert page.count("<details>") == sum(len(q["choices"]) for q in one.questions)
+    assert "<script" not in page
+    assert re.search(r"1\. .*\n   a\) ", repr(one))
+    for question, letter in ((0, "a"), (6, "a"), (1, "z"), (1, "ab")):
+        with pytest.raises(ValueError, match="There is no such"):
+            one.answer(question, letter)
+    with pytest.raises(ValueError, match="Unknown quiz"):
+        quiz("nonsense")
+
+
+def test_a_prediction_is_set_beside_what_came():
+    line = reveal(50, 12.34, what="share", unit="%")
+    assert line == "share: measured 12.3 %; you predicted 50.0 %, off by 37.7 %."
+    assert "predicted nothing" in reveal(None, 1.0, what="x")
+
+
+def test_pictures_draw_what_they_are_given():
+    from medattn.teaching import images_figure, lines_figure, maps_figure
+
+    image, low = np.zeros((8, 8, 3)), np.full((2, 2), 0.25)
+    figure = maps_figure([image] * 3, [low, 2 * low, 3 * low], "abc", label="weight")
+    bar = figure.axes[-1]
+    assert bar.get_ylim() == (0.25, 0.75)  # one scale for all
+    assert len(images_figure([image] * 5, columns=3).axes) == 6
+    axis = lines_figure({"one": ([0, 1], [2, 3])}, x="x", y="y").axes[0]
+    assert list(axis.lines[0].get_ydata()) == [2, 3]
+
+
+def test_checking_needs_no_backend():
+    code = (
+        "import sys, numpy as np, medattn.teaching as t\n"
+        "t.quiz('07_lrp_deeplift')\n"
+        "print(sorted({'keras', 'tensorflow', 'matplotlib'} & set(sys.modules)))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert out.stdout.splitlines()[-1] == "[]"
