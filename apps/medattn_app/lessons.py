@@ -8,7 +8,7 @@ from medattn_app.lesson_steps import LESSONS
 # What the deed of a tab is: the element whose event counts, by the tab's name.
 ACTS = {
     "predict": ("ma-predict-reveal", "click"),
-    "doubt": ("ma-doubt-break", "click"),
+    "doubt": ("ma-doubt-go", "click"),
 }
 
 
