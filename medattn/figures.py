@@ -25,17 +25,18 @@ def pixel_relevance(relevance):
     return np.asarray(relevance).sum(axis=-1)
 
 
-def colour_scale(*maps):
+def colour_scale(*maps, percentile=PERCENTILE):
     """Finds one scale for several maps, so that their colours mean the same.
 
     Args:
         *maps: Pixel relevance, `(height, width)` each, in logits.
+        percentile: Of |R| over all maps, in (0, 100]: beyond it colours are full.
 
     Returns:
         The relevance at which colours are full, a number > 0.
     """
     sizes = np.concatenate([np.abs(np.ravel(one)) for one in maps])
-    return float(np.percentile(sizes, PERCENTILE)) or 1e-12
+    return float(np.percentile(sizes, percentile)) or 1e-12
 
 
 def relevance_rgba(relevance, scale):
@@ -54,13 +55,14 @@ def relevance_rgba(relevance, scale):
     return np.concatenate([colour, opacity[..., None]], axis=-1)
 
 
-def outline_rgba(mask, *, zoom=8):
+def outline_rgba(mask, *, zoom=8, colour=OUTLINE):
     """Draws the border of the evidence as thin lines on clear ground.
 
     Args:
         mask: `(height, width)`, bool.
         zoom: Pixels of the drawing a pixel of the mask, so that lines are thinner than
             what they surround.
+        colour: Of the lines, `(red, green, blue)`, 0 to 255.
 
     Returns:
         `(zoom * height, zoom * width, 4)`, uint8.
@@ -71,7 +73,7 @@ def outline_rgba(mask, *, zoom=8):
     # Around the evidence, not on it: the relevance inside stays in sight.
     line = dilation(large, footprint_rectangle((5, 5))) & ~large
     drawing = np.zeros((*large.shape, 4), np.uint8)
-    drawing[line] = (*OUTLINE, 255)
+    drawing[line] = (*colour, 255)
     return drawing
 
 

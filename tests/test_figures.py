@@ -44,6 +44,8 @@ def test_the_outline_runs_around_the_evidence_and_not_on_it():
     rows, columns = np.nonzero(line)
     assert rows.min() == 14 and rows.max() == 33  # two pixels off the 16 to 31 of it
     assert columns.min() == 22 and columns.max() == 33
+    blue = outline_rgba(mask, zoom=8, colour=(0, 0, 255))
+    assert (blue[line] == (0, 0, 255, 255)).all() and not blue[~line].any()
 
 
 def test_grey_has_no_colour_and_keeps_the_order_of_light():
