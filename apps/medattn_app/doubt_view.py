@@ -1,0 +1,369 @@
+"""Experiments in, HTML out: pictures, a chart, and the sentence that they bear."""
+
+from html import escape
+
+import numpy as np
+
+from medattn.data import find_card
+from medattn.figures import colour_scale
+from medattn_app.lab import STAGES
+from medattn_app.layers import (
+    chance_text,
+    map_layer,
+    outline_layer,
+    pale,
+    pile,
+    uri,
+    where,
+)
+from medattn_app.methods import METHODS
+from medattn_app.plots import LEFT, RIGHT, WIDTH, Line, line_chart
+
+MOVED = 0.05  # a change of probability that is worth a name
+
+
+def randomised_html(case, broken, words):
+    """Draws the maps of several methods while the weights are shuffled.
+
+    Args:
+        case: The image.
+        broken: A list of `lab.Broken`, one a method.
+        words: Of the page.
+
+    Returns:
+        HTML, everything from outside escaped.
+    """
+    shown = [one for one in broken if one.refused is None]
+    refused = "".join(
+        f'<p class="ma-note">{escape(_refusal(one, words))}</p>'
+        for one in broken
+        if one.refused is not None
+    )
+    if not shown:
+        return f'<p class="ma-say">{words("doubt.randomise.none")}</p>{refused}'
+    depths = shown[0].depths
+    heads = [(words("doubt.randomise.intact"), "")]
+    for step, name in enumerate(depths[1:], 1):
+        share = f"{step / (len(depths) - 1):.0%}"
+        heads.append((share, words("doubt.randomise.step", layer=name)))
+    top = "".join(
+        f"<th scope='col'><b>{escape(share)}</b><small>"
+        f"{escape(depth).replace('_', '_<wbr>')}</small></th>"
+        for share, depth in heads
+    )
+    answers = "".join(f"<td>{escape(chance_text(p))}</td>" for p in shown[0].chances)
+    ground = pale(case.pixels)
+    rows = "".join(_randomised_row(one, ground) for one in shown)
+    lines = [
+        Line(METHODS[one.method].title, list(enumerate(one.spearman)), look)
+        for look, one in enumerate(shown)
+    ]
+    chart = line_chart(
+        lines,
+        x=(0, len(depths) - 1),
+        y=(min(0, np.floor(10 * _least(shown)) / 10), 1),
+        x_label=words("doubt.randomise.x"),
+        y_label=words("doubt.randomise.y"),
+        ticks=[(k, f"{k / (len(depths) - 1):.0%}") for k in range(len(depths))],
+        alt=_randomised_sentence(shown, words),
+    )
+    return (
+        f'<p class="ma-say" data-testid="randomised">'
+        f"{escape(_randomised_sentence(shown, words))}</p>{refused}"
+        f'<div class="ma-wide"><table class="ma-maps"><thead><tr><td></td>{top}</tr>'
+        f"<tr><th scope='row'>{words('doubt.randomise.answer')}</th>{answers}</tr>"
+        f"</thead><tbody>{rows}</tbody></table></div>"
+        f'<p class="ma-note">{words("doubt.randomise.caption")}</p>{chart}'
+    )
+
+
+def _randomised_row(one, ground):
+    title = METHODS[one.method].title
+    cells = "".join(
+        "<td>"
+        + pile(
+            ground,
+            map_layer(relevance),
+            alt=f"{title}, {step} of {STAGES} parts shuffled: {where(relevance)}",
+        )
+        + f"ρ {_correlation(rho)}</td>"
+        for step, (relevance, rho) in enumerate(
+            zip(one.maps, one.spearman, strict=True)
+        )
+    )
+    return f"<tr><th scope='row'>{escape(title)}</th>{cells}</tr>"
+
+
+def _randomised_sentence(shown, words):
+    last = {METHODS[one.method].title: one.spearman[-1] for one in shown}
+    known = {title: rho for title, rho in last.items() if np.isfinite(rho)}
+    if len(known) < 2:
+        (title, rho), *_ = known.items() or last.items()
+        return words("doubt.randomise.one", method=title, last=_correlation(rho))
+    most, least = min(known, key=known.get), max(known, key=known.get)
+    return words(
+        "doubt.randomise.many",
+        most=most,
+        low=_correlation(known[most]),
+        least=least,
+        high=_correlation(known[least]),
+    )
+
+
+def _least(shown):
+    values = np.concatenate([one.spearman for one in shown])
+    return float(np.nanmin(values))
+
+
+def _refusal(one, words):
+    return words("doubt.refused", method=METHODS[one.method].title, reason=one.refused)
+
+
+def _correlation(rho):
+    if not np.isfinite(rho):
+        return "–"
+    return f"{rho:.2f}".replace("-", "−").replace("0.", ".", 1)
+
+
+def compared_html(case, one, greys, grey, words):
+    """Draws DeepLIFT against one reference, and against every grey.
+
+    Args:
+        case: The image.
+        one: A `lab.Compared`.
+        greys: What `lab.greys` gave.
+        grey: The grey chosen, or None.
+        words: Of the page.
+    """
+    held, kept = one.ledger, case.has_evidence
+    outline = [outline_layer(case.evidence)] if kept else []
+    pictures = (
+        ("doubt.reference.image", pile(case.picture, alt=case.name)),
+        (
+            "doubt.reference.picture",
+            pile(one.picture, alt=words("doubt.reference.picture")),
+        ),
+        (
+            "doubt.reference.map",
+            pile(
+                pale(case.picture),
+                map_layer(one.relevance),
+                *outline,
+                alt=f"{words('doubt.reference.map')}: {where(one.relevance)}",
+            ),
+        ),
+    )
+    row = "".join(
+        f"<figure>{picture}<figcaption>{words(key)}</figcaption></figure>"
+        for key, picture in pictures
+    )
+    numbers = [
+        ("sum", number_signed(held["relevance"])),
+        ("error", f"{abs(held['error']):.0e}" if held["error"] else "0"),
+    ]
+    if one.mass is not None:
+        numbers.append(("mass", f"{one.mass:.0%}"))
+    tiles = "".join(
+        f"<div><dt>{words(f'doubt.reference.{key}')}</dt>"
+        f'<dd data-testid="reference-{key}">{text}</dd>'
+        f"<small>{words(f'doubt.reference.{key}.note')}</small></div>"
+        for key, text in numbers
+    )
+    sums = [ledger["relevance"] for _, ledger in greys]
+    gaps = [(g, ledger["logit"] - ledger["reference"]) for g, ledger in greys]
+    error = max(abs(ledger["error"]) for _, ledger in greys)
+    say = words(
+        "doubt.reference.say",
+        low=number_signed(min(sums)),
+        high=number_signed(max(sums)),
+        error=f"{error:.0e}",
+    )
+    ends = min(0, min(sums)), max(0, max(sums))
+    reach = 0.08 * (ends[1] - ends[0])
+    chart = line_chart(
+        [
+            Line(words("doubt.reference.line.gap"), gaps, 1, marks=False),
+            Line(
+                words("doubt.reference.line.sum"),
+                [(g, ledger["relevance"]) for g, ledger in greys],
+                0,
+            ),
+        ],
+        x=(0, 1),
+        y=(ends[0] - reach, ends[1] + reach),
+        x_label=words("doubt.reference.x"),
+        y_label=words("doubt.reference.y"),
+        at=grey,
+        alt=say,
+    )
+    sure = "" if "fails" in one.line else " ✓"
+    return (
+        f'<div class="ma-row">{row}</div>'
+        f'<dl class="ma-tiles">{tiles}</dl>'
+        f'<p class="ma-ledger" data-testid="reference-ledger">{escape(one.line)}{sure}'
+        f'</p>{chart}<p class="ma-say">{escape(say)}</p>'
+    )
+
+
+def planted_html(case, planted, pair, words, taught=()):
+    """Draws an image without a mark and with it, and who moved.
+
+    Args:
+        case: The image.
+        planted: A list of `lab.Planted`, one a network.
+        pair: The image without the mark and with it, large, and where the mark lies,
+            as the networks see it.
+        words: Of the page.
+        taught: Those of the networks that were trained with the mark.
+    """
+    (plain, marked), artefact = pair
+    outline = outline_layer(artefact)
+    positive = find_card(case.dataset).classes[1]
+    scale = colour_scale(*(one.relevance for one in planted))
+    row = "".join(
+        f"<figure>{picture}<figcaption>{words(key)}</figcaption></figure>"
+        for key, picture in (
+            ("doubt.plant.before", pile(plain, alt=case.name)),
+            (
+                "doubt.plant.after",
+                pile(marked, outline, alt=f"{case.name}, {words('doubt.plant.after')}"),
+            ),
+        )
+    )
+    area = float(artefact.mean())
+    heads = ["network", "without", "with", "change", "share"]
+    if case.has_evidence:
+        heads.append("found")
+    top = "".join(f"<th scope='col'>{words(f'doubt.plant.{h}')}</th>" for h in heads)
+    ground = pale(marked[::4, ::4])
+    body = "".join(
+        "<tr><th scope='row'>"
+        + pile(
+            ground,
+            map_layer(one.relevance, scale),
+            outline,
+            alt=f"{one.cell.title}: {where(one.relevance)}",
+            kind="ma-thumb",
+        )
+        + f"<span>{escape(_name(one, words, taught))}</span></th>"
+        f"<td>{escape(chance_text(one.before))}</td>"
+        f"<td>{escape(chance_text(one.after))}</td>"
+        f"<td>{number_signed(one.after - one.before)}</td>"
+        f"<td>{one.on_artefact:.1%}</td>"
+        + (f"<td>{_share(one.of_found)}</td>" if case.has_evidence else "")
+        + "</tr>"
+        for one in planted
+    )
+    most = max(planted, key=lambda one: abs(one.after - one.before))
+    moved = abs(most.after - most.before)
+    say = words(
+        "doubt.plant.say" if moved >= MOVED else "doubt.plant.still",
+        points=f"{100 * moved:.1f}",
+        network=_name(most, words, taught),
+        positive=positive,
+        before=chance_text(most.before),
+        after=chance_text(most.after),
+        share=f"{most.on_artefact:.1%}",
+        area=f"{area:.1%}",
+        trained=words("doubt.plant.taught" if taught else "doubt.plant.untaught"),
+    )
+    return (
+        f'<div class="ma-row ma-two">{row}</div><div class="ma-wide">'
+        f'<table class="ma-table"><thead><tr>{top}</tr></thead><tbody>{body}</tbody>'
+        f'</table></div><p class="ma-note">{words("doubt.plant.area")}: {area:.1%}</p>'
+        f'<p class="ma-say" data-testid="planted">{escape(say)}</p>'
+    )
+
+
+def _name(one, words, taught):
+    name = one.cell.title
+    return f"{name} ({words('doubt.plant.learnt')})" if one.cell in taught else name
+
+
+def _share(value):
+    return "–" if not np.isfinite(value) else f"{value:.0%}"
+
+
+def deleted_html(case, one, words):
+    """Draws the curve of a deletion, and the picture at each of its steps.
+
+    A slider steps through it in the browser, see `doubt.js`.
+
+    Args:
+        case: The image.
+        one: A `lab.Deleted`.
+        words: Of the page.
+    """
+    positive = find_card(case.dataset).classes[1]
+    orders = len(one.chance)
+    fractions = [float(f) for f in one.fractions]
+    mean = one.chance.mean(axis=0)
+    lines = [
+        Line(
+            words("doubt.delete.chance", orders=orders),
+            list(zip(fractions, mean, strict=True)),
+            1,
+            low=list(one.chance.min(axis=0)),
+            high=list(one.chance.max(axis=0)),
+            marks=False,
+        ),
+        Line(
+            words("doubt.delete.map"), list(zip(fractions, one.values, strict=True)), 0
+        ),
+    ]
+    say = _deleted_sentence(one, positive, words)
+    chart = line_chart(
+        lines,
+        x=(0, 1),
+        y=(0, 1),
+        x_label=words("doubt.delete.x"),
+        y_label=f"P({positive})",
+        ticks=[(k / 4, f"{k / 4:.0%}") for k in range(5)],
+        at=0,
+        alt=say,
+    )
+    steps = "".join(
+        f'<img src="{uri(picture)}" alt="" data-share="{share:.4f}" '
+        f'data-chance="{escape(chance_text(chance))}"{"" if step == 0 else " hidden"}>'
+        for step, (picture, share, chance) in enumerate(
+            zip(one.pictures, fractions, one.values, strict=True)
+        )
+    )
+    label = words("doubt.delete.slider")
+    return (
+        '<div class="ma-delete" data-axis="'
+        f'{WIDTH - LEFT - RIGHT}"><div class="ma-delete-picture">'
+        f'<div class="ma-pile ma-steps" role="img" aria-label="{escape(case.name)}">'
+        f"{steps}</div>"
+        f'<div class="ma-slide"><span>{label} <output data-say="share">0%</output>'
+        f'</span><input type="range" min="0" max="{len(fractions) - 1}" value="0" '
+        f'data-tool="step" aria-label="{escape(label)}"></div>'
+        f'<p class="ma-big"><span>{words("doubt.delete.now", positive=positive)}</span>'
+        f'<output data-say="chance" data-testid="deleted-chance">'
+        f"{escape(chance_text(one.values[0]))}</output></p></div>"
+        f"<div>{chart}</div></div>"
+        f'<p class="ma-say" data-testid="deleted">{escape(say)}</p>'
+    )
+
+
+def _deleted_sentence(one, positive, words):
+    verdict = words(
+        "doubt.delete.better"
+        if one.area < one.chance_area.min()
+        else "doubt.delete.same"
+    )
+    if one.values[0] < 0.5:
+        verdict = words("doubt.delete.healthy", positive=positive)
+    return words(
+        "doubt.delete.say",
+        area=f"{one.area:.2f}",
+        low=f"{one.chance_area.min():.2f}",
+        high=f"{one.chance_area.max():.2f}",
+        orders=len(one.chance),
+        verdict=verdict,
+    )
+
+
+def number_signed(value):
+    """Writes a number with its sign and two places."""
+    return f"{value:+.2f}".replace("-", "−")

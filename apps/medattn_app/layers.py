@@ -1,0 +1,80 @@
+"""Pictures for the page: layers over one another, each told in words."""
+
+import base64
+from html import escape
+
+import numpy as np
+
+from medattn.figures import colour_scale, grey, outline_rgba, png_bytes, relevance_rgba
+
+YOURS = (86, 180, 233)  # Okabe and Ito's sky blue: the learner's own region
+MAPS = (213, 94, 0)  # the region that a map names
+
+
+def uri(pixels):
+    """Writes an array as the address of a PNG that needs no file."""
+    return "data:image/png;base64," + base64.b64encode(png_bytes(pixels)).decode()
+
+
+def pile(ground, *layers, alt, kind=""):
+    """Lays pictures over one another.
+
+    Args:
+        ground: The lowest, `(height, width, 3)`.
+        *layers: `(name, pixels)` each, RGBA; the name becomes its class, `ma-<name>`.
+        alt: All of it in a sentence.
+        kind: A further class of the whole.
+
+    Returns:
+        HTML, `alt` escaped.
+    """
+    above = "".join(
+        f'<img class="ma-{name}" src="{uri(pixels)}" alt="">' for name, pixels in layers
+    )
+    return (
+        f'<div class="ma-pile {kind}" role="img" aria-label="{escape(alt)}">'
+        f'<img src="{uri(ground)}" alt="">{above}</div>'
+    )
+
+
+def map_layer(relevance, scale=None):
+    """Colours a map for `pile`; its own scale unless one is given."""
+    scale = colour_scale(relevance) if scale is None else scale
+    return "heat", relevance_rgba(relevance, scale)
+
+
+def outline_layer(mask, name="evidence", colour=None):
+    """Outlines a region for `pile`."""
+    options = {} if colour is None else {"colour": colour}
+    return name, outline_rgba(mask, **options)
+
+
+def pale(picture):
+    """Turns an image grey, so that colour belongs to the map."""
+    return grey(picture)
+
+
+def where(relevance):
+    """Says in a few words where a map has most of its relevance."""
+    size = np.abs(np.asarray(relevance, float))
+    height, width = (length // 2 for length in size.shape)
+    quarters = {
+        "upper left": size[:height, :width].sum(),
+        "upper right": size[:height, width:].sum(),
+        "lower left": size[height:, :width].sum(),
+        "lower right": size[height:, width:].sum(),
+    }
+    total = sum(quarters.values())
+    if not total:
+        return "no relevance anywhere"
+    name = max(quarters, key=quarters.get)
+    return f"most relevance, {quarters[name] / total:.0%}, in the {name} quarter"
+
+
+def chance_text(chance):
+    """Writes a probability, never more certain than it is."""
+    if 0 < chance < 0.005:
+        return "< .01"
+    if 0.995 <= chance < 1:
+        return "> .99"
+    return f"{chance:.2f}".lstrip("0") if chance < 1 else "1.00"
