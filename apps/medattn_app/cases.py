@@ -72,9 +72,21 @@ def drawn_cases(dataset):
 
 @lru_cache(maxsize=8)
 def _drawn_cases(dataset):
+    return tuple(draw_cases(dataset, GALLERIES[dataset]))
+
+
+def draw_cases(dataset, places):
+    """Draws any images of a test set.
+
+    Args:
+        dataset: A drawn data set.
+        places: Positions in its test set.
+
+    Returns:
+        A list of `Case`s.
+    """
     from medattn.data import draw_images, find_card
 
-    places = GALLERIES[dataset]
     seen = draw_images(dataset, places, size=SIZE)
     shown = draw_images(dataset, places, size=LARGE)
     classes = find_card(dataset).classes
@@ -97,7 +109,7 @@ def _drawn_cases(dataset):
                 evidence=seen["evidence"][at],
             )
         )
-    return tuple(cases)
+    return cases
 
 
 def upload(path, dataset="fundus"):
