@@ -178,6 +178,36 @@ def test_medmnist_comes_in_four_sizes_whose_md5_the_card_holds(mnist, tmp_path):
         load_dataset("retinamnist", root=tmp_path / "none", size=28)
 
 
+def test_medmnist_is_fetched_once_and_only_with_the_right_md5(
+    mnist, tmp_path, monkeypatch
+):
+    """From a file:// address, in place of Zenodo's."""
+    path, columns = mnist("pneumoniamnist")
+    card = CARDS["pneumoniamnist"]
+
+    def serve(**changes):
+        files = card.files | {28: card.files[28] | {"url": path.as_uri()} | changes}
+        monkeypatch.setitem(CARDS, "pneumoniamnist", replace(card, files=files))
+
+    serve()
+    for _ in range(2):
+        data = load_dataset("pneumoniamnist", split="test", size=28)
+        np.testing.assert_array_equal(data.labels, columns["test_labels"][:, 0])
+        if path.exists():
+            whole = path.read_bytes()
+            path.unlink()  # the second time it comes from the cache
+    kept = tmp_path / "cache" / "medmnist" / path.name
+    kept.write_bytes(whole[:-100])  # as if the fetching had been cut off
+    with pytest.raises(ValueError, match="could not be fetched.*give root=") as error:
+        load_dataset("pneumoniamnist", size=28)
+    assert "\n" not in str(error.value)
+    path.write_bytes(whole)
+    assert len(load_dataset("pneumoniamnist", size=28)) == 30
+    serve(md5="0" * 32)
+    with pytest.raises(ValueError, match="Expected a file with MD5 0000"):
+        load_dataset("pneumoniamnist", size=28)
+
+
 def test_a_folder_of_classes_is_a_data_set(tmp_path, picture):
     for kind in ("cats", "dogs"):
         for i in range(20):

@@ -66,18 +66,7 @@ def fetch(card, size, root=None):
     known = card.files[size]
     name = Path(known["url"].split("?")[0]).name
     if root is None:
-        import keras
-
-        return Path(
-            keras.utils.get_file(
-                name,
-                known["url"],
-                file_hash=known["md5"],
-                hash_algorithm="md5",
-                cache_dir=str(cache_folder()),
-                cache_subdir="medmnist",
-            )
-        )
+        return _download(name, known["url"], known["md5"])
     path = Path(root) / name
     if not path.is_file():
         raise ValueError(
@@ -92,6 +81,31 @@ def fetch(card, size, root=None):
             f"{known['url']} again. Received: MD5 {found}"
         )
     return path
+
+
+def _download(name, url, md5):
+    """Fetches a file into the cache, unless it lies there with the right MD5."""
+    import keras
+    from filelock import FileLock
+
+    folder = cache_folder() / "medmnist"
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(f"{folder / name}.lock"):  # never twice at the same time
+            path = keras.utils.get_file(
+                name,
+                url,
+                file_hash=md5,
+                hash_algorithm="md5",
+                cache_dir=str(cache_folder()),
+                cache_subdir="medmnist",
+            )
+    except Exception as error:  # Keras raises just this where a URL fails
+        raise ValueError(
+            f"{url} could not be fetched ({error}). Expected a file with MD5 {md5}; "
+            f"try again, or save it as {name} and give root=its folder"
+        ) from error
+    return Path(path)
 
 
 def _open(path):
