@@ -5,11 +5,18 @@ from pathlib import Path
 
 from medattn import charts
 from medattn.study import page
+from medattn.study.calibration_table import bins_path, count_bins, read_bins
 from medattn.study.files import read_json, write_atomic
+from medattn.study.report_maps import map_sections
+from medattn.study.report_questions import (
+    is_pretraining,
+    is_shortcut,
+    pretraining_section,
+    shortcut_section,
+)
 from medattn.study.report_sections import (
     calibration_sections,
     contrast_sections,
-    map_sections,
     panels_by_regime,
     random_ones,
     score_table,
@@ -32,8 +39,8 @@ def write_report(output, source=SHIPPED, *, complexity=None, trial=None):
     Args:
         output: The page, `.html`; Markdown of the same name with `.md` goes beside it.
         source: Results: a CSV, a folder of them, or the folder of a study.
-        complexity: Rows `(network, parameters, in gates, mult-adds)` for the table of
-            costs; left out unless given.
+        complexity: Rows `(network, parameters, in gates, mult-adds in millions)` for
+            the table of costs; left out unless given.
         trial: Name of a trial's folder in `source`: writes its own page instead.
 
     Returns:
@@ -79,7 +86,11 @@ def study_sections(rows, *, complexity=None, folder=None):
     studies = dict.fromkeys(row.get("study", "study") for row in rows)
     for study in studies:
         mine = [row for row in rows if row.get("study", "study") == study]
-        sections += own_sections(study, mine, folder)
+        codes = dict.fromkeys(row.get("code") for row in mine)
+        for code in codes:  # what two versions of the code gave is two studies
+            part = [row for row in mine if row.get("code") == code]
+            name = study if len(codes) == 1 else f"{study}, code {code}"
+            sections += own_sections(name, part, folder)
     if not rows:
         sections.append(
             page.Section(
@@ -88,22 +99,42 @@ def study_sections(rows, *, complexity=None, folder=None):
             )
         )
     if complexity:
-        sections.append(
-            page.Section(
-                "What attention costs",
-                ["Parameters and multiply-adds of one image."],
-                tables=[
-                    page.Table(
-                        ("network", "parameters", "in gates", "M mult-adds"),
-                        [
-                            (name, f"{total:,}", f"{gates:,}", f"{work:,.1f}")
-                            for name, total, gates, work in complexity
-                        ],
-                    )
-                ],
-            )
-        )
+        sections.append(complexity_section(complexity))
     return sections
+
+
+def complexity_section(rows):
+    """Lists what networks cost, the study's beside what was published of them.
+
+    Args:
+        rows: `(network, parameters, in gates, mult-adds in millions)`.
+
+    Returns:
+        A `page.Section`.
+    """
+    published = {
+        row["model"]: f"{row['trainable_parameters']:,.0f}"
+        for row in read_reference("published_parameters")
+    }
+    lines = [
+        (
+            name,
+            f"{total:,}",
+            published.get(name, ""),
+            f"{gates:,}",
+            f"{gates / total:.1%}",
+            f"{work:,.1f}",
+        )
+        for name, total, gates, work in rows
+    ]
+    text = [
+        "Parameters and multiply-adds of one image, the micro networks at 64 x 64, the "
+        "study's at 224 x 224. Of deit_tiny the published count leaves out the class "
+        "token and the positions, 38,016."
+    ]
+    heads = ("network", "parameters", "as published", "in gates", "share")
+    table = page.Table((*heads, "million mult-adds"), lines)
+    return page.Section("What attention costs", text, tables=[table])
 
 
 def published_sections():
@@ -144,41 +175,62 @@ def published_sections():
 
 
 def own_sections(study, rows, folder):
-    """Makes the sections of one study of ours."""
+    """Makes the sections of one study of ours.
+
+    Args:
+        study: Its name.
+        rows: Its results, of one version of the code.
+        folder: Where its predictions, or the shipped table of calibration, may lie.
+
+    Returns:
+        A list of `page.Section`s; those after the first belong to it.
+    """
     done = [r for r in rows if r["state"] == "done" and r["dataset"] != "shapes"]
     failed = [r for r in rows if r["state"] == "failed"]
     if not done:
         return [page.Section(f"Ours: {study}", ["No trial has finished."])]
+    first = page.Section(
+        f"Ours: {study}", _counted(done, failed), tables=[score_table(done)]
+    )
+    if is_shortcut(done):  # one amount of data: nothing to draw against it
+        return [first, shortcut_section(done), *contrast_sections(done)]
+    figure = charts.regime_figure(
+        panels_by_regime(done, "auroc"),
+        label="test AUROC",
+        hollow=random_ones(done),
+        share=True,
+    )
+    first.figures.append(("Test AUROC against training data.", figure))
+    sections = [first]
+    if is_pretraining(done):
+        first.figures.clear()
+        sections.append(pretraining_section(done))
+    sections += contrast_sections(done)
+    sections += map_sections(done)
+    source = Path(folder) if folder is not None else SHIPPED
+    bins = count_bins(done, source) or read_bins(bins_path(source, study))
+    return [*sections, *calibration_sections(bins)]
+
+
+def _counted(done, failed):
+    """Says how many trials and seeds there are, and what is missing of them."""
     seeds = sorted({row["seed"] for row in done})
+    cell = ("dataset", "model", "regime", "initialisation", "shortcut")
+    held = {}
+    for row in done:
+        held.setdefault(tuple(row[key] for key in cell), set()).add(row["seed"])
+    least, most = (f(map(len, held.values())) for f in (min, max))
+    each = f"{most}" if least == most else f"{least} to {most}"
     text = [
-        f"{len(done)} trials, {len(seeds)} seed{'s' * (len(seeds) > 1)}, drawn "
-        "images. A point is the mean over the seeds, a bar its 95% interval; a single "
-        "seed has the DeLong interval of its test set, which knows nothing of other "
-        "seeds."
+        f"{len(done)} trials of {len(held)} cells, {each} seed{'s' * (most > 1)} each "
+        f"(of seeds {', '.join(map(str, seeds))}), drawn images. A point is the mean "
+        "over the seeds, a bar its 95% interval; a single seed has the DeLong interval "
+        "of its test set, which knows nothing of other seeds."
     ]
     if failed:
         reasons = "; ".join(f"{r['id']}: {r['reason']}" for r in failed[:5])
         text.append(f"{len(failed)} trials failed and are in no mean: {reasons}.")
-    return [
-        page.Section(
-            f"Ours: {study}",
-            text,
-            figures=[
-                (
-                    "Test AUROC against training data.",
-                    charts.regime_figure(
-                        panels_by_regime(done, "auroc"),
-                        label="test AUROC",
-                        hollow=random_ones(done),
-                    ),
-                )
-            ],
-            tables=[score_table(done)],
-        ),
-        *contrast_sections(done),
-        *map_sections(done),
-        *calibration_sections(done, folder),
-    ]
+    return text
 
 
 def trial_sections(folder, name):

@@ -1,12 +1,9 @@
-"""The sections that a study of ours fills: scores, contrasts, maps, calibration."""
-
-from pathlib import Path
+"""The sections that every study of ours fills: scores and planned contrasts."""
 
 import numpy as np
 
 from medattn import charts
 from medattn.study import page
-from medattn.study.scores import BINS
 from medattn.study.statistics import (
     CONTRASTS,
     ROPE,
@@ -63,6 +60,7 @@ def _interval(cell, metric):
 
 
 def score_table(rows):
+    """Lists every score of every cell, means over the seeds, folded away."""
     columns = {
         "AUROC": "auroc",
         "average precision": "average_precision",
@@ -90,13 +88,14 @@ def score_table(rows):
 
 
 def contrast_sections(rows):
+    """Makes the section of the planned contrasts: sentences, forest, table."""
     table = contrast_table(rows)
     seeds = len({row["seed"] for row in rows})
     text = [
         "Four contrasts were planned before the study. Differences of AUROC are taken "
         "within a seed, where both networks saw the same images, and averaged; the "
         f"shaded region, ±{100 * ROPE:g} point, is practically no difference. A filled "
-        "point has an interval without zero."
+        "point has an interval without zero; by regime they describe and test nothing."
     ]
     if not table:
         text.append(
@@ -104,7 +103,7 @@ def contrast_sections(rows):
             f"tell. {least_seeds(len(CONTRASTS))} seeds are the fewest that can show "
             f"{len(CONTRASTS)} contrasts."
         )
-        return [page.Section("Is it the attention?", text)]
+        return [page.Section("Is it the attention?", text, level=3)]
     least = least_seeds(len(CONTRASTS))
     if seeds < least:
         text.append(
@@ -112,6 +111,12 @@ def contrast_sections(rows):
             f"{len(CONTRASTS)} contrasts, however large it is; {least} could."
         )
     text += [sentence(name, one) for name, one in table.items()]
+    left = seeds - min(one.seeds for one in table.values())
+    if left:
+        text.append(
+            f"{left} of the {seeds} seeds {'is' if left == 1 else 'are'} not in every "
+            "contrast, for some of their trials failed or have not ended."
+        )
     lines, by_regime = [], contrasts_by(rows, "regime")
     for name, one in table.items():
         lines.append((name, one.mean, one.low, one.high, one.verdict))
@@ -121,7 +126,7 @@ def contrast_sections(rows):
         (
             name,
             str(one.seeds),
-            f"{100 * one.mean:+.2f} [{100 * one.low:+.2f}, {100 * one.high:+.2f}]",
+            page.points(one.mean, one.low, one.high),
             f"{one.superiority:.2f}",
             f"{one.p:.3f}",
             f"{one.p_holm:.3f}",
@@ -153,90 +158,48 @@ def contrast_sections(rows):
                 )
             ],
             tables=[page.Table(heads, facts)],
+            level=3,
         )
     ]
 
 
-def map_sections(rows):
-    metrics = sorted({key for row in rows for key in row if ":" in key})
-    drawn = [
-        m for m in metrics if not m.split(":")[1].startswith(("random_", "edges_"))
-    ]
-    if not drawn:
+def calibration_sections(bins):
+    """Makes the section of the calibration, of the largest amount of data.
+
+    Args:
+        bins: What `calibration_table.count_bins` gave.
+
+    Returns:
+        A list of one `page.Section`; empty if there are no bins.
+    """
+    if not bins:
         return []
-    figures, text = (
-        [],
-        [
-            "Means over positives of the test set. The dashed line is what a map of "
-            "noise scores where that is known."
-        ],
-    )
-    for metric in drawn:
-        analyzer, quality = metric.split(":")
-        panels = panels_by_regime(rows, metric)
-        if not panels:
-            continue
-        noise = {
-            dataset: np.mean(
-                [
-                    row[f"{analyzer}:random_relevance_mass"]
-                    for row in rows
-                    if row["dataset"] == dataset
-                    and row.get(f"{analyzer}:random_relevance_mass")
-                ]
-                or [np.nan]
-            )
-            for dataset in panels
-        }
-        chart = charts.regime_figure(
-            panels, label=quality.replace("_", " "), hollow=random_ones(rows)
-        )
-        if quality == "relevance_mass":
-            for axis, value in zip(chart.axes, noise.values(), strict=False):
-                axis.axhline(value, color=charts.GREY, ls="--", lw=1.2)
-        figures.append((f"{analyzer}: {quality.replace('_', ' ')}.", chart))
-        table = contrast_table(rows, metric)
-        text += [f"{analyzer}, {sentence(name, one)}" for name, one in table.items()]
-    return [page.Section("Where the maps point", text, figures=figures)]
-
-
-def calibration_sections(rows, folder):
+    regime = max(line["regime"] for line in bins)
     panels = {}
-    regime = max(row["regime"] for row in rows)
-    for row in rows:
-        path = Path(folder or ".") / row["id"] / "predictions.npz"
-        if row["regime"] != regime or not path.exists():
-            continue
-        with np.load(path) as arrays:
-            chance, labels = arrays["test_probabilities"], arrays["test_labels"]
-        if chance.shape[1] == 2:
-            series = panels.setdefault(row["dataset"], {})
-            series.setdefault(_label(row), []).append((chance[:, 1], labels == 1))
-    if not panels:
-        return []
+    for line in bins:
+        if line["regime"] == regime:
+            series = panels.setdefault(line["dataset"], {})
+            series.setdefault(_label(line), []).append(
+                (line["said"], line["happened"], line["images"])
+            )
     curves = {
-        dataset: {label: _reliability(*map(np.concatenate, zip(*parts, strict=True)))
-                  for label, parts in series.items()}
+        dataset: {label: np.array(bins).T for label, bins in series.items()}
         for dataset, series in panels.items()
-    }  # fmt: skip
-    chart = charts.calibration_figure(curves)
+    }
     return [
         page.Section(
             "Calibration",
-            [f"Trained on {100 * regime:g}% of the data; all seeds' predictions "
-             "together, bins with five images or more."],
-            figures=[("What is called likely, and how often it is true.", chart)],
+            [
+                f"Trained on {100 * regime:g}% of the data; all seeds' predictions "
+                f"together, bins with {charts.FEWEST} images or more. On the dashed "
+                "line what is called likely is true as often as it was said."
+            ],
+            figures=[
+                (
+                    "What is called likely, and how often it is true.",
+                    charts.calibration_figure(curves),
+                )
+            ],
+            level=3,
         )
-    ]  # fmt: skip
-
-
-def _reliability(score, sick):
-    place = np.minimum((score * BINS).astype(int), BINS - 1)
-    count = np.bincount(place, minlength=BINS)
-    safe = np.maximum(count, 1)
-    said = np.bincount(place, weights=score, minlength=BINS) / safe
-    return (
-        said,
-        np.bincount(place, weights=sick.astype(float), minlength=BINS) / safe,
-        count,
-    )
+    ]

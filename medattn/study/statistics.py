@@ -22,7 +22,8 @@ DRAWS = 5_000  # of the posterior: its probabilities are known to 0.003 at SURE
 TRUNKS = ("densenet", "resnet")
 
 
-def _gate(row):
+def gate_of(row):
+    """Names a row's gate: `"none"`, `"se"`, `"cbam"`; None of a transformer."""
     name = row["model"]
     if not any(trunk in name for trunk in TRUNKS):
         return None
@@ -35,15 +36,15 @@ def _side(of, one, other):
 
 
 CONTRASTS = {
-    "SE − none": _side(_gate, "se", "none"),
-    "CBAM − none": _side(_gate, "cbam", "none"),
+    "SE − none": _side(gate_of, "se", "none"),
+    "CBAM − none": _side(gate_of, "cbam", "none"),
     "pretrained − scratch": _side(
         lambda row: "scratch" if row["initialisation"] == "random" else "pretrained",
         "pretrained",
         "scratch",
     ),
     "transformer − convolution": _side(
-        lambda row: {None: "deit", "none": "cnn"}.get(_gate(row)), "deit", "cnn"
+        lambda row: {None: "deit", "none": "cnn"}.get(gate_of(row)), "deit", "cnn"
     ),
 }
 # What must be the same on both sides of a difference, the seed apart.
