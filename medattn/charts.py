@@ -257,8 +257,9 @@ def svg(figure):
     # give the same page.
     options = {"svg.fonttype": "none", "svg.hashsalt": "medattn"}
     with matplotlib.rc_context(options):
-        figure.savefig(stream, format="svg", metadata={"Date": None}, transparent=True)
+        figure.savefig(stream, format="svg", transparent=True)
     text = stream.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     return text[text.index("<svg") :]
 
 
