@@ -20,6 +20,7 @@ PUBLIC = {
     "read_results": "results",
     "read_study": "plan",
     "reliability": "calibration",
+    "report_fragment": "fragment",
     "run_study": "run",
     "run_trial": "runner",
     "save_trial": "train",

@@ -59,8 +59,8 @@ class Section:
     level: int = 2
 
 
-def html_page(title, sections):
-    """Writes sections as one self-contained HTML page."""
+def html_body(sections):
+    """Writes sections, after links to them, as HTML to stand within a page."""
     anchors = _anchors(sections)
     links = "".join(
         f'<a href="#{anchor}">{html.escape(section.title)}</a> '
@@ -68,11 +68,16 @@ def html_page(title, sections):
         if section.level == 2
     )
     body = "\n".join(map(_html_section, sections, anchors))
+    return f"<nav>{links}</nav>\n{body}"
+
+
+def html_page(title, sections):
+    """Writes sections as one self-contained HTML page."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{html.escape(title)}</title><style>{STYLE}</style></head><body>\n"
-        f"<h1>{html.escape(title)}</h1>\n<nav>{links}</nav>\n{body}\n"
+        f"<h1>{html.escape(title)}</h1>\n{html_body(sections)}\n"
         f"<footer>{WARNING}</footer></body></html>\n"
     )
 

@@ -1,0 +1,30 @@
+"""The report as a part of another page, such as an app's."""
+
+from medattn.study.page import html_body
+from medattn.study.report import study_sections
+from medattn.study.results import SHIPPED, read_results
+
+
+def report_fragment(source=SHIPPED, *, complexity=None):
+    """Writes the study's report to stand within another page.
+
+    Args:
+        source: Results: a CSV, a folder of them, or the folder of a study; where there
+            are none, only what was published is drawn.
+        complexity: Rows for the table of costs, as in `write_report`.
+
+    Returns:
+        `(html, seeds)`: the sections without head, style or outside files, and from
+        each study's name to the sorted seeds of its finished trials.
+    """
+    try:
+        rows = read_results(source)
+    except ValueError:
+        rows = []
+    seeds = {}
+    for row in rows:
+        held = seeds.setdefault(row["study"], set())
+        if row["state"] == "done" and row["dataset"] != "shapes":
+            held.add(row["seed"])
+    sections = study_sections(rows, complexity=complexity, folder=source)
+    return html_body(sections), {name: sorted(held) for name, held in seeds.items()}

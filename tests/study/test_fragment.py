@@ -1,0 +1,39 @@
+"""The report within another page: the same sections, no page around them."""
+
+import re
+
+from medattn.study.fragment import report_fragment
+from medattn.study.report import write_report
+from medattn.study.results import COLUMNS, write_results
+
+
+def trial(model, seed, auroc):
+    empty = dict.fromkeys(COLUMNS)
+    known = dict(
+        id=f"{model}-{seed}", model=model, dataset="fundus", regime=1.0, seed=seed,
+        initialisation="random", state="done", auroc=auroc, code="a",
+        accuracy=0.8, majority_accuracy=0.5,
+    )  # fmt: skip
+    return empty | known
+
+
+def test_a_fragment_holds_the_sections_of_the_page_and_counts_seeds(tmp_path):
+    models = ("micro_resnet", "cbam_micro_resnet")
+    rows = [
+        trial(model, seed, 0.8 + 0.01 * seed + 0.002 * k)
+        for seed in (0, 1, 2)
+        for k, model in enumerate(models)
+    ]
+    write_results(rows, tmp_path / "micro.csv")
+    html, seeds = report_fragment(tmp_path)
+    assert seeds == {"micro": [0, 1, 2]}
+    page = write_report(tmp_path / "report.html", tmp_path)[0].read_text()
+    headings = re.findall(r"<h[23] id=[^>]+>([^<]+)<", html)
+    assert headings == re.findall(r"<h[23] id=[^>]+>([^<]+)<", page)
+    assert "As published" in headings and "Ours: micro" in headings
+    assert "<html" not in html and "<style>:root" not in html
+
+
+def test_without_results_the_published_figure_stands_alone(tmp_path):
+    html, seeds = report_fragment(tmp_path / "nothing")
+    assert seeds == {} and "As published" in html and "No results yet" in html
