@@ -16,7 +16,7 @@ PUBLIC = {
     "evaluate": "metrics",
     "gather_results": "results",
     "probabilities": "metrics",
-    "promote_trials": "results",
+    "promote_trials": "promote",
     "read_results": "results",
     "read_study": "plan",
     "reliability": "calibration",

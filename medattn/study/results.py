@@ -1,16 +1,15 @@
-"""One row a trial: gathering a study into a table, and promoting it to the package."""
+"""One row a trial: gathering a study into a table, and reading it again."""
 
 import csv
 import io
 import json
-import shutil
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
-from medattn.study.files import read_json, write_atomic, write_json
-from medattn.study.trial import Trial, trial_name
+from medattn.study.files import read_json, write_atomic
+from medattn.study.trial import Trial
 
 ROOM = Path(__file__).parent
 SHIPPED = ROOM / "results"
@@ -148,82 +147,6 @@ def read_reference(name):
         {k: v if k in words else (float(v) if v else None) for k, v in line.items()}
         for line in lines
     ]
-
-
-def promote_trials(folder, *, zoo, results=SHIPPED, seed=0):
-    """Ships a study: all its numbers, and one seed's weights.
-
-    Args:
-        folder: The study's.
-        zoo: Folder of the shipped weights; one file and one record a trial go to
-            `<zoo>/<dataset>/`.
-        results: Folder of the shipped results; `<study>.csv` goes there.
-        seed: Whose weights to ship.
-
-    Returns:
-        `(trials in the table, networks shipped, their bytes)`.
-
-    Raises:
-        ValueError: If the folder mixes several versions of the code.
-    """
-    folder = Path(folder)
-    rows = gather_results(folder)
-    codes = sorted({str(row["code"]) for row in rows})
-    if len(codes) != 1:
-        raise ValueError(
-            "Results of one version of the code are wanted. Expected one fingerprint "
-            f"in {str(folder)!r}. Received: {codes}"
-        )
-    Path(results).mkdir(parents=True, exist_ok=True)
-    # Failed trials stay in the table: leaving them out would flatter.
-    write_results(rows, Path(results) / f"{folder.name}.csv")
-    shipped, size = 0, 0
-    for row in rows:
-        plain = row["initialisation"] == "random" and row["shortcut"] is None
-        if row["state"] != "done" or row["seed"] != seed or not plain:
-            continue
-        if row["dataset"] == "shapes":
-            continue
-        size += _ship(folder / row["id"], row, Path(zoo))
-        shipped += 1
-    return len(rows), shipped, size
-
-
-def _ship(place, row, zoo):
-    """Copies a trial's weights and writes the record that the zoo reads."""
-    config = read_json(place / "config.json")
-    done = read_json(place / "done.json")
-    name = trial_name(row["model"], row["regime"], row["seed"])
-    weights = zoo / row["dataset"] / f"{name}.safetensors"
-    weights.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(place / "weights.safetensors", weights)
-    test = dict(done["test"])
-    for key, new in (
-        ("relevance_mass", "relevance_mass"),
-        ("random_relevance_mass", "relevance_mass_random"),
-        ("edges_relevance_mass", "relevance_mass_edges"),
-    ):
-        found = row.get(f"lrp.epsilon:{key}")
-        if found is not None:
-            test[new] = found
-    trial = {f.name: config[f.name] for f in fields(Trial)}
-    record = {
-        "trial": trial,
-        "measured": {
-            "train_images": row["train_images"],
-            "train_positives": row["train_positives"],
-            "train_ids_sha256": row["train_ids_sha256"],
-            "epochs": row["epochs_made"],
-            "seconds": row["seconds"],
-            "test_images": done["images"]["test"],
-            "test": test,
-        },
-        "weights": weights.name,
-        "weights_sha256": done["sha256"]["weights.safetensors"],
-        "versions": read_json(place / "environment.json")["versions"],
-    }
-    write_json(weights.with_suffix(".json"), record)
-    return weights.stat().st_size
 
 
 def _map_means(name, path):

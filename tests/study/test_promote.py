@@ -1,0 +1,155 @@
+"""Promotion: what is shipped is what was measured, with a card, and nothing stale."""
+
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+
+from medattn import zoo
+from medattn.models import create_model, save_weights
+from medattn.study import Trial, promote_trials, read_results, trial_id
+from medattn.study.calibration_table import read_bins
+from medattn.study.files import file_sha256, write_arrays, write_json
+from medattn.study.scores import score_predictions
+
+LABELS = np.arange(200) % 2
+
+
+def finish(folder, trial, *, code="c0de", shift=1.0):
+    """Makes the folder of a finished trial, its weights untrained."""
+    place = folder / trial_id(trial)
+    place.mkdir(parents=True)
+    chance = np.random.default_rng(trial.seed)
+    score = 1 / (1 + np.exp(-shift * (2 * LABELS - 1) - chance.normal(size=200)))
+    both = np.stack([1 - score, score], axis=1)
+    save_weights(
+        create_model(trial.model, input_shape=(trial.size, trial.size, 3)),
+        place / "weights.safetensors",
+    )
+    write_arrays(place / "predictions.npz", test_probabilities=both, test_labels=LABELS)
+    write_json(place / "config.json", asdict(trial) | {"code": code, "threads": 1})
+    write_json(place / "ids.json", {"train": {"sha256": "5ha"}})
+    environment = {"versions": {"keras": "3"}, "seconds": 9.0}
+    write_json(place / "environment.json", environment)
+    write_arrays(
+        place / "maps-lrp.epsilon.npz",
+        reason=np.array(""),
+        relevance_mass=np.array([0.1, np.nan, 0.3]),
+        random_relevance_mass=np.array([0.02, 0.03, 0.04]),
+    )
+    done = {
+        "state": "done",
+        "classes": ["healthy", "diseased"],
+        "epochs": 2.4,
+        "images": {"train": 400, "validation": 100, "test": 200},
+        "positives": 190,
+        "test": score_predictions(LABELS, both, draws=20),
+        "validation": {"auroc": 0.7},
+        "with_shortcut": None,
+        "sha256": {"weights.safetensors": file_sha256(place / "weights.safetensors")},
+    }
+    write_json(place / "done.json", done)
+    return done
+
+
+@pytest.fixture(scope="module")
+def promoted(tmp_path_factory):
+    """A study of two networks and two seeds, and one trial that failed."""
+    folder = tmp_path_factory.mktemp("promoted")
+    done = {}
+    for model in ("micro_resnet", "se_micro_resnet"):
+        for seed in (0, 1):
+            trial = Trial(model, regime=0.1, seed=seed, size=32)
+            done[model, seed] = finish(folder / "micro", trial)
+    lost = Trial("micro_resnet", regime=0.1, seed=2, size=32)
+    place = folder / "micro" / trial_id(lost)
+    place.mkdir()
+    write_json(place / "config.json", asdict(lost) | {"code": "c0de", "threads": 1})
+    failed = {"state": "failed", "kind": "diverged", "reason": "The training diverged."}
+    write_json(place / "failed.json", failed)
+    stale = folder / "zoo" / "fundus" / "micro_resnet-1pct-seed0.json"
+    stale.parent.mkdir(parents=True)
+    stale.write_text("{}")
+    counts = promote_trials(
+        folder / "micro", zoo=folder / "zoo", results=folder / "results"
+    )
+    return folder, done, counts
+
+
+def test_all_numbers_are_shipped_the_failed_trial_too(promoted):
+    folder, done, counts = promoted
+    rows = read_results(folder / "results")
+    assert counts[:2] == (5, 2) and len(rows) == 5
+    assert [row["reason"] for row in rows if row["state"] == "failed"] == [
+        "The training diverged."
+    ]
+    for row in rows:
+        if row["state"] == "done":
+            expected = done[row["model"], row["seed"]]["test"]["auroc"]
+            assert row["auroc"] == pytest.approx(expected)
+            assert row["lrp.epsilon:relevance_mass"] == pytest.approx(0.2)
+    bins = read_bins(folder / "results" / "calibration" / "micro.csv")
+    assert sum(line["images"] for line in bins) == 4 * 200
+
+
+def test_seed_0_is_shipped_as_float16_and_loads_from_the_zoo(promoted, monkeypatch):
+    folder, _, (_, _, size) = promoted
+    room = folder / "zoo" / "fundus"
+    assert sorted(p.name for p in room.iterdir()) == [
+        "README.md",
+        "micro_resnet-10pct-seed0.json",
+        "micro_resnet-10pct-seed0.safetensors",
+        "se_micro_resnet-10pct-seed0.json",
+        "se_micro_resnet-10pct-seed0.safetensors",
+    ]
+    files = list(room.glob("*.safetensors"))
+    assert size == sum(p.stat().st_size for p in files)
+    with safe_open(files[0], framework="numpy") as weights:
+        kinds = {weights.get_tensor(name).dtype for name in weights.keys()}  # noqa: SIM118
+    assert kinds == {np.dtype(np.float16)}
+    monkeypatch.setattr(zoo, "FOLDER", folder / "zoo")
+    model = zoo.load_zoo_model("se_micro_resnet", regime=0.1)
+    assert model.input_shape == (None, 32, 32, 3)
+    record = zoo.find_zoo_record("se_micro_resnet", regime=0.1)
+    assert record["study"] == "micro" and record["code"] == "c0de"
+    assert record["measured"]["test"]["relevance_mass_random"] == pytest.approx(0.03)
+
+
+def test_the_card_is_a_hugging_face_card_and_says_what_was_measured(promoted):
+    from huggingface_hub import ModelCard
+
+    folder, done, _ = promoted
+    card = ModelCard((folder / "zoo" / "fundus" / "README.md").read_text())
+    assert card.data.license == "apache-2.0" and card.data.library_name == "keras"
+    values = {r.metric_name: r.metric_value for r in card.data.eval_results}
+    for model in ("micro_resnet", "se_micro_resnet"):
+        expected = done[model, 0]["test"]["auroc"]
+        assert values[f"AUROC of {model}, seed 0"] == pytest.approx(expected, abs=1e-4)
+        mean = np.mean([done[model, seed]["test"]["auroc"] for seed in (0, 1)])
+        (line,) = [x for x in card.text.splitlines() if x.startswith(f"| `{model}-")]
+        assert f"{expected:.3f} [" in line and f"{mean:.3f} [" in line
+        assert line.count("| 2 |") == 1 and line.endswith("| 20.0% |")
+    assert "Not for diagnosis." in card.text and "over the study's 2 seeds" in card.text
+
+
+def test_a_study_of_two_starts_ships_numbers_only(tmp_path):
+    for start in ("random", "shapes"):
+        trial = Trial("micro_resnet", regime=0.1, size=32, initialisation=start)
+        finish(tmp_path / "pretraining", trial)
+    counts = promote_trials(
+        tmp_path / "pretraining", zoo=tmp_path / "zoo", results=tmp_path / "results"
+    )
+    assert counts == (2, 0, 0) and not (tmp_path / "zoo").exists()
+
+
+def test_two_versions_of_the_code_are_not_shipped_as_one(tmp_path):
+    for seed, code in enumerate(("c0de", "0ther")):
+        trial = Trial("micro_resnet", regime=0.1, size=32, seed=seed)
+        finish(tmp_path / "micro", trial, code=code)
+    options = dict(zoo=tmp_path / "zoo", results=tmp_path / "results")
+    with pytest.raises(ValueError, match="one version of the code.*0ther"):
+        promote_trials(tmp_path / "micro", **options)
+    with pytest.raises(ValueError, match=r"Received: \[\]"):
+        promote_trials(tmp_path / "nothing", **options)
+    assert not (tmp_path / "results").exists()
