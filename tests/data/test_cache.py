@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from medattn.data import load_dataset
 from medattn.data.cache import Shards, cache_folder, prepare
@@ -116,6 +117,96 @@ def test_after_a_kill_the_rest_is_made_and_no_half_is_taken_for_whole(tmp_path):
         Shards(folder, verify=True).whole("image")[:, 0], np.arange(100)
     )
     assert json.loads((folder / "index.json").read_text())["rows"] == 100
+
+
+DYING = """
+import os, signal, sys, threading
+import numpy as np
+from medattn.data import cache
+from medattn.data.cache import Shards, prepare
+
+def make(start, stop):
+    return {"image": np.arange(start, stop, dtype=np.uint8)[:, None]}
+
+def counted(real, half=None):
+    def call(*arguments, **options):
+        with lock:
+            left[0] -= 1
+            if left[0] == 0:
+                if half:
+                    half(*arguments)
+                os.kill(os.getpid(), signal.SIGKILL)
+        return real(*arguments, **options)
+    return call
+
+def half_of_it(file, rows, **_):
+    file.write(rows.tobytes()[: rows.nbytes // 2])
+    file.flush()
+
+lock, left = threading.Lock(), [0]
+for moment in range(1, 200):
+    folder = f"{sys.argv[1]}/{moment}"
+    child = os.fork()
+    if child == 0:
+        left[0] = moment
+        os.replace, os.fsync = counted(os.replace), counted(os.fsync)
+        np.save = counted(np.save, half_of_it)
+        prepare(folder, 20, make, title="x", shard=5)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    if status == 0:
+        break
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    whole = os.path.exists(f"{folder}/index.json")
+    shards = prepare(folder, 20, make, title="x", shard=5)
+    assert not whole, "the index came before the end"
+    assert not [name for name in os.listdir(folder) if name.endswith(".part")]
+    rows = Shards(folder, verify=True).whole("image")[:, 0]
+    np.testing.assert_array_equal(rows, np.arange(20))
+print(moment - 1)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills by signal")
+def test_a_kill_at_each_touch_of_the_disk_leaves_nothing_that_passes_for_whole(
+    tmp_path,
+):
+    """Before every write, sync and rename, and in the middle of every array."""
+    out = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", DYING, tmp_path],
+        capture_output=True,
+        text=True,
+    )
+    assert out.returncode == 0, out.stderr
+    assert int(out.stdout) == 4 * 5 + 2  # five touches a shard, two for the index
+
+
+def test_hashes_of_copies_are_kept_when_the_looking_is_cut_off(monkeypatch, tmp_path):
+    from medattn.data import duplicates
+
+    monkeypatch.setenv("MEDATTN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(duplicates, "AT_ONCE", 4)
+    rng = np.random.default_rng(0)
+    paths = [tmp_path / f"{i:02d}.png" for i in range(14)]
+    for path in paths:
+        Image.fromarray(rng.integers(0, 256, (20, 20, 3), np.uint8)).save(path)
+    plain, read = duplicates.decode, []
+
+    def stopping(path, *options):
+        if path == paths[9]:
+            raise KeyboardInterrupt
+        return plain(path, *options)
+
+    def counting(path, *options):
+        read.append(path)
+        return plain(path, *options)
+
+    monkeypatch.setattr(duplicates, "decode", stopping)
+    with pytest.raises(KeyboardInterrupt):
+        duplicates.hash_files(paths)
+    monkeypatch.setattr(duplicates, "decode", counting)
+    hashes, broken = duplicates.hash_files(paths)
+    assert sorted(read) == paths[8:] and len(hashes) == 14 and not broken
 
 
 def test_the_cache_lies_where_it_is_told_to(monkeypatch, tmp_path):

@@ -120,6 +120,29 @@ def test_what_is_no_image_is_refused(content, said):
     one_sentence(error)
 
 
+@pytest.mark.parametrize(
+    ("form", "options"),
+    [
+        *(("PNG", {}), ("JPEG", {"quality": 90}), ("JPEG", {"progressive": True})),
+        *(("WEBP", {}), ("BMP", {}), ("GIF", {}), ("PPM", {})),
+    ],
+)
+def test_a_file_cut_off_anywhere_is_refused_or_has_all_its_pixels(form, options):
+    """No half-written file is taken for a whole one, however little is missing."""
+    small = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
+    image = Image.fromarray(small).resize((96, 72), Image.Resampling.BICUBIC)
+    content = encoded(image, form, **options)
+    whole, refused = read_image(content), 0
+    cuts = [*range(1, 40), *range(40, len(content), len(content) // 50)]
+    for cut in cuts:
+        try:
+            np.testing.assert_array_equal(read_image(content[:-cut]), whole)
+        except ValueError as error:
+            assert "\n" not in str(error)
+            refused += 1
+    assert refused > len(cuts) / 2
+
+
 @pytest.mark.parametrize("form", ["GIF", "PNG", "TIFF", "WEBP"])
 def test_what_moves_or_has_pages_is_refused(form):
     frames = [Image.new("RGB", (9, 9), colour) for colour in ("red", "blue", "green")]
