@@ -172,6 +172,44 @@ def test_training_prints_a_progress_bar_and_saves(monkeypatch, capsys, tmp_path)
     assert (tmp_path / "fundus" / "micro_resnet-1pct-seed0.json").exists()
 
 
+@pytest.mark.slow
+def test_training_in_mixed_precision_keeps_whole_weights(monkeypatch, capsys, tmp_path):
+    """In bfloat16 a step is reckoned, and the weights and the answer stay float32."""
+    import keras
+
+    computed = {}
+
+    class Spy(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            convolutions = [
+                layer
+                for layer in self.model.layers
+                if isinstance(layer, keras.layers.Conv2D)
+            ]
+            computed["in"] = {layer.compute_dtype for layer in convolutions}
+            computed["weights"] = {layer.kernel.dtype for layer in convolutions}
+
+    plain = keras.Model.fit
+    spied = lambda *args, callbacks=(), **options: plain(  # noqa: E731
+        *args, callbacks=[*callbacks, Spy()], **options
+    )
+    monkeypatch.setattr(keras.Model, "fit", spied)
+    options = ("--regime", "0.01", "--steps", "10", "--size", "32", "-o", tmp_path)
+    try:
+        code, out, err = run(
+            monkeypatch,
+            capsys,
+            *("train", "micro_resnet", "--precision", "mixed_bfloat16", *options),
+        )
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert code == 0, err
+    assert computed == {"in": {"bfloat16"}, "weights": {"float32"}}
+    record = (tmp_path / "fundus" / "micro_resnet-1pct-seed0.json").read_text()
+    assert '"precision": "mixed_bfloat16"' in record
+    assert "test AUROC" in out
+
+
 def test_the_complexity_table_is_printed(monkeypatch, capsys):
     code, out, _ = run(monkeypatch, capsys, "report", "complexity", "--micro")
     lines = out.splitlines()

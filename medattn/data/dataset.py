@@ -78,6 +78,7 @@ class Dataset:
         start=0,
         augmentation=None,
         masks=False,
+        device=None,
     ):
         """Returns the images as a pipeline of batches.
 
@@ -93,6 +94,8 @@ class Dataset:
             augmentation: An `Augmentation`; by default that of the card.
             masks: Whether each batch brings the masks of the evidence along, moved as
                 their images.
+            device: Name of the accelerator to which the next batch is copied while it
+                computes, `"GPU:0"`; then nothing may be laid over the stream.
 
         Returns:
             A `tf.data.Dataset` of `(image, label)`: `(batch, height, width, 3)` float32
@@ -116,6 +119,7 @@ class Dataset:
             start=start,
             augmentation=augmentation or self.card.augmentation,
             masks=masks,
+            device=device,
         )
 
 

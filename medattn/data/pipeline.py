@@ -16,7 +16,17 @@ IN_MEMORY = 2_000_000_000  # bytes of images that are handed to TensorFlow as th
 
 
 def batches(
-    source, labels, ids, batch_size, *, training, seed, start, augmentation, masks
+    source,
+    labels,
+    ids,
+    batch_size,
+    *,
+    training,
+    seed,
+    start,
+    augmentation,
+    masks,
+    device,
 ):
     """Feeds a model; see `Dataset.batches`.
 
@@ -31,6 +41,7 @@ def batches(
         start: Batches already seen.
         augmentation: An `Augmentation`.
         masks: Whether to add the masks of the evidence, which move with their images.
+        device: Where the batches are to lie when they are asked for, or None.
 
     Returns:
         A `tf.data.Dataset` of `(image, label)` or `(image, label, mask)`.
@@ -92,7 +103,22 @@ def batches(
         stream = stream.apply(
             tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY)
         )
-    return stream.prefetch(tf.data.AUTOTUNE)
+    return prefetch(stream, device)
+
+
+def prefetch(stream, device=None):
+    """Makes batches ahead, and copies them to a device where one is named.
+
+    Args:
+        stream: A `tf.data.Dataset`.
+        device: `"GPU:0"` or the like, or None.
+    """
+    import tensorflow as tf
+
+    stream = stream.prefetch(tf.data.AUTOTUNE)
+    if device is None:
+        return stream
+    return stream.apply(tf.data.experimental.prefetch_to_device(f"/{device}"))
 
 
 @lru_cache(maxsize=4)

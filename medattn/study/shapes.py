@@ -5,6 +5,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from medattn.data.pipeline import prefetch
+
 OUTLINES = ("disc", "square", "triangle", "ring")
 FILLINGS = ("plain", "stripes", "checks", "dots")
 SIZES = {"train": 4000, "validation": 480, "test": 960}
@@ -56,7 +58,7 @@ class Shapes:
         """Returns images in [0, 1], labels, and None for the masks."""
         return Arrays(self._images.astype(np.float32) / 255, self.labels, None)
 
-    def batches(self, batch_size=32, *, training=False, seed=0, start=0):
+    def batches(self, batch_size=32, *, training=False, seed=0, start=0, device=None):
         """Returns batches as `medattn.data.Dataset.batches` does; none is augmented."""
         import tensorflow as tf
 
@@ -64,7 +66,7 @@ class Shapes:
         order = tf.data.Dataset.range(len(self.labels))
         if training:
             order = order.shuffle(len(self.labels), seed=seed).repeat()
-        return (
+        stream = (
             order.batch(batch_size, drop_remainder=training)
             .map(
                 lambda i: (
@@ -73,8 +75,8 @@ class Shapes:
                 )
             )
             .skip(start)
-            .prefetch(tf.data.AUTOTUNE)
         )
+        return prefetch(stream, device)
 
 
 @lru_cache(maxsize=6)

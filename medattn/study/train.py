@@ -13,7 +13,7 @@ import numpy as np
 
 from medattn.data import load_dataset
 from medattn.models import create_model, load_pretrained, save_weights
-from medattn.study import shapes
+from medattn.study import devices, shapes
 from medattn.study.files import load_checkpoint, save_checkpoint
 from medattn.study.metrics import evaluate, probabilities
 from medattn.study.scores import auroc
@@ -56,6 +56,7 @@ def train_trial(trial, *, root=None, verbose=1):
         "train_ids_sha256": ids_sha256(train.ids),
         "epochs": step_count(trial, len(train)) * trial.batch_size / len(train),
         "seconds": round(seconds, 1),
+        "precision": keras.config.dtype_policy().name,
         "test_images": len(labels),
         "test": evaluate(model, images, labels, masks),
     }
@@ -92,28 +93,31 @@ def fit_trial(
     parts = load_parts(trial, root=root)
     train = parts["train"]
     keras.utils.set_random_seed(trial.seed)
-    model = create_model(
-        trial.model,
-        num_classes=len(train.card.classes),
-        input_shape=(trial.size, trial.size, 3),
-    )
-    start_from(model, trial, trunk)
-    steps = step_count(trial, len(train))
-    model.compile(
-        _optimizer(trial, steps),
-        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-        # Small convolution nets train at half the speed under XLA on a CPU; on an
-        # accelerator Keras decides.
-        jit_compile="auto" if _has_accelerator() else False,
-    )
-    model.optimizer.build(model.trainable_variables)
+    steps, gpus = step_count(trial, len(train)), devices.find_gpus()
+    with devices.training_scope(gpus):
+        model = create_model(
+            trial.model,
+            num_classes=len(train.card.classes),
+            input_shape=(trial.size, trial.size, 3),
+        )
+        start_from(model, trial, trunk)
+        model.compile(
+            _optimizer(trial, steps),
+            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+            jit_compile=devices.uses_xla(gpus),
+        )
+        model.optimizer.build(model.trainable_variables)
+    plain = devices.on_one_device(model, gpus)
     rounds = min(trial.rounds, steps)
     each = steps // rounds
-    judge = _Judge(trial, parts["validation"], folder, on_round)
+    judge = _Judge(trial, plain, parts["validation"], folder, on_round)
     judge.set_model(model)
     judge.resume()
     weights = _balanced(train.labels) if trial.class_weights else None
+    # Keras lays class weights, and a mirrored model its shares, over the stream, and
+    # neither goes with batches that lie on an accelerator already.
+    ahead = gpus[0] if len(gpus) == 1 and not trial.class_weights else None
     # All rounds have one length but the last, which takes what is left over.
     last = steps - each * (rounds - 1)
     for first, until, length in ((0, rounds - 1, each), (rounds - 1, rounds, last)):
@@ -121,7 +125,11 @@ def fit_trial(
         if begin < until:
             # Made anew, for a second pass over one tf.data shuffle has another order.
             stream = train.batches(
-                trial.batch_size, training=True, seed=trial.seed, start=judge.step
+                trial.batch_size,
+                training=True,
+                seed=trial.seed,
+                start=judge.step,
+                device=ahead,
             )
             model.fit(
                 stream,
@@ -136,15 +144,16 @@ def fit_trial(
     judge.take_selected()
     for weight in model.weights:
         weight.assign(np.asarray(weight.numpy(), np.float16).astype(np.float32))
-    return model, parts, judge.history
+    return plain, parts, judge.history
 
 
 class _Judge(keras.callbacks.Callback):
     """Validates, keeps the history, and saves after every round."""
 
-    def __init__(self, trial, validation, folder, on_round):
+    def __init__(self, trial, plain, validation, folder, on_round):
         super().__init__()
         self.trial, self.folder, self.on_round = trial, folder, on_round
+        self.plain = plain
         self.images, self.labels = validation.arrays()[:2]
         self.history, self.best, self.step = [], {}, 0
 
@@ -175,7 +184,7 @@ class _Judge(keras.callbacks.Callback):
                 f"rate may help. Received: loss={logs['loss']} in round {epoch + 1} "
                 f"at learning_rate={self.trial.learning_rate}"
             )
-        chance = probabilities(self.model, self.images)
+        chance = probabilities(self.plain, self.images)
         own = chance[np.arange(len(chance)), self.labels]
         logs |= {
             "val_loss": float(-np.log(np.maximum(own, 1e-12)).mean()),
@@ -340,11 +349,3 @@ def _balanced(labels):
     names, counts = np.unique(labels, return_counts=True)
     shares = len(labels) / (len(names) * counts)
     return {int(name): float(share) for name, share in zip(names, shares, strict=True)}
-
-
-def _has_accelerator():
-    if keras.backend.backend() != "tensorflow":
-        return True
-    import tensorflow as tf
-
-    return bool(tf.config.list_physical_devices("GPU"))
