@@ -6,6 +6,7 @@ from typing import Annotated
 import tyro
 
 Positional = tyro.conf.Positional
+Pairs = tuple[str, ...]  # "view=PA", of the readers
 
 
 def list_() -> None:
@@ -21,7 +22,12 @@ def list_() -> None:
 
 
 def check(
-    name: Positional[str], /, *, root: Path | None = None, duplicates: bool = True
+    name: Positional[str],
+    /,
+    *,
+    root: Path | None = None,
+    duplicates: bool = True,
+    options: Pairs = (),
 ) -> None:
     """Count files, rows, labels and patients, and list every fault.
 
@@ -29,10 +35,11 @@ def check(
         name: Which data set.
         root: Folder of its files.
         duplicates: Whether to look for images that look the same.
+        options: Of the data set, such as view=PA negatives=both, or size=28.
     """
     from medattn.data.check import check_dataset, table
 
-    found = check_dataset(name, root, duplicates=duplicates)
+    found = check_dataset(name, root, duplicates=duplicates, **_read(options))
     print(table(found))
     if found.faults:
         raise SystemExit(1)
@@ -46,6 +53,7 @@ def preview(
     split: str = "train",
     size: int = 128,
     output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("preview.png"),
+    options: Pairs = (),
 ) -> None:
     """Draw a contact sheet of six by four images.
 
@@ -55,6 +63,7 @@ def preview(
         split: train, validation or test.
         size: Height and width of each image in pixels.
         output: The picture to write.
+        options: Of the data set, such as preset=hard, shortcut=0.8 or view=PA.
     """
     import numpy as np
     from PIL import Image
@@ -63,11 +72,12 @@ def preview(
     from medattn.data.cards.render import contact_sheet
 
     if find_card(name).drawn:
-        images = draw_images(name, range(24), split=split, size=size)["image"]
+        drawn = draw_images(name, range(24), split=split, size=size, **_read(options))
+        images = drawn["image"]
     else:
         if size == 128 and CARDS[name].files:
             size = 64
-        data = load_dataset(name, split=split, size=size, root=root)
+        data = load_dataset(name, split=split, size=size, root=root, **_read(options))
         places = np.linspace(0, len(data) - 1, min(24, len(data))).astype(int)
         images = data.source.read(places)
     sheet = contact_sheet(images)
@@ -84,6 +94,7 @@ def prepare(
     root: Path | None = None,
     size: int = 224,
     protocol: str = "default",
+    options: Pairs = (),
 ) -> None:
     """Decode and resize every image once, into the cache; start again after a stop.
 
@@ -92,19 +103,36 @@ def prepare(
         root: Folder of its files.
         size: Height and width in pixels.
         protocol: default or study; the study's images are not padded but stretched.
+        options: Of the data set, such as view=PA negatives=both.
     """
     from medattn.data import find_card, load_dataset
 
     if find_card(name).drawn:
         for split in find_card(name).sizes:
-            print(load_dataset(name, split=split, size=size))
+            print(load_dataset(name, split=split, size=size, **_read(options)))
         return
-    data = load_dataset(name, size=size, root=root, protocol=protocol)
+    data = load_dataset(name, size=size, root=root, protocol=protocol, **_read(options))
     if not hasattr(data.source, "prepare"):
         print(f"{name} is read whole into memory: nothing to prepare.")
         return
     shards = data.source.prepare(f"preparing {name}")
     print(f"{len(shards)} images of {size} x {size} lie in {shards.folder}")
+
+
+def _read(pairs):
+    """Turns words such as view=PA into options; numbers and yes or no as themselves."""
+    import yaml
+
+    for pair in pairs:
+        if "=" not in pair:
+            raise ValueError(
+                "An option has a name and a value. Expected name=value, such as "
+                f"view=PA. Received: {pair!r}"
+            )
+    return {
+        name: yaml.safe_load(value)
+        for name, value in (pair.split("=", 1) for pair in pairs)
+    }
 
 
 def cards(

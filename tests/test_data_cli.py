@@ -72,9 +72,31 @@ def test_preview_draws_a_sheet(monkeypatch, capsys, folder, tmp_path):
             assert sheet.size == (6 * 32, 4 * 32)
 
 
+def test_options_of_a_data_set_are_words_with_values(
+    monkeypatch, capsys, folder, tmp_path
+):
+    """The same images under another table; presets of a drawing."""
+    rows = [(f"{kind}/{i}.png", kind) for kind in ("no", "yes") for i in range(5)]
+    few = pd.DataFrame(rows, columns=["path", "label"])
+    few.to_csv(folder / "few.csv", index=False)
+    asked = ("folder", "--root", folder, "--options", "table=few.csv")
+    code, out, _ = run(monkeypatch, capsys, "check", *asked)
+    assert code == 0 and "In all: rows 10, files 40" in out
+    code, out, _ = run(monkeypatch, capsys, "prepare", *asked, "--size", "32")
+    assert code == 0 and "10 images of 32 x 32" in out
+    for preset in ("standard", "hard"):
+        path = tmp_path / f"{preset}.png"
+        picture = ("--size", "32", "-o", path, "--options", f"preset={preset}")
+        code, _, err = run(monkeypatch, capsys, "preview", "chest", *picture)
+        assert code == 0, err
+    assert path.read_bytes() != (tmp_path / "standard.png").read_bytes()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["check", "folder", "--options", "few.csv"], "Expected name=value"),
+        (["prepare", "folder", "--options", "view=PA"], "has no option 'view'"),
         (["check", "fundus"], "is drawn"),
         (["check", "isic"], "Unknown data set 'isic'"),
         (["prepare", "isic2020"], "Expected root="),

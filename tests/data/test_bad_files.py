@@ -2,8 +2,10 @@
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from medattn.data import load_dataset
+from medattn.data.readers import read_records
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -98,6 +100,109 @@ def test_too_few_positives_are_refused_with_their_number(tmp_path, isic):
     root, _ = isic(tmp_path / "isic")
     with pytest.raises(ValueError, match="patients of class 0.*which leaves 0 of 6"):
         load_dataset("isic2020", root=root, regime=0.01)
+
+
+def spoil(path, row, column, value):
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    table.loc[row, column] = value
+    table.to_csv(path, index=False)
+
+
+def test_bad_files_of_isic_are_answered_in_one_sentence(tmp_path, isic):
+    cases = (
+        (lambda r: spoil(r / "train.csv", 5, "target", "2"), "row 7: unknown target"),
+        (
+            lambda r: (r / "jpeg" / "train" / "ISIC_0000009.jpg").unlink(),
+            "row 11: the image .*ISIC_0000009.jpg is named but absent",
+        ),
+        (
+            lambda r: (r / "train.csv").write_text("image_name,patient_id\na,b\n"),
+            "row 1 lacks the column 'target'",
+        ),
+        (lambda r: (r / "train.csv").unlink(), "its table is not there"),
+    )
+    for number, (breaking, said) in enumerate(cases):
+        root, _ = isic(tmp_path / str(number))
+        breaking(root)
+        with pytest.raises(ValueError, match=said) as error:
+            load_dataset("isic2020", root=root, size=32)
+        assert "\n" not in str(error.value)
+
+
+def test_bad_files_of_mimic_are_answered_in_one_sentence(tmp_path, mimic):
+    stem = "mimic-cxr-2.0.0-"
+    cases = (
+        (
+            lambda r: spoil(r / f"{stem}chexpert.csv.gz", 3, "Pleural Effusion", "9"),
+            "chexpert.csv.gz, row 5: unknown Pleural Effusion '9'",
+        ),
+        (
+            lambda r: spoil(r / f"{stem}split.csv.gz", 3, "split", "val"),
+            "split.csv.gz, row 5: unknown split 'val'",
+        ),
+        (
+            lambda r: next(r.rglob("d0001.jpg")).unlink(),
+            "split.csv.gz, row 3: the image .*d0001.jpg is named but absent",
+        ),
+        (lambda r: (r / f"{stem}metadata.csv.gz").unlink(), "its table of metadata is"),
+    )
+    for number, (breaking, said) in enumerate(cases):
+        root, _ = mimic(tmp_path / str(number))
+        breaking(root)
+        with pytest.raises(ValueError, match=said) as error:
+            load_dataset("mimic_cxr_jpg", root=root, size=32)
+        assert "\n" not in str(error.value)
+
+
+def test_a_broken_film_is_named_with_its_row_when_it_is_read(tmp_path, mimic):
+    root, _ = mimic(tmp_path / "mimic")
+    path = next(root.rglob("d0001.jpg"))
+    path.write_bytes(path.read_bytes()[:-40])
+    data = load_dataset("mimic_cxr_jpg", root=root, size=32)
+    said = r"split.csv.gz, row 3: the image .*d0001.jpg cannot be used.* is damaged"
+    for read in (data.arrays, data.source.prepare):
+        with pytest.raises(ValueError, match=said) as error:
+            read()
+        assert "\n" not in str(error.value)
+    assert not list(tmp_path.glob("cache/prepared/*/index.json"))
+
+
+def test_check_names_every_table_that_cannot_be_used_and_every_bad_row(tmp_path, mimic):
+    from medattn.data.check import check_dataset, table
+
+    root, _ = mimic(tmp_path / "mimic")
+    stem = root / "mimic-cxr-2.0.0-"
+    spoil(f"{stem}chexpert.csv.gz", 3, "Pleural Effusion", "9")
+    spoil(f"{stem}split.csv.gz", 4, "split", "val")
+    next(root.rglob("d0001.jpg")).unlink()
+    whole = next(root.rglob("d0000.jpg"))
+    whole.write_bytes(whole.read_bytes()[:200])
+    report = check_dataset("mimic_cxr_jpg", root)
+    kinds = [kind for kind, _ in report.faults if kind != "count"]
+    unknown = ["unknown label"] * 2
+    assert sorted(kinds) == ["broken image", "missing image", *unknown]
+    assert "In all: rows 48, studies 48, files" in table(report)
+    for part in ("chexpert", "metadata"):
+        path = f"{stem}{part}.csv.gz"
+        pd.DataFrame(dict(study_id=["1"])).to_csv(path, index=False)
+    found = check_dataset("mimic_cxr_jpg", root).faults
+    assert [kind for kind, _ in found] == ["unreadable"] * 2
+    assert "chexpert" in found[0][1] and "metadata" in found[1][1]
+
+
+def test_copies_of_a_mole_are_left_out_when_asked_for(tmp_path, isic):
+    root, table = isic(tmp_path / "isic")
+    first, copy = (root / "jpeg" / "train" / f"ISIC_{i:07d}.jpg" for i in (3, 41))
+    with Image.open(first) as image:
+        image.resize((80, 60), Image.Resampling.BICUBIC).save(copy, quality=80)
+    assert len(read_records("isic2020", root).ids) == 80
+    found = read_records("isic2020", root, duplicates="drop")
+    assert len(found.ids) == len(found.patients) == len(found.where) == 79
+    assert "ISIC_0000041" not in found.ids
+    with pytest.raises(ValueError, match="one of .*'list', 'drop', 'keep'"):
+        read_records("isic2020", root, duplicates="look")
+    with pytest.raises(ValueError, match="'drop' or 'keep'"):
+        read_records("aptos2019", root, duplicates="look")
 
 
 def test_check_lists_all_faults_at_once(tmp_path, aptos):
