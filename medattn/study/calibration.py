@@ -23,7 +23,9 @@ def reliability(chance, happened, *, low=0.0, bins=10):
     Reference: [DeGroot and Fienberg, 1983](https://doi.org/10.2307/2987588)
     """
     chance, happened = _paired(chance, happened, low)
-    place = np.minimum(((chance - low) / (1 - low) * bins).astype(int), bins - 1)
+    # The little is for 0.6, which the float puts just below the second bin of five.
+    place = ((chance - low) / (1 - low) * bins + 1e-9).astype(int)
+    place = np.minimum(place, bins - 1)
     count = np.bincount(place, minlength=bins)
     size = np.where(count, count, np.nan)
     said = np.bincount(place, weights=chance, minlength=bins) / size

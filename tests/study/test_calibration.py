@@ -16,6 +16,12 @@ def test_bins_are_those_counted_on_paper():
     assert np.isnan(found.said[1:4]).all() and np.isnan(found.happened[1:4]).all()
 
 
+def test_a_number_on_an_edge_belongs_to_the_bin_above():
+    edges = [0.5, 0.6, 0.7, 0.8, 0.9]
+    found = reliability(edges, [True] * 5, low=0.5, bins=5)
+    np.testing.assert_array_equal(found.count, 1)
+
+
 def test_the_bins_of_a_network_give_its_calibration_error():
     rng = np.random.default_rng(0)
     chance = rng.random(400)
