@@ -114,9 +114,10 @@ def draw_cases(dataset, places):
 
 def upload(path, dataset="fundus"):
     """Reads a visitor's file into a `Case`; a ValueError says what is wrong with it."""
-    from medattn.data import fit_image, read_image
+    from medattn.data import fit_image
+    from medattn_app.uploads import take
 
-    image = read_image(path)
+    image = take(path)
     side = min(LARGE, max(image.shape[:2]))
     return Case(
         "your own image",
