@@ -1,5 +1,6 @@
 """The verbs that speak of many trials: medattn report | study."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -135,7 +136,7 @@ def study(
     chosen = change_study(read_study(which), **changes)
     if action == "plan":
         import_backend()
-        _print_plan(chosen.check_names(), workers)
+        _print_plan(chosen.check_names(), folder, workers)
     elif action == "run":
         options = {"address": address, "cluster": cluster}
         _run_study(
@@ -169,12 +170,12 @@ def study(
         )
 
 
-def _print_plan(study, workers):
+def _print_plan(study, folder, workers):
     """Prints the trials of a study, grouped, and how long they will take here."""
     from collections import Counter
 
     from medattn.study.engines import available_cores
-    from medattn.study.run import duration, estimate_seconds
+    from medattn.study.run import duration, estimate_seconds, open_trials
 
     trials = study.trials()
     groups = Counter((t.dataset, t.initialisation, t.shortcut, t.model) for t in trials)
@@ -186,12 +187,17 @@ def _print_plan(study, workers):
         f"data sets, regimes {', '.join(f'{100 * r:g}%' for r in study.regimes)}, "
         f"{len(study.seeds)} seeds; maps of {', '.join(study.analyzers) or 'none'}"
     )
-    seconds = estimate_seconds(trials, workers=workers)
+    left = list(open_trials(study, folder).values())
+    if len(left) < len(trials):
+        print(f"{len(trials) - len(left)} of them have ended in {folder / study.name}")
+    seconds = estimate_seconds(left, analyzers=len(study.analyzers), workers=workers)
     if seconds is None:
         print("How long they take is not known: no such trial was timed.")
     else:
-        at_once = workers or available_cores()
-        print(f"about {duration(seconds)} here, {at_once} trials at once")
+        print(
+            f"about {duration(seconds)}, {workers or available_cores()} trials at "
+            "once on cores like those that were timed"
+        )
 
 
 def _run_study(study, folder, **options):
@@ -199,7 +205,7 @@ def _run_study(study, folder, **options):
     from medattn.study.run import StudyStopped
 
     import_backend()
-    resume = " ".join(["medattn", *sys.argv[1:]])
+    resume = shlex.join(["medattn", *sys.argv[1:]])
     try:
         status = run_study(study, folder, **options)
     except KeyboardInterrupt:

@@ -11,11 +11,22 @@ from medattn.study.files import read_json, write_json
 from medattn.study.runner import trial_outcome, trial_progress, trial_state
 from medattn.study.trial import check_name, code_fingerprint, trial_id
 
-# Seconds of one process with one thread on a core of the machine that the shipped
-# results come from, batches of 32 at 64 x 64: for a step, and for the rest of a trial
-# (start, compiling, validation, test, one analyzer).
-SECONDS_A_STEP = {}
-SECONDS_BESIDE = 0.0
+# Seconds of a trial with one thread, batches of 32 at 64 x 64, when two run at once on
+# two cores: for a step, for the rest of the training (start, compiling, validation,
+# test), and for the maps of one analyzer. Medians over the first 18 trials of the micro
+# study, read off the times of their logs; those trials took 260 s, and come out as 236.
+# A step of one process alone takes 0.016 to 0.030; a busier machine is slower.
+SECONDS_A_STEP = {
+    "micro_densenet": 0.030,
+    "micro_resnet": 0.022,
+    "se_micro_densenet": 0.035,
+    "se_micro_resnet": 0.025,
+    "cbam_micro_densenet": 0.040,
+    "cbam_micro_resnet": 0.032,
+    "micro_deit": 0.021,
+}
+SECONDS_BESIDE = 11.0
+SECONDS_A_MAP = 6.5
 
 
 class StudyStopped(RuntimeError):
@@ -66,7 +77,7 @@ def run_study(
     if retry_failed:
         for name in trials:
             (place / name / "failed.json").unlink(missing_ok=True)
-    todo = {n: t for n, t in trials.items() if not _is_over(study, place / n)}
+    todo = open_trials(study, folder)
     tasks = [
         {
             "id": name,
@@ -106,6 +117,25 @@ def run_study(
         running.close()  # ends the processes
         bar.close()
     return study_status(study, folder) | {"faults": faults}
+
+
+def open_trials(study, folder="runs"):
+    """Finds the trials of a study that neither are done nor failed for good.
+
+    Args:
+        study: A `Study`.
+        folder: Where it runs.
+
+    Returns:
+        Its `Trial`s by id.
+    """
+    place = Path(folder) / study.name
+    trials = {trial_id(trial): trial for trial in study.trials()}
+    return {
+        name: trial
+        for name, trial in trials.items()
+        if trial_outcome(place / name, analyzers=_analyzers(study, trial)) is None
+    }
 
 
 def study_status(study, folder="runs"):
@@ -149,11 +179,12 @@ def study_status(study, folder="runs"):
     }
 
 
-def estimate_seconds(trials, *, workers=0):
+def estimate_seconds(trials, *, analyzers=1, workers=0):
     """Estimates the wall time of trials on this machine.
 
     Args:
         trials: `Trial`s.
+        analyzers: How many score their maps in each.
         workers: Trials at once; 0 takes as many as there are cores.
 
     Returns:
@@ -161,11 +192,11 @@ def estimate_seconds(trials, *, workers=0):
     """
     if any(t.model not in SECONDS_A_STEP or t.epochs for t in trials):
         return None
-    total = sum(
-        SECONDS_BESIDE
-        + SECONDS_A_STEP[t.model] * t.steps * t.batch_size / 32 * (t.size / 64) ** 2
-        for t in trials
-    )
+    total = 0.0
+    for trial in trials:
+        images = trial.steps * trial.batch_size / 32 * (trial.size / 64) ** 2
+        total += SECONDS_A_STEP[trial.model] * images + SECONDS_BESIDE
+        total += SECONDS_A_MAP * analyzers * (trial.dataset != "shapes")
     return total / (workers or available_cores())
 
 
@@ -182,12 +213,6 @@ def duration(seconds):
 def _analyzers(study, trial):
     """Names the analyzers of a trial; a pretraining task has no evidence to find."""
     return () if trial.dataset == "shapes" else study.analyzers
-
-
-def _is_over(study, place):
-    """Whether a trial is done or failed for good."""
-    trial_analyzers = () if place.name.startswith("shapes-") else study.analyzers
-    return trial_outcome(place, analyzers=trial_analyzers) is not None
 
 
 class _Bar:

@@ -137,6 +137,18 @@ def test_what_ran_before_in_the_process_does_not_matter(whole, tmp_path):
 
 
 @pytest.mark.slow
+def test_the_images_that_a_trial_saw_are_saved_with_it(whole):
+    import hashlib
+
+    (path,) = whole[0].glob("*/ids.json")
+    seen = json.loads(path.read_text())["train"]
+    assert seen["ids"][:2] == ["shapes-train-000000", "shapes-train-000001"]
+    assert len(set(seen["ids"])) == seen["images"] == 4000
+    text = "\n".join(seen["ids"]).encode()
+    assert seen["sha256"] == hashlib.sha256(text).hexdigest()
+
+
+@pytest.mark.slow
 def test_a_finished_trial_is_not_run_again(whole, monkeypatch):
     from medattn.study import runner
 
@@ -329,3 +341,17 @@ def test_a_study_killed_at_ten_random_moments_ends_as_one_never_killed(tmp_path)
     assert shot == unshot
     left = [p.name for p in (tmp_path / "shot/s").rglob("*.part")]
     assert left == [] or all(name.startswith(".lease") for name in left)
+
+
+@pytest.mark.slow
+def test_two_runners_of_one_study_share_its_trials(tmp_path):
+    """Both are started at once in one folder: each trial is trained by one of them."""
+    runners = [start(tmp_path), start(tmp_path)]
+    assert [runner.wait(timeout=500) for runner in runners] == [0, 0]
+    places = [p for p in (tmp_path / "s").iterdir() if p.is_dir()]
+    assert len(places) == 2
+    for place in places:
+        assert json.loads((place / "done.json").read_text())["state"] == "done"
+        # Every process that trains writes logs of its own.
+        logs = (place / "tensorboard" / "train").glob("events.out.tfevents.*")
+        assert len({log.name.split(".")[5] for log in logs}) == 1
