@@ -10,6 +10,10 @@ import pytest
 from medattn.teaching import CHECKS, NotYet, check, list_quizzes, quiz, reveal
 
 
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
 def test_an_unknown_exercise_is_answered_with_those_there_are():
     with pytest.raises(ValueError, match="Expected one of .*07.lrp_step.*Received"):
         check("07.nonsense", 1)
@@ -44,6 +48,23 @@ def test_an_epsilon_that_vanishes_at_zero_is_told():
 def test_a_gradient_is_no_rescale_rule():
     with pytest.raises(NotYet, match="difference of the outputs"):
         check("07.rescale", lambda z, z_reference: (z > 0).astype(float))
+
+
+def test_cancelling_relevance_is_told():
+    def mass(relevance, mask):
+        return relevance[mask].sum() / relevance.sum()
+
+    with pytest.raises(NotYet, match="Hint: take |R|"):
+        check("09.relevance_mass", mass)
+
+
+def test_a_right_answer_by_another_way_passes(capsys):
+    def gate(x, W1, W2):
+        hidden = np.clip(np.einsum("hwc,ck->k", x, W1) / x[..., 0].size, 0, None)
+        return sigmoid(np.einsum("k,kc->c", hidden, W2))
+
+    check("03.squeeze_excite", gate)
+    assert capsys.readouterr().out.startswith("✓ 03.squeeze_excite")
 
 
 def test_a_notebook_shows_the_hint_and_not_the_traceback():
@@ -116,6 +137,7 @@ def test_checking_needs_no_backend():
     code = (
         "import sys, numpy as np, medattn.teaching as t\n"
         "t.quiz('07_lrp_deeplift')\n"
+        "t.check('09.relevance_mass', lambda R, m: abs(R)[m].sum() / abs(R).sum())\n"
         "print(sorted({'keras', 'tensorflow', 'matplotlib'} & set(sys.modules)))"
     )
     out = subprocess.run(

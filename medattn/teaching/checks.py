@@ -1,6 +1,6 @@
 """Automatic checks of the exercises, each with a hint that does not give it away."""
 
-from medattn.teaching.answers import relevance
+from medattn.teaching.answers import costs, evidence, gates, maps, relevance, why
 from medattn.teaching.notyet import NotYet
 
 __all__ = ["CHECKS", "NotYet", "check"]
@@ -8,8 +8,18 @@ __all__ = ["CHECKS", "NotYet", "check"]
 # From the name of an exercise to what judges it: it returns what has been shown, or
 # raises NotYet. A dict to print: a teacher sees at once what there is.
 CHECKS = {
+    "01.no_network": why.no_network,
+    "01.occlusion": why.occlusion,
+    "03.squeeze_excite": gates.squeeze_excite,
+    "03.spatial_scores": gates.spatial_scores,
     "07.lrp_step": relevance.lrp_step,
     "07.rescale": relevance.rescale,
+    "08.majority": evidence.majority,
+    "08.paired_interval": evidence.paired_interval,
+    "09.relevance_mass": maps.relevance_mass,
+    "09.rank_correlation": maps.rank_correlation,
+    "10.conv_multiply_adds": costs.conv_multiply_adds,
+    "10.gate_parameters": costs.gate_parameters,
 }
 
 

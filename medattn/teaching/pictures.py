@@ -61,7 +61,7 @@ def maps_figure(images, maps, titles, *, label, low=None, high=None, columns=Non
             image, alpha = images[place], 1.0
             if image is not None:
                 axis.imshow(grey(image), extent=extent)
-                alpha = 0.72
+                alpha = 0.8
             axis.imshow(
                 maps[place], extent=extent, cmap=AMOUNTS, norm=scale, alpha=alpha
             )
@@ -143,10 +143,12 @@ def bars_figure(values, *, label, line=None, line_label=""):
     axis.set_yticks(places, list(values))
     axis.invert_yaxis()
     for place, value in enumerate(values.values()):
-        axis.annotate(f" {value:.3g}", (value, place), va="center", fontsize=8.5)
+        box = dict(facecolor="white", edgecolor="none", pad=0.5)
+        at = (value, place)
+        axis.annotate(f" {value:.3g}", at, va="center", fontsize=8.5, bbox=box)
     if line is not None:
         axis.axvline(line, color=COLOURS[2], ls="--", label=line_label)
-        axis.legend(frameon=False, fontsize=8.5, loc="lower right")
+        figure.legend(frameon=False, fontsize=8.5, loc="outside upper right")
     axis.margins(x=0.12)
     _bare(axis, label, "")
     return figure

@@ -1,0 +1,145 @@
+"""Pages that the site makes while it is built: tutorials, data cards, networks.
+
+A tutorial is shown with its outputs if `tutorials/build.py --run` has executed it, and
+without them, with a word about it, if not.
+"""
+
+import base64
+import json
+import re
+from pathlib import Path
+
+from mkdocs.structure.files import File
+
+ROOT = Path(__file__).parents[1]
+TUTORIALS = ROOT / "tutorials" / "solutions"
+EXECUTED = ROOT / "build" / "tutorials"
+CARDS = ROOT / "data_cards"
+ZOO = ROOT / "medattn" / "zoo"
+
+
+def on_files(files, config):
+    """Adds the made pages to those in the folder."""
+    pages = {}
+    for path in sorted(TUTORIALS.glob("*.ipynb")):
+        pages |= tutorial_pages(path)
+    pages["tutorials/index.md"] = tutorials_index()
+    pages |= card_pages()
+    pages["networks.md"] = networks_page()
+    for place, content in pages.items():
+        files.append(File.generated(config, place, content=content))
+    return files
+
+
+def tutorial_pages(path):
+    """Turns a notebook into a page and its pictures, `{place: content}`."""
+    executed = EXECUTED / path.name
+    notebook = json.loads((executed if executed.exists() else path).read_text())
+    pages, parts = {}, []
+    for cell in notebook["cells"]:
+        source = _text(cell["source"])
+        if cell["cell_type"] == "markdown":
+            parts.append(mathml(source))
+            continue
+        if "find_spec" in source and "%matplotlib" in source:
+            continue  # the set-up is for notebooks
+        parts.append(f"```python\n{source}\n```")
+        for output in cell["outputs"]:
+            made = _output(output, f"{path.stem}-{len(pages) + 1}.png")
+            if made is None:
+                continue
+            text, picture = made
+            parts.append(text)
+            if picture:
+                pages[f"tutorials/{path.stem}-{len(pages) + 1}.png"] = picture
+    if not executed.exists():
+        note = "!!! note\n    Built without outputs: run `tutorials/build.py --run`."
+        parts.insert(1, note)
+    return pages | {f"tutorials/{path.stem}.md": "\n\n".join(parts) + "\n"}
+
+
+def tutorials_index():
+    """Lists the tutorials by their questions."""
+    lines = [
+        "# Tutorials",
+        "",
+        "Each asks one question. The pages here show the solved form with its outputs;",
+        "the exercises are the notebooks of the same name in `tutorials/`.",
+        "",
+        "| | question | processor seconds |",
+        "|---|---|---|",
+    ]
+    place = ROOT / "tutorials" / "seconds.json"
+    seconds = json.loads(place.read_text()) if place.exists() else {}
+    for path in sorted(TUTORIALS.glob("*.ipynb")):
+        cells = json.loads(path.read_text())["cells"]
+        title = _text(cells[0]["source"]).splitlines()[0].removeprefix("# ")
+        number, question = title.split(". ", 1)
+        known = seconds.get(path.stem, "")
+        lines.append(f"| {number} | [{question}]({path.stem}.md) | {known} |")
+    return "\n".join(lines) + "\n"
+
+
+def card_pages():
+    """Copies the data cards and their pictures, and lists them."""
+    pages, lines = {}, ["# Data cards", "", "One card a data set.", ""]
+    for path in sorted(CARDS.glob("*.md")):
+        pages[f"cards/{path.name}"] = path.read_text()
+        lines.append(f"- [{path.stem}]({path.name})")
+    for path in [*CARDS.glob("*.png"), *CARDS.glob("*.json")]:
+        pages[f"cards/{path.name}"] = path.read_bytes()
+    return pages | {"cards/index.md": "\n".join(lines) + "\n"}
+
+
+def networks_page():
+    """Lists the shipped networks from their records."""
+    lines = [
+        "# Networks",
+        "",
+        "The shipped micro networks, each with the trial that made it. They have only",
+        "ever seen drawings, and are not for diagnosis.",
+        "",
+        "| data set | network | data | training images | steps | seed | test AUROC |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for path in sorted(ZOO.glob("*/*.json")):
+        record = json.loads(path.read_text())
+        trial, measured = record["trial"], record["measured"]
+        lines.append(
+            f"| {trial['dataset']} | {trial['model']} | {trial['regime']:.0%} "
+            f"| {measured['train_images']} | {trial['steps']} | {trial['seed']} "
+            f"| {measured['test']['auroc']:.3f} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def mathml(text):
+    """Turns `$$...$$` and `$...$` into MathML, which a browser draws without help."""
+    from latex2mathml.converter import convert
+
+    def display(found):
+        return "\n\n" + convert(" ".join(found[1].split()), display="block") + "\n\n"
+
+    text = re.sub(r"\$\$(.+?)\$\$", display, text, flags=re.S)
+    return re.sub(r"\$([^$\n]+)\$", lambda found: convert(found[1]), text)
+
+
+def _output(output, name):
+    """Returns the text of an output, and its picture if it is one."""
+    if output["output_type"] == "stream":
+        if output["name"] == "stderr" or not _text(output["text"]).strip():
+            return None  # a library's greetings
+        return f"```text\n{_text(output['text']).rstrip()}\n```", None
+    data = output.get("data", {})
+    if "image/png" in data:
+        picture = base64.b64decode(data["image/png"])
+        return f"![What the cell above draws]({name})", picture
+    if "text/html" in data:
+        return _text(data["text/html"]), None
+    if "text/plain" in data:
+        return f"```text\n{_text(data['text/plain'])}\n```", None
+    return None
+
+
+def _text(source):
+    return source if isinstance(source, str) else "".join(source)

@@ -1,0 +1,36 @@
+"""Judges of tutorial 10: counting by hand."""
+
+from medattn.teaching.notyet import NotYet, call
+
+
+def conv_multiply_adds(function):
+    """`conv_multiply_adds(height, width, kernel, channels, filters)`."""
+    found = call(function, 32, 16, 3, 8, 10)
+    # one product for each weight of the kernel, at each place of the output
+    if found != 32 * 16 * 3 * 3 * 8 * 10:
+        raise NotYet(
+            f"Expected {32 * 16 * 720}. Received: {found}. Hint: one filter's window "
+            "has kernel * kernel * channels weights, and it stands at every place."
+        )
+    return "so a 3 x 3 convolution costs nine times a 1 x 1."
+
+
+def gate_parameters(function):
+    """`gate_parameters(channels, ratio, kind)`: of an SE or a CBAM gate."""
+    sums = {"se": 0, "cbam": 0}
+    for channels in (256, 512, 1024, 1024):  # DenseNet-121's four stages
+        for kind in sums:
+            sums[kind] += call(function, channels, 16, kind)
+    if sums["se"] != 303_104:
+        raise NotYet(
+            "SE's four gates in DenseNet-121 have 303,104 parameters. Received: "
+            f"{sums['se']}. Hint: two dense maps without biases, channels to "
+            "channels / ratio and back."
+        )
+    if sums["cbam"] != 303_104 + 3_392:
+        raise NotYet(
+            "CBAM's four gates in DenseNet-121 have 306,496 parameters. Received: "
+            f"{sums['cbam']}. Hint: SE's and the biases of both maps, and the spatial "
+            "gate: a 7 x 7 window on two maps, and a batch norm's scale and shift."
+        )
+    return "your counts are the published ones, to the parameter."
