@@ -2,7 +2,10 @@
 
 import re
 
-from medattn.study.fragment import report_fragment
+import pytest
+
+from medattn.models import complexity, create_model, list_models
+from medattn.study.fragment import known_costs, report_fragment
 from medattn.study.report import write_report
 from medattn.study.results import COLUMNS, write_results
 
@@ -29,7 +32,8 @@ def test_a_fragment_holds_the_sections_of_the_page_and_counts_seeds(tmp_path):
     assert seeds == {"micro": [0, 1, 2]}
     page = write_report(tmp_path / "report.html", tmp_path)[0].read_text()
     headings = re.findall(r"<h[23] id=[^>]+>([^<]+)<", html)
-    assert headings == re.findall(r"<h[23] id=[^>]+>([^<]+)<", page)
+    whole = re.findall(r"<h[23] id=[^>]+>([^<]+)<", page)
+    assert headings == [*whole, "What attention costs"]
     assert "As published" in headings and "Ours: micro" in headings
     assert "<html" not in html and "<style>:root" not in html
 
@@ -37,3 +41,22 @@ def test_a_fragment_holds_the_sections_of_the_page_and_counts_seeds(tmp_path):
 def test_without_results_the_published_figure_stands_alone(tmp_path):
     html, seeds = report_fragment(tmp_path / "nothing")
     assert seeds == {} and "As published" in html and "No results yet" in html
+
+
+def counted(name):
+    cost = complexity(create_model(name))
+    own = cost["parameters"]
+    return own["total"], own["attention"], cost["multiply_adds"]["total"] / 1e6
+
+
+def test_the_costs_are_those_that_the_micro_networks_have():
+    known = {name: tuple(rest) for name, *rest in known_costs()}
+    assert list(known) == list_models()
+    for name in ("se_micro_resnet", "cbam_micro_resnet", "micro_deit"):
+        assert known[name] == counted(name)
+
+
+@pytest.mark.slow
+def test_the_costs_are_those_that_all_networks_have():
+    for name, *rest in known_costs():
+        assert tuple(rest) == counted(name)
