@@ -83,7 +83,8 @@ def draw(indices, *, seed, size=64, preset="standard", shortcut=None):
 def _render(p, size, factor):
     skin = _skin(p, size)
     top, distractor = _on_top(p, size)
-    scene, owners = _lesion(skin, p, size)
+    outline = _outline(p, size)
+    scene, owners = _lesion(skin, outline, p, size)
     marks = _artefact(p, size)
     image = _photograph(scene, marks, top, p, size, factor)
     twin, plain = image.copy(), image.copy()
@@ -91,7 +92,8 @@ def _render(p, size, factor):
     some = np.any([p[k].reshape(len(image), -1).any(1) for k in FACTORS], 0)
     if some.any():
         q = part_of(p, some)
-        benign, _ = _lesion(skin[some], q | {key: 0 * q[key] for key in FACTORS}, size)
+        healthy = q | {key: 0 * q[key] for key in FACTORS}
+        benign, _ = _lesion(skin[some], part_of(outline, some), healthy, size)
         layers = part_of(top, some), [mark[some] for mark in marks]
         twin[some] = _photograph(benign, layers[1], layers[0], q, size, factor)
     some = p["ruler"] | p["ink_radius"].any(1)
@@ -113,20 +115,12 @@ def _skin(p, size):
     return p["skin"][:, None, None] * (1 + depth[..., None] * np.float64([0.6, 1, 1.2]))
 
 
-def _lesion(skin, p, size):
-    """Lays the lesion into the skin; returns the scene and who owns which evidence."""
+def _outline(p, size):
+    """What a lesion and its twin share: rim, distance to the middle, mottling."""
     y, x = grid(size)
     dy, dx = (a - p["centre"][:, k, None, None] for k, a in ((0, y), (1, x)))
     far = np.sqrt(dy * dy + dx * dx) + 1e-6
     sin, cos = dy / far, dx / far
-
-    def number(key):
-        return p[key][:, None, None]
-
-    def towards(turn):
-        """Cosine of the angle between a pixel, seen from the middle, and `turn`."""
-        return cos * np.cos(turn) + sin * np.sin(turn)
-
     # Even modes leave the lesion point-symmetric; cos(k t + phase) by doubling angles.
     cos2, sin2 = cos * cos - sin * sin, 2 * sin * cos
     cos4, sin4 = cos2 * cos2 - sin2 * sin2, 2 * sin2 * cos2
@@ -136,12 +130,29 @@ def _lesion(skin, p, size):
         shape += p["contour"][:, mode, None, None] * (
             c * np.cos(phase) - s * np.sin(phase)
         )
+    mottle = waves(y, x, p["patch_frequency"], p["patch_phase"], p["patch_amplitude"])
+    rim = p["radius"][:, None, None] * shape
+    return dict(far=far, sin=sin, cos=cos, rim=rim, mottle=mottle)
+
+
+def _lesion(skin, outline, p, size):
+    """Lays the lesion into the skin; returns the scene and who owns which evidence."""
+    y, x = grid(size)
+    far, sin, cos, rim, mottle = outline.values()
+
+    def number(key):
+        return p[key][:, None, None]
+
+    def towards(turn):
+        """Cosine of the angle between a pixel, seen from the middle, and `turn`."""
+        return cos * np.cos(turn) + sin * np.sin(turn)
+
     lobes = np.zeros_like(far)
     if p["lobe"].any():
         up, down = towards(number("lobe_turn")), towards(number("bite_turn"))
         lobes = number("lobe") * np.exp(LOBE * (up - 1))
         lobes -= number("bite") * np.exp(LOBE * (down - 1))
-    gap = number("radius") * shape * (1 + lobes) - far  # positive inside
+    gap = rim * (1 + lobes) - far  # positive inside
     soft = np.broadcast_to(number("softness"), gap.shape)
     abrupt = np.zeros_like(far)
     if p["border"].any():
@@ -157,7 +168,6 @@ def _lesion(skin, p, size):
     scar = _patch(p, "regression", 0, size, soft=0.03)
     streaks = _streaks(p, size)
     dots = [_dots(p, kind, size) for kind in ("dot", "globule")]
-    mottle = waves(y, x, p["patch_frequency"], p["patch_phase"], p["patch_amplitude"])
 
     # From here on only the pixels that the lesion touches, in one long row.
     where = np.nonzero((cover > 0) | (streaks > 0))
@@ -186,8 +196,10 @@ def _lesion(skin, p, size):
         (VEIL, 0.80 * veil),
         (SCAR, 0.80 * white),
         ((0.80, 0.74, 0.72), 0.70 * regression),
-        ((0.42, 0.42, 0.47), 0.6 * regression * _pepper(ys, xs, p)),
+        ((0.42, 0.42, 0.47), 0.6 * regression * _pepper(ys, xs, p, regression)),
     ):
+        if not weight.any():
+            continue
         colour += (faint * weight * inside)[:, None] * (np.float64(paint) - colour)
     scene = skin.copy()
     scene[where] = colour
@@ -216,8 +228,10 @@ def _network(y, x, p):
     return np.clip(0.55 - 0.45 * total, 0, 1)
 
 
-def _pepper(y, x, p):
+def _pepper(y, x, p, regression):
     """Grey grains of a regression, a row of pixels, in [0, 1]."""
+    if not regression.any():
+        return regression
     total = 0
     for third in range(3):
         turn = p["mesh_turn"] + np.float64(0.5 + third * np.pi / 3)
