@@ -222,6 +222,7 @@ def _train(trial, place, lease, trunk, root, verbose):
     ids = {
         split: {"images": len(part), "sha256": train.ids_sha256(part.ids)}
         | {"positives": int((part.labels == 1).sum())}
+        | ({"ids": list(part.ids)} if split == "train" else {})
         for split, part in parts.items()
     }
     write_json(place / "ids.json", ids)
