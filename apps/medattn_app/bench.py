@@ -137,10 +137,11 @@ class Bench:
         attention = OWN if backbone == "DeiT" else attention
         wanted = Cell(dataset, backbone, attention, regime, seed)
         if wanted not in shipped():
-            offered = sorted({cell.title for cell in self.networks(dataset)})
+            there = {(c.backbone, c.attention) for c in self.networks(dataset)}
             raise ValueError(
-                f"This network is not shipped. Expected one of {offered}. "
-                f"Received: {dataset}, {backbone}, {attention}, {regime}, {seed}"
+                f"{wanted.title}: this network is not shipped for {dataset!r}. "
+                f"Expected one of {sorted(there)} with a regime and seed of it. "
+                f"Received: regime={regime}, seed={seed}"
             )
         return wanted
 
@@ -196,12 +197,32 @@ class Bench:
         with self._locks[cell.model_name]:
             return probabilities(self._stage(cell), case.pixels[None])[0]
 
+    def seed_chances(self, case, cell):
+        """Returns the chances that all seeds of the shipped study gave an image.
+
+        Args:
+            case: A `Case`.
+            cell: A `Cell`.
+
+        Returns:
+            A tuple, one chance a seed; empty where the study kept none.
+        """
+        if case.position is None:
+            return ()
+        return _seed_chances(cell.dataset, cell.model_name, cell.regime, case.position)
+
     def warm_up(self, method="lrp.epsilon"):
         """Compiles each architecture for a method, before anybody asks."""
         for cell in _one_of_each(shipped()):
             if self._resting.is_set():
                 return
             self.answer(drawn_cases(cell.dataset)[0], cell, method)
+
+    def forget(self):
+        """Forgets all answers, but not what is compiled."""
+        with self._books:
+            self._answers.clear()
+            self._held = 0
 
     def rest(self):
         """Ends a warm-up that is under way."""
@@ -212,19 +233,22 @@ class Bench:
         from medattn.figures import pixel_relevance
 
         batch = case.pixels[None]
-        audit = line = None
+        audit = line = ledger = None
         try:
             analyzer = self._analyzer(cell, method, options)
             if hasattr(analyzer, "account"):
                 maps, ledger, logits = analyzer.account(batch, POSITIVE)
-                audit = {name: float(values[0]) for name, values in ledger.items()}
-                line = audit_line(ledger)
             else:
                 maps = analyzer.analyze(batch, POSITIVE)
                 logits = self._stage(cell).predict_on_batch(batch)
+                if hasattr(analyzer, "audit"):
+                    ledger = analyzer.audit(batch, POSITIVE)
         except ValueError as error:
             logits = self._stage(cell).predict_on_batch(batch)
             return Answer(cell, *_certainty(logits), refused=_reason(error))
+        if ledger is not None:
+            audit = {name: float(values[0]) for name, values in ledger.items()}
+            line = audit_line(ledger)
         relevance = pixel_relevance(maps[0]).astype(np.float32)
         quality = {}
         if case.has_evidence and np.abs(relevance).sum() > 0:
@@ -341,6 +365,14 @@ def shipped():
             cell = Cell(trial["dataset"], *where, trial["regime"], trial["seed"])
             found[cell] = record
     return found
+
+
+@lru_cache(maxsize=4096)
+def _seed_chances(dataset, model, regime, position):
+    from medattn.study import read_chances
+
+    trial = dict(dataset=dataset, model=model, regime=regime)
+    return tuple(read_chances(position, **trial).values())
 
 
 def _architectures():

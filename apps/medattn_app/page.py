@@ -1,200 +1,135 @@
-"""The page: what I change on the left, what it answers and why on the right."""
+"""The page: a header, the tabs, and the link that opens it where it was left."""
 
-import threading
+import importlib
+import importlib.util
+from dataclasses import replace
+from html import escape
 from pathlib import Path
 
-from medattn_app.first_bench import (
-    ATTENTION,
-    METHODS,
-    REGIMES,
-    Bench,
-    baselines,
-    gallery,
-)
-from medattn_app.first_bench import upload as read_upload
-from medattn_app.view import page, thumbnails
+from medattn_app import explore
+from medattn_app.state import TABS, read_query
+from medattn_app.words import LANGUAGES, Words
 
 HERE = Path(__file__).parent
-FIRST = dict(place=0, attention="CBAM", regime="100 %", method="LRP, epsilon rule")
-HEADER = """
-<header class="ma-header"><h1>medattn</h1>
-<p>I change one thing: what happens to the answer, and to the reasons?</p>
-<strong>not for diagnosis</strong></header>
-"""
 
 
-def build_app(bench=None):
+def build_app(context=None):
     """Builds the page.
 
     Args:
-        bench: A `Bench`; a new one unless given.
+        context: A `Context`; a new one of the defaults unless given.
 
     Returns:
         A `gradio.Blocks`, to be started by `launch`.
     """
     import gradio as gr
 
-    bench = bench or Bench()
-    cases = gallery()
-
-    def chosen_case(choice):
-        return cases[choice] if isinstance(choice, int) else choice
-
-    def show(choice, attention, regime, method):
-        case = chosen_case(choice)
-        answers = bench.compare(case, REGIMES[regime], METHODS[method])
-        return page(
-            case,
-            answers,
-            attention=attention,
-            regime=regime,
-            method=(method, METHODS[method]),
-            baselines=baselines(case),
-        )
-
-    def pick(attention, regime, method, event: gr.EventData):
-        place = event._data.get("place") if isinstance(event._data, dict) else None
-        if not isinstance(place, int) or not 0 <= place < len(cases):
-            raise gr.Error(f"There is no image {place!r} in the gallery.")
-        return place, thumbnails(cases, place), show(place, attention, regime, method)
-
-    def step(choice, regime, method, event: gr.EventData):
-        key = event._data.get("attention") if isinstance(event._data, dict) else None
-        if key not in ATTENTION:
-            raise gr.Error(f"There is no attention block {key!r}.")
-        return key, show(choice, key, regime, method)
-
-    def receive(path, attention, regime, method):
-        try:
-            case = read_upload(path)
-        except ValueError as error:
-            raise gr.Error(str(error), title="This file cannot be used") from error
-        return case, thumbnails(cases, None), show(case, attention, regime, method)
-
+    context = context or default_context()
     with gr.Blocks(
         title="medattn", analytics_enabled=False, delete_cache=(600, 3600)
     ) as app:
-        gr.HTML(HEADER)
-        choice = gr.State(FIRST["place"])
-        with gr.Row(elem_classes="ma-page"):
-            with gr.Column(scale=1, min_width=288, elem_classes="ma-controls"):
-                images = gr.HTML(
-                    thumbnails(cases, FIRST["place"]),
-                    js_on_load=_script("gallery.js"),
-                    elem_id="ma-gallery",
-                )
-                own = gr.UploadButton("your own image", size="sm", elem_id="ma-upload")
-                attention = gr.Radio(
-                    list(ATTENTION),
-                    value=FIRST["attention"],
-                    label="attention",
-                    info="the block inside the network",
-                    elem_id="ma-attention",
-                )
-                regime = gr.Radio(
-                    list(REGIMES),
-                    value=FIRST["regime"],
-                    label="data",
-                    info="share of 4,000 drawings it learnt from",
-                    elem_id="ma-regime",
-                )
-                method = gr.Dropdown(
-                    list(METHODS),
-                    value=FIRST["method"],
-                    label="method",
-                    info="how the map is made",
-                    elem_id="ma-method",
-                )
-            with gr.Column(scale=4, min_width=320):
-                view = gr.HTML(
-                    "<p class='ma-wait'>The networks are being compiled: a few "
-                    "seconds.</p>",
-                    js_on_load=_script("viewer.js"),
-                    elem_id="ma-view",
-                )
-        knobs = [attention, regime, method]
-        shared = dict(
-            concurrency_id="networks",
-            trigger_mode="always_last",
-            show_progress="hidden",
-        )
-        private = dict(shared, api_visibility="private")
-        seen = [choice, *knobs]
-        gr.on(
-            [knob.input for knob in knobs], show, seen, view, api_name="show", **shared
-        )
-        app.load(show, seen, view, **private)
-        images.click(pick, knobs, [choice, images, view], **private)
-        view.select(step, [choice, regime, method], [attention, view], **private)
-        own.upload(receive, [own, *knobs], [choice, images, view], **private)
+        _build_page(context, app)
+        _part("endpoints", "build", context)
+    first = context.words.language
+    for language in LANGUAGES:
+        if language != first:
+            with app.route(LANGUAGES[language], f"/{language}"):
+                _build_page(_in_language(context, language), app, home="./")
     return app
 
 
-def launch(*, host="127.0.0.1", port=7860, open_browser=False, block=True):
-    """Opens the app in a server of its own.
-
-    Nothing leaves the machine: analytics and update checks are off, fonts come with
-    Gradio, and no example is fetched.
+def _build_page(context, app, home=None):
+    """Builds the page in one language.
 
     Args:
-        host: Address to listen on; `"0.0.0.0"` to serve a class.
-        port: Port to listen on; 0 takes a free one.
-        open_browser: Whether to open the page here.
-        block: Whether to wait until the server is stopped.
-
-    Returns:
-        The running `gradio.Blocks`.
-
-    Raises:
-        OSError: If the port is taken.
+        context: A `Context` of that language.
+        app: The `gradio.Blocks`, which is open.
+        home: Where the first language's page lies, if this is another.
     """
-    bench = Bench()
-    app = build_app(bench)
     import gradio as gr
 
-    # Gradio's SemiBold files hold no Latin letters or digits (6.31): take Bold instead.
-    sans, mono = (
-        gr.themes.LocalFont(f"IBM Plex {kind}", weights=(400, 700))
-        for kind in ("Sans", "Mono")
+    words = context.words
+    gr.Navbar(visible=False)
+    gr.HTML(
+        header(words, home or other_language(words)),
+        js_on_load=(HERE / "header.js").read_text(),
+        elem_id="ma-top",
     )
-    try:
-        app.launch(
-            server_name=host,
-            server_port=port or None,
-            inbrowser=open_browser,
-            prevent_thread_lock=True,
-            css=(HERE / "page.css").read_text(),
-            theme=gr.themes.Base(
-                primary_hue="orange",
-                neutral_hue="stone",
-                font=[sans, "sans-serif"],
-                font_mono=[mono, "monospace"],
-            ),
-            share=False,
-            quiet=True,
-            ssr_mode=False,
-            run_history=False,
-            show_error=True,
-            footer_links=[],
-            max_file_size="20mb",
-        )
-    except OSError:
-        raise OSError(
-            f"The port {port} is taken. Expected a free one, such as --port {port + 1}."
-        ) from None
-    print(f"The explainer is open at {app.local_url} (Ctrl-C ends it).", flush=True)
-    # Only now, and stopped before the process ends: TensorFlow must not be compiling
-    # in a thread when Python shuts down.
-    warming = threading.Thread(target=bench.warm_up)
-    warming.start()
-    if block:
-        try:
-            app.block_thread()
-        finally:
-            bench.rest()
-            warming.join()
-    return app
+    _part("lessons", "build_bar", context)
+    panels = {}
+    with gr.Tabs(selected="explore", elem_id="ma-tabs") as tabs:
+        context.shared["tabs"] = tabs
+        for name in TABS:
+            if not _there(name) or (name == "own" and not context.settings.uploads):
+                continue
+            with gr.Tab(
+                words(f"page.{name}"), id=name, elem_id=f"ma-tab-{name}"
+            ) as panels[name]:
+                _part(name, "build", context)
+                if name == "explore":
+                    _part("export", "build", context)
+    explore.load(context, app)
+
+    def tailor(request: gr.Request):
+        question, _ = read_query(request.query_params)
+        chosen = question.tab if question.tab in panels else "explore"
+        if context.settings.lesson and "tab" not in request.query_params:
+            chosen = "lessons"
+        return [
+            gr.Tabs(selected=chosen),
+            *(gr.Tab(visible=name not in question.hide) for name in panels),
+        ]
+
+    app.load(
+        tailor,
+        None,
+        [tabs, *panels.values()],
+        queue=False,
+        show_progress="hidden",
+        api_visibility="private",
+    )
 
 
-def _script(name):
-    return (HERE / name).read_text()
+def _in_language(context, language):
+    """Gives the same bench and settings in another language."""
+    settings = replace(context.settings, language=language)
+    return replace(context, words=Words(language), settings=settings, shared={})
+
+
+def default_context():
+    """Makes a `Context` as `medattn app` does, without options."""
+    from medattn_app.bench import Bench
+    from medattn_app.context import Context
+
+    return Context(bench=Bench(), words=Words())
+
+
+def header(words, other):
+    """Writes the top of the page: its name, its question, its warning, two switches."""
+    return (
+        '<header class="ma-header"><h1>medattn</h1>'
+        f"<p>{escape(words('page.question'))}</p>"
+        f"<strong>{escape(words('page.warning'))}</strong>"
+        '<nav><button type="button" data-switch="language" '
+        f'lang="{other_language(words)}" data-here="{words.language}" '
+        f'data-to="{other}">'
+        f"{escape(words('page.other_language'))}</button>"
+        '<button type="button" data-switch="theme" aria-label="'
+        f'{escape(words("page.theme"))}">◐</button></nav></header>'
+    )
+
+
+def other_language(words):
+    """Names the language that the page is not in."""
+    return next(language for language in LANGUAGES if language != words.language)
+
+
+def _there(name):
+    """Whether the module of a tab is part of this installation."""
+    return importlib.util.find_spec(f"medattn_app.{name}") is not None
+
+
+def _part(name, function, context):
+    """Lets a module add its part of the page, if it is there."""
+    if _there(name):
+        getattr(importlib.import_module(f"medattn_app.{name}"), function)(context)

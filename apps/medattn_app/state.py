@@ -17,7 +17,7 @@ LONGEST = 600  # characters of a query string that are read at all
 # What a teacher may take away with `hide=`: knobs, parts of the page, tabs.
 KNOBS = ("dataset", "image", "backbone", "attention", "regime", "method", "more")
 PARTS = ("upload", "truth", "grid", "sentence", "python")
-TABS = ("explore", "inside", "predict", "doubt", "evidence", "lessons")
+TABS = ("explore", "inside", "predict", "doubt", "evidence", "lessons", "own")
 HIDEABLE = (*KNOBS, *PARTS, *TABS)
 
 

@@ -1,253 +1,227 @@
-"""Answers in, HTML out: the stage, the comparison, the sentence."""
+"""Answers in, what the page draws out: numbers as texts, maps as bytes, sentences."""
 
 import base64
 from functools import lru_cache
-from html import escape
 
 import numpy as np
 
-from medattn.figures import colour_scale, grey, outline_rgba, png_bytes, relevance_rgba
+from medattn.figures import colour_scale, grey, png_bytes
+from medattn_app.bench import OWN
+from medattn_app.methods import METHODS
+from medattn_app.state import ATTENTION, REGIMES
 
-CANNOT_TELL = (
-    "One network of each kind was trained, so whether the block or chance makes the "
-    "difference: <b>cannot tell</b>."
-)
+PERCENTILE = 99  # of |R| over the grid: beyond it colours are full
+STEPS = 32_000  # a map's numbers travel as whole numbers up to this
 
 
-def page(case, answers, *, attention, regime, method, baselines):
-    """Draws everything right of the controls.
+def cell_id(cell):
+    """Names a cell on the page, such as `"ResNet|CBAM|0.1"`."""
+    return f"{cell.backbone}|{cell.attention}|{cell.regime:g}"
+
+
+def grid(bench, question):
+    """Lists what the grid compares: the trunk under every block, and the DeiT.
 
     Args:
-        case: The `Case` shown.
-        answers: A dict from attention block to `Answer`.
-        attention: The block chosen.
-        regime: The regime chosen, in words, such as `"10 %"`.
-        method: The method chosen, in words and as a name.
-        baselines: What `bench.baselines(case)` gave.
+        bench: The `Bench`.
+        question: A `Question`.
 
     Returns:
-        HTML without scripts; every text that could come from a visitor is escaped.
+        `(rows, columns, cells)`: rows are pairs of backbone and attention, columns are
+        regimes, cells a dict from both to the `Cell`s that are shipped.
     """
-    scale = colour_scale(*(answer.relevance for answer in answers.values()))
-    chosen = answers[attention]
-    pictures = _pictures(case)
-    cells = "".join(
-        _cell(key, answer, pictures, scale, chosen=key == attention)
-        for key, answer in answers.items()
-    )
-    truth = escape(case.truth) if case.truth else "nobody knows"
-    return f"""
-<section class="ma-answer" aria-label="Prediction">
-  <p class="ma-chance"><span>P(diseased)</span>
-    <output data-testid="chance">{_probability(chosen.chance)}</output></p>
-  <div class="ma-bars">
-    {_bar("diseased", chosen.chance, "for")}
-    {_bar("healthy", 1 - chosen.chance, "against")}
-  </div>
-  <p class="ma-truth">truth: <b data-testid="truth">{truth}</b><br>
-    <span>test AUROC of this network: {chosen.auroc:.3f}</span></p>
-</section>
-<section class="ma-stage" aria-label="Reasons">
-  {_layers(case, chosen, pictures, scale, "stage")}
-  <div class="ma-tools">
-    <label>map <input type="range" min="0" max="100" value="100" data-tool="opacity"
-      aria-label="Opacity of the map"></label>
-    <label><input type="checkbox" data-tool="photo"> photo in colour</label>
-    <label {"" if pictures["outline"] else "hidden"}><input type="checkbox"
-      data-tool="evidence" checked> evidence</label>
-  </div>
-  {_scale_bar(scale, method)}
-</section>
-<section class="ma-others" aria-label="The same image under each attention block">
-  <h3>the same image, the same scale</h3>
-  <div class="ma-cells">{cells}</div>
-  {_audit(chosen)}
-  {_mass(chosen, baselines)}
-</section>
-<section class="ma-sentence" aria-live="polite" data-testid="sentence">
-  <p>{_sentence(answers, attention, regime)}</p>
-  {_caution(case)}
-  {_snippet(attention, regime, method)}
-</section>
-"""
+    shipped = {
+        (c.backbone, c.attention, c.regime): c
+        for c in bench.networks(question.dataset)
+        if c.seed == question.seed
+    }
+    trunk = question.backbone if question.backbone != "DeiT" else "ResNet"
+    rows = [(trunk, block) for block in ATTENTION] + [("DeiT", OWN)]
+    rows = [row for row in rows if any(key[:2] == row for key in shipped)]
+    cells = {
+        (row, regime): shipped[(*row, regime)]
+        for row in rows
+        for regime in REGIMES
+        if (*row, regime) in shipped
+    }
+    columns = [regime for regime in REGIMES if any(r == regime for _, r in cells)]
+    return rows, columns, cells
 
 
-@lru_cache(maxsize=64)
-def _pictures(case):
-    """Encodes what does not change when a network is toggled."""
-    pale = grey(case.picture)
-    outline = ""
-    if case.evidence is not None and case.evidence.any():
-        outline = _uri(outline_rgba(case.evidence))
+def grid_view(rows, columns, cells, words):
+    """Describes the grid for the page: heads and ids, row by row."""
     return {
-        "photo": _uri(case.picture),
-        "grey": _uri(pale),
-        "small": _uri(pale[::2, ::2]),
-        "outline": outline,
+        "columns": [REGIMES[regime] for regime in columns],
+        "rows": [
+            {
+                "title": _row_title(row, words),
+                "cells": [
+                    cell_id(cells[row, regime]) if (row, regime) in cells else None
+                    for regime in columns
+                ],
+            }
+            for row in rows
+        ],
     }
 
 
-def _layers(case, answer, pictures, scale, kind):
-    text = _alternative(case, answer)
-    outline = ""
-    if pictures["outline"]:
-        outline = f'<img class="ma-evidence" src="{pictures["outline"]}" alt="">'
-    return (
-        f'<div class="ma-layers ma-{kind}-layers" role="img" aria-label="{text}">'
-        f'<img class="ma-grey" src="{pictures["grey"]}" alt="">'
-        f'<img class="ma-photo" src="{pictures["photo"]}" alt="">'
-        f'<img class="ma-map" data-testid="{kind}-map" '
-        f'src="{_uri(relevance_rgba(answer.relevance, scale))}" alt="">'
-        f"{outline}</div>"
-    )
+def cell_view(case, answer, record, words, seeds=()):
+    """Describes one cell for the page.
+
+    Args:
+        case: The `Case`.
+        answer: Its `Answer`.
+        record: The record of the network's trial.
+        words: The texts.
+        seeds: The chances that networks of other seeds gave this image.
+
+    Returns:
+        A dict of JSON's types; texts are plain, not HTML.
+    """
+    found = {
+        "chance": chance_text(answer.chance),
+        "p": answer.chance,
+        "title": answer.cell.title,
+        "auroc": f"{record['measured']['test']['auroc']:.3f}",
+        "alt": alternative(case, answer, words),
+        "refused": answer.refused,
+        "ledger": answer.line,
+        "adds": answer.line is not None and "fails" not in answer.line,
+        "mass": None,
+        "map": None,
+        "seeds": None,
+    }
+    if "mass" in answer.quality:
+        found["mass"] = percent(answer.quality["mass"])
+        found["share"] = answer.quality["mass"]
+    if answer.relevance is not None:
+        found["map"] = packed(answer.relevance)
+    if len(seeds) > 1:
+        found["seeds"] = {
+            "low": min(seeds),
+            "high": max(seeds),
+            "text": words(
+                "explore.seeds",
+                low=chance_text(min(seeds)),
+                high=chance_text(max(seeds)),
+                count=len(seeds),
+            ),
+        }
+    return found
 
 
-def _cell(key, answer, pictures, scale, *, chosen):
-    name = "no attention" if key == "none" else key
-    mass = (
-        "" if answer.mass is None else f"<small>{answer.mass:.0%} in evidence</small>"
-    )
-    picture = (
-        '<span class="ma-layers">'
-        f'<img class="ma-grey" src="{pictures["small"]}" alt="">'
-        f'<img class="ma-map" src="{_uri(relevance_rgba(answer.relevance, scale))}" '
-        'alt="">'
-        + (
-            f'<img class="ma-evidence" src="{pictures["outline"]}" alt="">'
-            if pictures["outline"]
-            else ""
-        )
-        + "</span>"
-    )
-    return (
-        f'<button type="button" class="ma-cell" data-attention="{key}" '
-        f'aria-pressed="{"true" if chosen else "false"}" '
-        f'data-testid="cell-{key}"><b>{name}</b>{picture}'
-        f"<span>P {_probability(answer.chance)}</span>{mass}</button>"
-    )
+def scale_view(answers, method):
+    """Finds the one scale of all maps on the page, as a number and as a text."""
+    maps = [a.relevance for a in answers if a.relevance is not None]
+    if not maps:
+        return {"value": 1.0, "text": "", "unit": METHODS[method].unit}
+    scale = colour_scale(*maps, percentile=PERCENTILE)
+    return {"value": scale, "text": f"{scale:.2g}", "unit": METHODS[method].unit}
 
 
-def _bar(name, chance, sign):
-    return (
-        f'<div class="ma-bar"><span>{name}</span><i class="ma-{sign}" '
-        f'style="--share:{chance:.4f}"></i><b>{_probability(chance)}</b></div>'
-    )
+def case_view(case, words):
+    """Describes an image: its pictures, its truth, its evidence as rows of bits."""
+    rows = None
+    if case.has_evidence:
+        rows = ["".join("1" if bit else "0" for bit in row) for row in case.evidence]
+    return {
+        "key": case.key,
+        "name": case.name,
+        "truth": case.truth or words("explore.nobody_knows"),
+        "label": case.label,
+        "known": case.label is not None,
+        "photo": _photo(case),
+        "grey": _grey(case),
+        "evidence": rows,
+    }
 
 
-def _scale_bar(scale, method):
-    unit = "logits a pixel" if method[1] != "gradient" else "logits per unit of grey"
-    return (
-        '<div class="ma-scale"><div class="ma-ramp"></div>'
-        f"<div><span>−{scale:.2g}</span><span>against · <b>0</b> · for</span>"
-        f"<span>+{scale:.2g}</span></div><small>{escape(method[0])}, {unit}; one scale "
-        "for all three maps</small></div>"
-    )
+def thumbnails(cases):
+    """Draws a strip of images: what each is called, and a small picture."""
+    return [{"name": case.name, "picture": _small(case)} for case in cases]
 
 
-def _audit(answer):
-    if answer.audit is None:
-        line = "This method keeps no ledger: its map need not add up to the prediction."
-    else:
-        line = (
-            f"{escape(answer.audit)} ✓" if "fails" not in answer.audit else answer.audit
-        )
-    return (
-        f'<p class="ma-audit"><span>ledger</span> <b data-testid="audit">{line}</b></p>'
-    )
+def packed(relevance):
+    """Packs a map for the page: whole numbers of two bytes, and what one step is."""
+    most = float(np.abs(relevance).max())
+    step = most / STEPS or 1.0
+    whole = np.rint(np.asarray(relevance, np.float64) / step).astype("<i2")
+    return {"data": base64.b64encode(whole.tobytes()).decode(), "step": step}
 
 
-def _mass(answer, baselines):
-    if answer.mass is None or baselines is None:
-        return ""
-    random, edges = baselines
-    return (
-        '<p class="ma-audit"><span>relevance inside the evidence</span> '
-        f"<b>{answer.mass:.0%}</b> <small>(a random map {random:.1%}, an edge detector "
-        f"{edges:.0%})</small></p>"
-    )
-
-
-def _sentence(answers, attention, regime):
-    chosen, plain = answers[attention], answers["none"]
-    if attention == "none":
-        spread = ", ".join(
-            f"{key} {_probability(answer.chance)}"
-            for key, answer in answers.items()
-            if key != "none"
-        )
-        change = (
-            f"No attention, {regime} of the data: P(diseased) "
-            f"{_probability(plain.chance)}; with a block in its place: {spread}."
-        )
-    else:
-        change = (
-            f"{attention} instead of none, {regime} of the data: P(diseased) "
-            f"{_probability(plain.chance)} → {_probability(chosen.chance)}"
-        )
-        if chosen.mass is not None:
-            change += (
-                f", relevance inside the evidence {plain.mass:.0%} → {chosen.mass:.0%}"
-            )
-        change += "."
-    return f"{change} {CANNOT_TELL}"
-
-
-def _caution(case):
-    if case.truth is not None:
-        return ""
-    return (
-        '<p class="ma-caution" data-testid="caution">These networks have only '
-        "ever seen drawings of retinas. What they say about your image is no judgement "
-        "of it.</p>"
-    )
-
-
-def _snippet(attention, regime, method):
-    model = {"none": "micro_resnet"}.get(attention, f"{attention.lower()}_micro_resnet")
-    share = float(regime.rstrip(" %")) / 100
-    code = (
-        f'model = load_zoo_model("{model}", dataset="fundus", regime={share:g})\n'
-        f'analyzer = create_analyzer("{method[1]}", model, '
-        'neuron_selection_mode="index")\n'
-        "relevance = analyzer.analyze(images, 1)  # (batch, 64, 64, 3), in logits"
-    )
-    return (
-        "<details><summary>the three lines of Python</summary>"
-        f"<pre>{code}</pre></details>"
-    )
-
-
-def _alternative(case, answer):
+def alternative(case, answer, words):
     """Says in a sentence what the map shows, for those who do not see it."""
-    grid = np.abs(answer.relevance).reshape(2, 32, 2, 32).sum(axis=(1, 3))
-    rows, columns = ("upper", "lower"), ("left", "right")
-    row, column = np.unravel_index(grid.argmax(), grid.shape)
-    return escape(
-        f"Relevance map of {case.name}: most relevance, {grid.max() / grid.sum():.0%}, "
-        f"lies in the {rows[row]} {columns[column]} quarter; P(diseased) is "
-        f"{_probability(answer.chance)}."
+    chance = chance_text(answer.chance)
+    if answer.relevance is None:
+        return words("explore.alt_none", name=case.name, chance=chance)
+    size = np.abs(answer.relevance)
+    height, width = size.shape
+    quarters = size.reshape(2, height // 2, 2, width // 2).sum(axis=(1, 3))
+    if not quarters.sum():
+        return words("explore.alt_zero", name=case.name, chance=chance)
+    row, column = np.unravel_index(quarters.argmax(), quarters.shape)
+    return words(
+        "explore.alt",
+        name=case.name,
+        share=percent(quarters.max() / quarters.sum()),
+        quarter=words(f"explore.quarter_{row}{column}"),
+        chance=chance,
     )
 
 
-def _probability(chance):
+def snippet(cell, method, options, case):
+    """Writes the three lines of Python that make the map on the page."""
+    given = "".join(f", {name}={value!r}" for name, value in options.items())
+    images = "images"
+    if case.position is not None:
+        images = (
+            f'draw_images("{case.dataset}", [{case.position}])["image"] / '
+            "np.float32(255)"
+        )
+    return (
+        f'model = load_zoo_model("{cell.model_name}", dataset="{cell.dataset}", '
+        f"regime={cell.regime:g})\n"
+        f'analyzer = create_analyzer("{method}", model, '
+        f'neuron_selection_mode="index"{given})\n'
+        f"relevance = analyzer.analyze({images}, 1)"
+    )
+
+
+def chance_text(chance):
+    """Writes a probability, never more certain than it is."""
     if 0 < chance < 0.005:
-        return "&lt; .01"
+        return "< .01"
     if 0.995 <= chance < 1:
-        return "&gt; .99"
+        return "> .99"
     return f"{chance:.2f}".lstrip("0") if chance < 1 else "1.00"
+
+
+def percent(share):
+    """Writes a share in percent; small ones with one more digit."""
+    return f"{100 * share:.1f} %" if 0 < share < 0.0995 else f"{100 * share:.0f} %"
+
+
+def _row_title(row, words):
+    backbone, block = row
+    if block == OWN:
+        return backbone
+    return words("explore.none") if block == "none" else block
+
+
+@lru_cache(maxsize=64)
+def _photo(case):
+    return _uri(case.picture)
+
+
+@lru_cache(maxsize=64)
+def _grey(case):
+    return _uri(grey(case.picture))
+
+
+@lru_cache(maxsize=64)
+def _small(case):
+    return _uri(case.picture[::4, ::4])
 
 
 def _uri(pixels):
     return "data:image/png;base64," + base64.b64encode(png_bytes(pixels)).decode()
-
-
-def thumbnails(cases, chosen):
-    """Draws the gallery as buttons; `chosen` is a place in it, or None."""
-    buttons = "".join(
-        f'<button type="button" data-place="{place}" data-testid="image-{place}" '
-        f'aria-pressed="{"true" if place == chosen else "false"}" '
-        f'aria-label="{escape(case.name)}"><img src="{_uri(case.picture[::2, ::2])}" '
-        'alt=""></button>'
-        for place, case in enumerate(cases)
-    )
-    return f'<div class="ma-gallery">{buttons}</div>'

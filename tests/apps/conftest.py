@@ -5,7 +5,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def bench():
-    from medattn_app.first_bench import Bench
+    from medattn_app.bench import Bench
 
     return Bench()
 

@@ -1,9 +1,18 @@
-"""The words on the page are no stronger than the numbers, and carry no script."""
+"""The words and numbers of the page are no stronger than what was measured."""
+
+import base64
 
 import numpy as np
+import pytest
 
-from medattn_app.first_bench import Answer, Case
-from medattn_app.view import page, thumbnails
+from medattn_app import view
+from medattn_app.bench import Answer, Cell
+from medattn_app.cases import Case
+from medattn_app.words import Words
+
+CELL = Cell("fundus", "ResNet", "CBAM", 0.1)
+RECORD = {"measured": {"test": {"auroc": 0.987654}}}
+words = Words()
 
 
 def case(**changes):
@@ -11,86 +20,94 @@ def case(**changes):
     mask[10:14, 10:14] = True
     shown = dict(
         name="an eye",
-        pixels=np.zeros((64, 64, 3)),
-        picture=np.zeros((64, 64, 3)),
+        pixels=np.zeros((64, 64, 3), np.float32),
+        picture=np.zeros((64, 64, 3), np.float32),
+        position=7,
+        label=1,
         truth="diseased (mild)",
         evidence=mask,
     )
     return Case(**{**shown, **changes})
 
 
-def answers(chances=(0.74, 0.75, 0.71), mass=0.4):
-    corner = np.zeros((64, 64))
+def answer(chance=0.71, relevance=None, **changes):
+    corner = np.zeros((64, 64), np.float32)
     corner[:8, 40:] = -1.0
-    return {
-        key: Answer(
-            chance, corner, "pixels 1.00 + biases 1.00 = logit 2.00", mass, 0.99
-        )
-        for key, chance in zip(("none", "SE", "CBAM"), chances, strict=True)
-    }
-
-
-def drawn(shown, said, attention="CBAM", method=("LRP, epsilon rule", "lrp.epsilon")):
-    return page(
-        shown,
-        said,
-        attention=attention,
-        regime="10 %",
-        method=method,
-        baselines=(0.01, 0.05),
+    relevance = corner if relevance is None else relevance
+    told = dict(
+        relevance=relevance, line="pixels 1.00 = logit 1.00", quality={"mass": 0.38}
     )
+    return Answer(CELL, chance, 1.0, **(told | changes))
 
 
-def test_the_sentence_says_what_changed_and_that_it_cannot_tell():
-    html = drawn(case(), answers())
-    assert "CBAM instead of none, 10 % of the data: P(diseased) .74 → .71" in html
-    assert "cannot tell" in html
-
-
-def test_probabilities_never_claim_certainty_that_rounding_made():
-    html = drawn(case(), answers((0.9999, 0.5, 0.0001)))
-    assert "&gt; .99" in html and "&lt; .01" in html
-    assert ">1.00<" not in html and ">.00<" not in html
+@pytest.mark.parametrize(
+    ("chance", "text"),
+    [(0.9999, "> .99"), (0.0001, "< .01"), (0.5, ".50"), (0.0, ".00"), (1.0, "1.00")],
+)
+def test_probabilities_never_claim_certainty_that_rounding_made(chance, text):
+    assert view.chance_text(chance) == text
 
 
 def test_the_map_is_told_in_words_for_those_who_do_not_see_it():
-    html = drawn(case(), answers())
-    assert "most relevance, 100%, lies in the upper right quarter" in html
+    told = view.alternative(case(), answer(), words)
+    assert "most relevance, 100 %, lies in the upper right quarter" in told
+    empty = view.alternative(case(), answer(relevance=np.zeros((64, 64))), words)
+    assert "zero everywhere" in empty
 
 
-def test_an_upload_carries_the_caution_and_no_truth():
-    html = drawn(case(truth=None, evidence=None), answers(mass=None))
-    assert "no judgement of it" in html and "nobody knows" in html
-    assert "inside the evidence" not in html
+def test_a_map_arrives_as_it_was_to_four_digits():
+    relevance = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
+    sent = view.packed(relevance)
+    whole = np.frombuffer(base64.b64decode(sent["data"]), "<i2")
+    got = whole.reshape(64, 64) * sent["step"]
+    np.testing.assert_allclose(got, relevance, atol=np.abs(relevance).max() / 5e4)
 
 
-def test_a_method_without_a_ledger_says_so():
-    said = {
-        k: Answer(a.chance, a.relevance, None, a.mass, a.auroc)
-        for k, a in answers().items()
-    }
-    html = drawn(case(), said, method=("gradient", "gradient"))
-    assert "keeps no ledger" in html and "✓" not in html
+def test_the_scale_is_the_percentile_of_all_maps_and_not_of_one():
+    strong, weak = (np.full((64, 64), v, np.float32) for v in (2.0, 0.1))
+    both = [answer(relevance=strong), answer(relevance=weak)]
+    assert view.scale_view(both, "lrp.epsilon")["value"] == pytest.approx(2.0)
+    assert view.scale_view(both, "lrp.epsilon")["unit"] == "logits a pixel"
 
 
-def test_the_snippet_names_the_network_on_the_page():
-    html = drawn(case(), answers(), attention="none")
-    assert 'load_zoo_model("micro_resnet", dataset="fundus", regime=0.1)' in html
+def test_a_spread_is_said_only_of_several_seeds():
+    alone = view.cell_view(case(), answer(), RECORD, words, (0.7,))
+    several = view.cell_view(case(), answer(), RECORD, words, (0.6, 0.7, 0.9))
+    assert alone["seeds"] is None
+    assert several["seeds"]["text"] == ".60 to .90 over 3 seeds"
+    assert several["mass"] == "38 %" and several["auroc"] == "0.988"
 
 
-def test_text_from_outside_is_escaped():
-    html = drawn(
-        case(name="<script>alert(1)</script>", truth="<b onclick=x>"), answers()
+def test_a_ledger_that_fails_gets_no_tick():
+    broken = answer(line="pixels 1.00 = logit 2.00 fails: +1 is missing")
+    assert view.cell_view(case(), answer(), RECORD, words)["adds"]
+    assert not view.cell_view(case(), broken, RECORD, words)["adds"]
+    assert not view.cell_view(case(), answer(line=None), RECORD, words)["adds"]
+
+
+def test_the_three_lines_make_the_map_of_the_page(bench):
+    # They are run as a learner would paste them, after the imports.
+    from medattn_app.cases import drawn_cases
+
+    shown = drawn_cases("fundus")[1]
+    cell = bench.cell("fundus", "ResNet", "none", 0.5)
+    code = view.snippet(cell, "lrp.epsilon", {}, shown)
+    assert len(code.splitlines()) == 3
+    names = {}
+    exec(
+        "import numpy as np\nfrom medattn.data import draw_images\n"
+        "from medattn.explain import create_analyzer\n"
+        "from medattn.zoo import load_zoo_model\n" + code,
+        names,
     )
-    assert "<script" not in html and "<b onclick" not in html
+    expected = bench.answer(shown, cell, "lrp.epsilon").relevance
+    np.testing.assert_allclose(names["relevance"][0].sum(-1), expected, atol=1e-5)
 
 
-def test_nothing_on_the_page_points_elsewhere():
-    html = drawn(case(), answers()) + thumbnails([case()], 0)
-    assert "http" not in html
-
-
-def test_the_chosen_thumbnail_is_marked():
-    html = thumbnails([case(), case()], 1)
-    assert html.count('aria-pressed="true"') == 1
-    assert html.index('aria-pressed="false"') < html.index('aria-pressed="true"')
+def test_an_image_carries_its_evidence_bit_by_bit():
+    sent = view.case_view(case(), words)
+    assert sent["evidence"][10] == "0" * 10 + "1111" + "0" * 50
+    assert (
+        view.case_view(case(evidence=None, label=None, truth=None), words)["truth"]
+        == "nobody knows"
+    )

@@ -14,12 +14,15 @@ from medattn.data import draw_images
 from medattn.data.synthetic import fundus
 from medattn.explain import create_analyzer
 from medattn.zoo import load_zoo_model
-from medattn_app.bench import REGIMES, Bench, baselines, gallery
-from medattn_app.view import page
+from medattn_app.answers import Answers
+from medattn_app.bench import Bench
+from medattn_app.context import Context
+from medattn_app.words import Words
 
 MODELS = ("micro_resnet", "se_micro_resnet", "cbam_micro_resnet")
 LRP_OVER_GRADIENT = 1.2
 TOGGLE_SECONDS = 0.150
+LATE_SECONDS = 0.300
 IMAGES_A_SECOND = 200
 
 
@@ -52,28 +55,25 @@ def test_lrp_epsilon_over_one_input_gradient(benchmark, name, batch):
 
 
 def test_a_toggle_in_the_server(benchmark):
-    """Three networks, three ledgers, the whole page: nothing remembered."""
-    bench, cases = Bench(), gallery()
+    """A cell, its counterpart, the sentence, the whole reply: nothing remembered."""
+    bench = Bench()
+    answers = Answers(Context(bench=bench, words=Words()))
     bench.warm_up()
-    questions = itertools.cycle(itertools.product(cases, REGIMES))
+    cells = [cell for cell in bench.networks("fundus") if cell.backbone == "ResNet"]
+    questions = itertools.cycle(itertools.product(range(8), cells))
 
     def forget():
-        bench._remembered.clear()
-        return next(questions), {}
+        bench.forget()
+        image, cell = next(questions)
+        asked = dict(image=image, attention=cell.attention, regime=cell.regime)
+        return (), {"payload": {"question": asked}}
 
-    def toggle(case, regime):
-        return page(
-            case,
-            bench.compare(case, REGIMES[regime], "lrp.epsilon"),
-            attention="CBAM",
-            regime=regime,
-            method=("LRP", "lrp.epsilon"),
-            baselines=baselines(case),
-        )
-
-    benchmark.pedantic(toggle, setup=forget, rounds=64)
-    print(f"\na toggle: median {1000 * benchmark.stats.stats.median:.0f} ms")
-    assert benchmark.stats.stats.median <= TOGGLE_SECONDS
+    benchmark.pedantic(answers.answer, setup=forget, rounds=64)
+    times = sorted(benchmark.stats.stats.data)
+    late = times[int(0.95 * len(times))]
+    median = benchmark.stats.stats.median
+    print(f"\na toggle: median {1000 * median:.0f} ms, 95% {1000 * late:.0f} ms")
+    assert median <= TOGGLE_SECONDS and late <= LATE_SECONDS
 
 
 def test_drawing_retinas(benchmark):
