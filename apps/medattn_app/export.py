@@ -10,6 +10,7 @@ import numpy as np
 
 from medattn import __version__
 from medattn.figures import explanation_figure
+from medattn_app.answers import method_options
 from medattn_app.cases import baselines
 from medattn_app.methods import METHODS
 from medattn_app.state import ATTENTION, REGIMES, read_question
@@ -75,9 +76,7 @@ def view_of(context, question):
             f"Received: image={asked.image}"
         )
     case = cases[asked.image]
-    options = {}
-    if asked.method.startswith("deep_lift") and asked.reference != "zeros":
-        options["reference"] = asked.reference
+    options = method_options(asked)
 
     def answer(attention, regime):
         cell = bench.cell(

@@ -7,7 +7,7 @@ from medattn_app.lesson_steps import LESSONS
 
 # What the deed of a tab is: the element whose event counts, by the tab's name.
 ACTS = {
-    "predict": ("ma-predict-reveal", "click"),
+    "predict": ("ma-predict", "submit"),
     "doubt": ("ma-doubt-go", "click"),
 }
 
@@ -125,11 +125,12 @@ def build(context):
 
 
 def find(element):
-    """Finds a component of the page by its `elem_id`; None if there is none."""
+    """Finds a component of this page by its `elem_id`; None if there is none."""
     from gradio.context import Context as Building
 
     page = Building.root_block
-    blocks = page.blocks.values() if page is not None else ()
+    # The latest first: a page in another language has the same names.
+    blocks = reversed(page.blocks.values()) if page is not None else ()
     return next((b for b in blocks if getattr(b, "elem_id", None) == element), None)
 
 

@@ -9,6 +9,7 @@ import threading
 from pathlib import Path
 
 from medattn_app.context import Context, Settings
+from medattn_app.lesson_path import begin
 from medattn_app.offline import refuse_other_machines
 from medattn_app.words import Words
 
@@ -16,6 +17,8 @@ HERE = Path(__file__).parent
 KEPT = 3600  # seconds after which whatever a visitor sent is deleted
 SWEEP = 600  # seconds between two looks
 THREADS = 40  # of the server; questions to the networks still go one by one
+DEEP, DEEPER = "#b34700", "#8f3a00"  # the accent; white on it is read at 5.9 to 1
+MOST = 100 * 10**6  # bytes of a visitor's file
 SESSIONS = 500  # of which the page's state is kept in memory
 
 
@@ -65,11 +68,6 @@ def launch(
     app.queue(max_size=settings.queue)
     import gradio as gr
 
-    # Gradio's SemiBold files hold no Latin letters or digits (6.31): take Bold instead.
-    sans, mono = (
-        gr.themes.LocalFont(f"IBM Plex {kind}", weights=(400, 700))
-        for kind in ("Sans", "Mono")
-    )
     try:
         app.launch(
             server_name=host,
@@ -77,12 +75,7 @@ def launch(
             inbrowser=open_browser,
             prevent_thread_lock=True,
             css="\n".join(path.read_text() for path in sorted(HERE.glob("*.css"))),
-            theme=gr.themes.Base(
-                primary_hue="orange",
-                neutral_hue="stone",
-                font=[sans, "sans-serif"],
-                font_mono=[mono, "monospace"],
-            ),
+            theme=_theme(gr.themes),
             auth=auth,
             share=share,
             mcp_server=mcp,
@@ -122,6 +115,9 @@ def check(settings, *, share=False, mcp=False):
         ValueError: In three parts.
     """
     Words(settings.language)
+    if settings.lesson is not None:
+        begin(settings.lesson)
+    _bytes(settings.max_upload)
     if share and settings.offline:
         raise ValueError(
             "A shared page is served through another machine. Expected --share or "
@@ -129,8 +125,9 @@ def check(settings, *, share=False, mcp=False):
         )
     if mcp and importlib.util.find_spec("mcp") is None:
         raise ValueError(
-            "The package mcp is not installed. Expected the extra: in this project's "
-            "folder, `uv sync --extra mcp`. Received: --mcp"
+            "The package mcp is not installed. Expected `pip install gradio[mcp]`, in "
+            "an environment of its own: it needs an older pydantic than the pinned. "
+            "Received: --mcp"
         )
     if not 1 <= settings.queue <= 10_000:
         raise ValueError(
@@ -142,6 +139,19 @@ def check(settings, *, share=False, mcp=False):
             "There is no such folder of models. Expected a folder with .keras files. "
             f"Received: models={str(settings.own_models)!r}"
         )
+
+
+def _bytes(text):
+    """Reads a size such as `"20mb"`; refuses what Gradio cannot read, and too much."""
+    sizes = {"b": 1, "kb": 10**3, "mb": 10**6}
+    number = str(text).strip().lower().rstrip("bkm ")
+    unit = str(text).strip().lower()[len(number) :].strip()
+    if number.isdecimal() and unit in sizes and 0 < int(number) * sizes[unit] <= MOST:
+        return int(number) * sizes[unit]
+    raise ValueError(
+        f"There is no such size of a file. Expected 1b to {MOST // 10**6}mb, such as "
+        f"20mb. Received: max_upload={str(text)[:40]!r}"
+    )
 
 
 def read_auth(text):
@@ -164,6 +174,36 @@ def read_auth(text):
             "password"
         )
     return pairs
+
+
+def _theme(themes):
+    """Makes the page's colours and letters, dark enough to be read on their ground."""
+    # Gradio's SemiBold files hold no Latin letters or digits (6.31): take Bold instead.
+    sans, mono = (
+        themes.LocalFont(f"IBM Plex {kind}", weights=(400, 700))
+        for kind in ("Sans", "Mono")
+    )
+    theme = themes.Base(
+        primary_hue="orange",
+        neutral_hue="stone",
+        font=[sans, "sans-serif"],
+        font_mono=[mono, "monospace"],
+    )
+    return theme.set(
+        color_accent=DEEP,
+        button_primary_background_fill=DEEP,
+        button_primary_background_fill_dark=DEEP,
+        button_primary_background_fill_hover=DEEPER,
+        button_primary_background_fill_hover_dark=DEEPER,
+        button_primary_text_color="white",
+        button_primary_text_color_dark="white",
+        block_info_text_color="#57534e",
+        block_info_text_color_dark="#b5aea8",
+        block_label_text_color="#44403c",
+        block_label_text_color_dark="#d6d3d1",
+        body_text_color_subdued="#57534e",
+        body_text_color_subdued_dark="#b5aea8",
+    )
 
 
 def _context(settings):
