@@ -53,7 +53,7 @@ def hash_files(paths, *, title="looking for copies"):
     def one(path):
         try:
             small = decode(path, SIDE + 1, "stretch")[:SIDE]
-            known[keys[path]] = perceptual_hash(small)
+            known[keys[path]] = perceptual_hash(small / np.float32(255))
         except ValueError as error:
             broken[path] = str(error)
         progress.add(1)

@@ -33,6 +33,51 @@ def read_image(source, *, most_pixels=MOST_PIXELS):
             broken, animated, or larger than 16 million pixels. The size is checked from
             the header, before anything is decoded.
     """
+    return _as_floats(_open(source, most_pixels))
+
+
+def read_square(source, size, *, fit="pad", most_pixels=MOST_PIXELS):
+    """Reads one still image into a square of 8 bits, as data sets are fed and kept.
+
+    The same as `fit_image(read_image(source), size)` but for rounding and the rims,
+    which fall on whole pixels here, and several times as quick: 8 bits stay 8 bits, and
+    a JPEG of more than four times the size is decoded at a half, a quarter or an
+    eighth, never below twice the size.
+
+    Args:
+        source: Path of the file, or its bytes.
+        size: Height and width of the result in pixels.
+        fit: `"pad"` keeps proportions on black, `"stretch"` does not.
+        most_pixels: Largest image that is decoded.
+
+    Returns:
+        `(size, size, 3)`, uint8.
+
+    Raises:
+        ValueError: As `read_image`.
+    """
+    from PIL import Image
+
+    image = _open(source, most_pixels, least=2 * size)
+    if isinstance(image, np.ndarray):
+        if fit == "pad":
+            return np.rint(255 * fit_image(image, size)).astype(np.uint8)
+        image = Image.fromarray(np.rint(255 * image).astype(np.uint8))
+    side = max(image.size)
+    inner = (size, size)
+    if fit == "pad":
+        inner = tuple(max(1, round(length * size / side)) for length in image.size)
+    if image.size != inner:
+        image = image.resize(inner, Image.Resampling.BILINEAR)
+    if inner != (size, size):
+        square = Image.new("RGB", (size, size))
+        square.paste(image, ((size - inner[0]) // 2, (size - inner[1]) // 2))
+        image = square
+    return np.asarray(image)
+
+
+def _open(source, most_pixels, least=None):
+    """An RGB image of 8 bits as Pillow has it, or a float array of any other."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     name, content = _bytes(source)
@@ -71,8 +116,10 @@ def read_image(source, *, most_pixels=MOST_PIXELS):
                     f"{name} moves or has pages. Expected one still image. "
                     f"Received: {frames} frames"
                 )
-            turned = ImageOps.exif_transpose(image)
-            return _as_rgb(turned, name)
+            if least and image.format == "JPEG":
+                image.draft(None, (least, least))  # sides at least as long as these
+            ImageOps.exif_transpose(image, in_place=True)
+            return _as_rgb(image, name)
         except (OSError, SyntaxError, TypeError, EOFError, MemoryError) as error:
             raise ValueError(
                 f"{name} is damaged: its pixels cannot be decoded ({error})."
@@ -112,6 +159,12 @@ def fit_image(image, size):
     return np.clip(np.stack(planes, -1), 0, 1)
 
 
+def _as_floats(image):
+    if isinstance(image, np.ndarray):
+        return image
+    return np.asarray(image, np.float32) / 255
+
+
 def _bytes(source):
     if isinstance(source, bytes):
         return "The file", source
@@ -147,4 +200,5 @@ def _as_rgb(image, name):
         coloured = image.convert("RGBA")
         ground = Image.new("RGBA", coloured.size, (0, 0, 0, 255))
         image = Image.alpha_composite(ground, coloured)
-    return np.asarray(image.convert("RGB"), np.float32) / 255
+    image.load()  # so that what is damaged is found here
+    return image if image.mode == "RGB" else image.convert("RGB")

@@ -83,14 +83,14 @@ def batches(
         else:
             image = tf.gather(stored, positions)
         image = tf.cast(image, tf.float32) / 255
-        if training:
+        if training and augmentation != augment.Augmentation():
             image = augment.apply(image, warp, light, exact=exact)
         label = tf.gather(tf.constant(labels), positions)
         if not masks:
             return image, label
         mask = tf.numpy_function(source.read_masks, [positions], tf.bool)
         mask.set_shape((rows, height, width))
-        if training:
+        if training and augmentation != augment.Augmentation():
             mask = tf.cast(mask, tf.float32)[..., None]
             mask = augment.apply(mask, warp, None, exact=exact)[..., 0] > 0.5
         return image, label, mask

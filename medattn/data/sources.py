@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from medattn.data.cache import Shards, cache_folder, fingerprint, prepare
-from medattn.data.images import fit_image, read_image
+from medattn.data.images import read_square
 
 MOST_PIXELS = 64_000_000  # the largest dermoscopic photographs have 24 million
 
@@ -65,7 +65,7 @@ class FileSource:
     def folder(self):
         """Where the prepared images lie: another list, size or fit, another folder."""
         sizes = [os.path.getsize(p) for p in self.paths if os.path.exists(p)]
-        key = fingerprint([str(p) for p in self.paths], sizes, self.size, self.fit, 1)
+        key = fingerprint([str(p) for p in self.paths], sizes, self.size, self.fit, 2)
         return cache_folder() / "prepared" / key
 
     def read(self, positions):
@@ -94,23 +94,15 @@ class FileSource:
 
     def _decode(self, place):
         try:
-            image = decode(self.paths[place], self.size, self.fit)
+            return decode(self.paths[place], self.size, self.fit)
         except ValueError as error:
             row = f"{self.where[place]}: the image " if self.where else ""
             raise ValueError(
                 f"{row}{self.paths[place]} cannot be used. {error} Expected a whole "
                 "image; fetch the file again; `medattn data check` lists all such files"
             ) from error
-        return np.rint(255 * image).astype(np.uint8)
 
 
 def decode(path, size, fit):
-    """Reads a file as `(size, size, 3)` float32 in [0, 1]."""
-    from PIL import Image
-
-    image = read_image(path, most_pixels=MOST_PIXELS)
-    if fit == "pad":
-        return fit_image(image, size)
-    eight = Image.fromarray(np.rint(255 * image).astype(np.uint8))
-    resized = eight.resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(resized, np.float32) / 255
+    """Reads a file as `(size, size, 3)` uint8."""
+    return read_square(path, size, fit=fit, most_pixels=MOST_PIXELS)

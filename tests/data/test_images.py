@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from medattn.data import fit_image, read_image
+from medattn.data.images import read_square
 
 
 def encoded(image, form, **options):
@@ -170,6 +171,46 @@ def test_a_huge_file_is_refused_unread(tmp_path):
         file.truncate(10**12)  # sparse: a terabyte that takes no room
     with pytest.raises(ValueError, match="at most 100,000,000 bytes"):
         read_image(tmp_path / "huge.png")
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+@pytest.mark.parametrize("shape", [(48, 64), (64, 64), (64, 16)])
+def test_the_quick_way_gives_the_same_square_but_for_rims(form, shape):
+    small = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
+    image = Image.fromarray(small).resize(shape, Image.Resampling.BICUBIC)
+    content = encoded(image, form)
+    square = read_square(content, 32)
+    slow = fit_image(read_image(content), 32)
+    assert square.dtype == np.uint8
+    top, left = (32 - shape[1] // 2) // 2, (32 - shape[0] // 2) // 2
+    inside = np.zeros((32, 32), bool)
+    inside[top : 32 - top, left : 32 - left] = True
+    assert not square[~inside].any()
+    rim = inside.copy()
+    rim[top + 1 : 31 - top, left + 1 : 31 - left] = False
+    gap = np.abs(square / 255 - slow)[inside & ~(rim & (shape[0] != shape[1]))]
+    assert gap.max() < 1.01 / 255
+    whole = Image.fromarray(np.rint(255 * read_image(content)).astype(np.uint8))
+    stretched = whole.resize((24, 24), Image.Resampling.BILINEAR)
+    np.testing.assert_array_equal(read_square(content, 24, fit="stretch"), stretched)
+
+
+def test_the_quick_way_reads_deep_greys_and_large_photographs():
+    ramp = np.linspace(0, 4095, 800).astype(np.uint16).reshape(20, 40)
+    deep = encoded(Image.fromarray(ramp), "PNG")
+    slow = fit_image(read_image(deep), 16)
+    np.testing.assert_allclose(read_square(deep, 16) / 255, slow, atol=1.01 / 255)
+    small = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+    large = Image.fromarray(small).resize((1600, 1200), Image.Resampling.BICUBIC)
+    exif = Image.Exif()
+    exif[274] = 6
+    photograph = encoded(large, "JPEG", quality=92, exif=exif)
+    quick, slow = read_square(photograph, 64), fit_image(read_image(photograph), 64)
+    assert not quick[:, :8].any() and not quick[:, 56:].any()  # it stands upright
+    gap = np.abs(quick / 255 - slow)[:, 9:55]
+    assert gap.max() < 0.02  # decoded at a quarter
+    with pytest.raises(ValueError, match="damaged"):
+        read_square(photograph[:-300], 64)
 
 
 def test_fitting_keeps_proportions_and_pads_with_black():
