@@ -162,7 +162,7 @@ def build(context):
         network = dataset, backbone, attention, regime
         return "grey", *show(which, *network, place, methods, "grey", *rest)
 
-    def pick(which, dataset, backbone, attention, regime, *knobs, event: gr.EventData):
+    def pick(which, dataset, backbone, attention, regime, event: gr.EventData, *knobs):
         place = event._data.get("place") if isinstance(event._data, dict) else None
         drawn = show(which, dataset, backbone, attention, regime, place, *knobs)
         return place, strip_html(bench.cases(dataset), place), *drawn
