@@ -170,6 +170,25 @@ def test_a_planted_artefact_follows_the_label_with_its_correlation(name, rho):
 
 
 @every_domain
+def test_test_sets_with_and_against_the_shortcut_differ_in_the_artefact_alone(name):
+    """Asked for as training asks: rho in training, then rho, 0 and -rho in testing."""
+    draw = lambda rho, split: draw_images(  # noqa: E731
+        name, range(120), split=split, size=32, shortcut=rho
+    )
+    train, *tests = draw(0.9, "train"), *(draw(rho, "test") for rho in (0.9, 0, -0.9))
+    found = []
+    for drawn in (train, *tests):
+        marked = drawn["artefact"].any((1, 2))
+        found.append(np.corrcoef(marked, drawn["label"])[0, 1])
+    assert found == pytest.approx([0.9, 0.9, 0, -0.9], abs=0.25)
+    for drawn in tests[1:]:
+        np.testing.assert_array_equal(drawn["label"], tests[0]["label"])
+        marks = drawn["artefact"] | tests[0]["artefact"]
+        differs = (drawn["image"] != tests[0]["image"]).any(-1)
+        assert not differs[~marks].any()
+
+
+@every_domain
 def test_the_artefact_changes_its_own_pixels_and_nothing_else(name):
     with_, without = (
         DOMAINS[name].draw(range(40), seed=7, size=64, shortcut=rho) for rho in (1, -1)
