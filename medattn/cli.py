@@ -52,17 +52,21 @@ def train(
 
     keras.config.set_dtype_policy(precision)
     from medattn.study import Trial, save_trial, train_trial
+    from medattn.study.train import load_parts
 
     if data is not None:
         dataset = "folder"
     trial = Trial(model, dataset, regime, seed, steps, batch_size, learning_rate, size)
-    trained, measured = train_trial(trial, root=None if data is None else str(data))
+    root = None if data is None else str(data)
+    trained, measured = train_trial(trial, root=root)
+    measured["classes"] = list(load_parts(trial, root=root)["train"].card.classes)
     path = save_trial(output, trial, trained, measured)
     whole = path.with_suffix(".keras")
     trained.save(whole)
     test = measured["test"]
     print(
-        f"{model} on {measured['train_images']} images of {data or dataset}: test "
+        f"{model} on {measured['train_images']} images of {data or dataset} "
+        f"({', '.join(measured['classes'])}): test "
         f"AUROC {test['auroc']:.3f} over {measured['test_images']} images; accuracy "
         f"{test['accuracy']:.1%}, of always the commoner class "
         f"{test['majority_accuracy']:.1%}."

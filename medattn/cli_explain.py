@@ -40,7 +40,8 @@ def explain(
             the extra dicom.
         output: The picture to write, a .png (or .pdf, .svg), with a row for each of at
             most 12 images; or a folder, for one picture an image.
-        model: A shipped network: micro_resnet, se_micro_resnet, cbam_micro_resnet.
+        model: A shipped network: micro_resnet, se_micro_resnet, cbam_micro_resnet; or
+            the .keras file of one of your own, of medattn train.
         regime: Share of the training data that it saw: 0.01, 0.1, 0.5 or 1.
         method: lrp.epsilon unless given; several with commas, or by repeating it.
         target: The class to explain, by name or number; diseased unless given.
@@ -160,13 +161,17 @@ class _Question:
         from medattn.explain import create_analyzer
         from medattn.zoo import find_zoo_record, load_zoo_model
 
-        trial = find_zoo_record(model, regime=regime)["trial"]
-        self.size = trial["size"]
-        classes = find_card(trial["dataset"]).classes
+        if model.endswith(".keras"):
+            self.network, classes, self.about = _own_network(Path(model))
+        else:
+            trial = find_zoo_record(model, regime=regime)["trial"]
+            classes = find_card(trial["dataset"]).classes
+            self.network = load_zoo_model(model, regime=regime)
+            self.about = f"{model} trained on {regime:.0%} of drawn retinas"
+        self.size = self.network.input_shape[1]
         self.target = _target(target, classes)
         self.kind = classes[self.target]
         self.methods = methods
-        self.network = load_zoo_model(model, regime=regime)
         if reference is not None and not any(
             m.startswith("deep_lift") for m in methods
         ):
@@ -186,7 +191,6 @@ class _Question:
             for method in methods
         ]
         by = " by iNNvestigate" if engine == "innvestigate" else ""
-        self.about = f"{model} trained on {regime:.0%} of drawn retinas"
         self.how = f"{', '.join(methods)}{by} for {self.kind!r}"
 
     def __call__(self, name, photograph, mask):
@@ -298,6 +302,18 @@ class _Question:
         if reference in ("blur", "mean", "zeros"):
             return reference
         return fit_image(open_image(reference)[0], self.size)
+
+
+def _own_network(path):
+    """Loads a model of `medattn train`: it, its classes' names, a phrase about it."""
+    from medattn.zoo import list_own_models, load_own_model
+
+    model = load_own_model(path.parent, path.name)
+    record = list_own_models(path.parent)[path.name] or {}
+    classes = record.get("measured", {}).get("classes")
+    if not classes or len(classes) != model.output_shape[1]:
+        classes = [f"class {number}" for number in range(model.output_shape[1])]
+    return model, classes, f"{path.name}, a model of your own"
 
 
 def _target(target, classes):
