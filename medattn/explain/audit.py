@@ -18,6 +18,8 @@ def audit_line(audit, sample=0):
     line = f"pixels {_number(held['relevance'])}"
     if "absorbed" in held:
         line += _term("biases", held["absorbed"])
+    if "others" in held:
+        line += _term("other inputs", held["others"])
     if abs(held.get("dropped", 0)) >= 0.005:
         line += _term("dropped", held["dropped"])
     line += f" = logit {_number(logit)}"

@@ -22,7 +22,9 @@ class DeepLiftRescale(Analyzer):
         reference: What an image is compared with: `"zeros"`, a black image; `"mean"`,
             the image's own mean colour; `"blur"`, the image blurred by a tenth of its
             width; an array `(height, width, channels)`; or several, `(references,
-            height, width, channels)`, whose contributions are averaged.
+            height, width, channels)`, whose contributions are averaged. For a model
+            with several inputs one word for all, or a list or dict with one of these
+            for each input.
 
     Reference:
         [Shrikumar et al., 2017](https://arxiv.org/abs/1704.02685), section 3.5.2.
@@ -35,16 +37,11 @@ class DeepLiftRescale(Analyzer):
         return closed(layer, DEEP_LIFT_RULES)
 
     def prepare(self):
-        if len(self.graph.inputs) > 1:
-            raise ValueError(
-                "DeepLIFT compares one image with one reference. Expected a model with "
-                f"one input. Received: {len(self.graph.inputs)}"
-            )
         self._fixed = self._checked_reference()
         self._walk = DifferenceWalk(Survey(self.graph, self.output), cancel=self.cancel)
 
         def logits(wanted, references, neurons):
-            end = self._walk([references], wanted)
+            end = self._walk(references, wanted)
             chosen = decided(end.value, neurons)
             return choose(end.difference, chosen), (end.difference, end.reference)
 
@@ -54,59 +51,59 @@ class DeepLiftRescale(Analyzer):
         )
 
     def _checked_reference(self):
-        """Returns the references as an array, or None for one made of each image."""
-        given = self.reference
-        if isinstance(given, str) and given in REFERENCES:
-            if given == "zeros":
-                return np.zeros((1, *self.model.inputs[0].shape[1:]), np.float32)
-            return None
-        expected = tuple(self.model.inputs[0].shape[1:])
-        array = None if isinstance(given, str) else np.asarray(given, np.float32)
-        if array is not None and array.shape == expected:
-            array = array[None]
-        if (
-            array is None
-            or array.shape[1:] != expected
-            or not len(array)
-            or not np.isfinite(array).all()
-        ):
+        """Returns for each input its references as an array, or how one is made."""
+        tensors, given = self.model.inputs, self.reference
+        names = [tensor.name for tensor in tensors]
+        if len(tensors) == 1:
+            given = [given]
+        elif isinstance(given, str):
+            given = [given] * len(tensors)
+        elif isinstance(given, dict) and set(given) == set(names):
+            given = [given[name] for name in names]
+        elif not isinstance(given, list | tuple) or len(given) != len(tensors):
             raise ValueError(
-                "The reference is no image of the model's. Expected one of "
-                f"{REFERENCES}, or finite pixels of shape {expected} or "
-                f"{('references', *expected)}. Received: reference="
-                f"{given if isinstance(given, str) else np.shape(given)!r}"
+                "Each input needs a reference of its own. Expected one of "
+                f"{REFERENCES}, or a list or dict with one for each of {names}. "
+                f"Received: reference={given!r}"
             )
-        return array
+        pairs = zip(given, tensors, strict=True)
+        fixed = [checked_reference(one, tensor) for one, tensor in pairs]
+        counts = {len(each) for each in fixed if not isinstance(each, str)} - {1}
+        if len(counts) > 1:
+            raise ValueError(
+                "The inputs' references do not fit together. Expected as many for one "
+                f"input as for the other, or one. Received: {sorted(counts)}"
+            )
+        return fixed
 
     def _references(self, images):
-        """Yields references, `(1 or batch, height, width, channels)`."""
-        if self._fixed is not None:
-            yield from self._fixed[:, None]
-        elif self.reference == "mean":
-            mean = images.mean(axis=tuple(range(1, images.ndim - 1)), keepdims=True)
-            yield np.broadcast_to(mean, images.shape).copy()
-        else:
-            from skimage.filters import gaussian
-
-            sigma = (0, *[0.1 * images.shape[2]] * (images.ndim - 2), 0)
-            yield gaussian(images, sigma, preserve_range=True).astype(np.float32)
+        """Yields references, a list of `(1 or batch, height, width, channels)`."""
+        made = [
+            made_reference(one, image) if isinstance(one, str) else one[:, None]
+            for one, image in zip(self._fixed, images, strict=True)
+        ]
+        for place in range(max(map(len, made))):
+            each = [one[place % len(one)] for one in made]
+            batch = max(map(len, each))
+            yield [np.broadcast_to(r, (batch, *r.shape[1:])) for r in each]
 
     def _explain(self, images, neurons):
-        contributions, _, _ = self._compared(images[0], neurons)
-        return [contributions]
+        return self._compared(images, neurons)[0]
 
     def _compared(self, images, neurons):
-        total = np.zeros(images.shape, np.float64)
+        totals = [np.zeros(image.shape, np.float64) for image in images]
         before, moved, count = 0.0, 0.0, 0
-        for reference in self._references(images):
-            difference = images - reference
-            (multipliers,), (change, start) = self._multipliers(
-                [difference], reference, neurons
+        for references in self._references(images):
+            differences = [x - r for x, r in zip(images, references, strict=True)]
+            multipliers, (change, start) = self._multipliers(
+                differences, references, neurons
             )
-            total += difference * multipliers
+            for total, d, m in zip(totals, differences, multipliers, strict=True):
+                total += d * m
             before, moved, count = before + start, moved + change, count + 1
         outputs = np.broadcast_to(before / count, moved.shape)
-        return (total / count).astype(np.float32), outputs, moved / count
+        maps = [(total / count).astype(np.float32) for total in totals]
+        return maps, outputs, moved / count
 
     def audit(self, x, neuron_selection=None):
         """Checks that contributions add up to the difference of the logits.
@@ -119,41 +116,26 @@ class DeepLiftRescale(Analyzer):
             A dict of arrays `(batch,)`, in logits: `logit` of the image and
             `reference`, that of the reference (averaged over several), both from the
             model itself; `relevance`, the sum of the contributions; `error`, what of
-            `logit - reference` is missing.
+            `logit - reference` is missing. Where `input` chose one of several,
+            `others` is what the other inputs contributed.
         """
-        return self.account(x, neuron_selection)[1]
-
-    def account(self, x, neuron_selection=None):
-        """Explains and audits in one pass: what `analyze` and `audit` say, for one.
-
-        Args:
-            x: As in `analyze`.
-            neuron_selection: As in `analyze`.
-
-        Returns:
-            `(attribution, audit, logits)`: as `analyze` and `audit` give them, and all
-            logits of the model, `(batch, classes)`.
-        """
-        (images,), neurons = self._checked(x, neuron_selection)
-        contributions, _, _ = self._compared(images, neurons)
-        _, outputs = self._logits([], [images])
+        images, neurons = self._checked(x, neuron_selection)
+        maps, _, _ = self._compared(images, neurons)
+        _, outputs = self._logits([], images)
         chosen = np.where(neurons < 0, outputs.argmax(-1), neurons)[:, None]
         starts = []
-        for reference in self._references(images):
-            _, start = self._logits([], [reference])
+        for references in self._references(images):
+            _, start = self._logits([], references)
             start = np.broadcast_to(start, outputs.shape)
             starts.append(np.take_along_axis(start, chosen, 1)[:, 0])
         logit = np.take_along_axis(outputs, chosen, 1)[:, 0].astype(np.float64)
         reference = np.mean(starts, axis=0, dtype=np.float64)
-        axes = tuple(range(1, contributions.ndim))
-        relevance = contributions.sum(axes, dtype=np.float64)
-        audit = dict(
-            logit=logit,
-            reference=reference,
-            relevance=relevance,
-            error=logit - reference - relevance,
-        )
-        return contributions, audit, outputs
+        sums = [m.sum(tuple(range(1, m.ndim)), dtype=np.float64) for m in maps]
+        relevance = sum(sums[place] for place in self._inputs)
+        books = dict(logit=logit, reference=reference, relevance=relevance)
+        if len(self._inputs) < len(sums):
+            books["others"] = sum(sums) - relevance
+        return books | {"error": logit - reference - sum(sums)}
 
 
 class DeepLiftRevealCancel(DeepLiftRescale):
@@ -170,6 +152,48 @@ def decided(outputs, neurons):
     """Settles the neuron by the image's logits: the largest where it is negative."""
     largest = ops.cast(ops.argmax(outputs, axis=-1), "int32")
     return ops.where(neurons < 0, largest, neurons)
+
+
+def checked_reference(given, tensor):
+    """Returns one input's references `(references, ...)`, or how one is made."""
+    expected = tuple(tensor.shape[1:])
+    if isinstance(given, str) and given in REFERENCES:
+        if given == "zeros":
+            return np.zeros((1, *expected), np.float32)
+        if len(expected) > 1:
+            return given
+        raise ValueError(
+            "Only an image has a mean colour or can be blurred. Expected 'zeros' or an "
+            f"array for the input {tensor.name!r} of shape {expected}. "
+            f"Received: reference={given!r}"
+        )
+    array = None if isinstance(given, str) else np.asarray(given, np.float32)
+    if array is not None and array.shape == expected:
+        array = array[None]
+    if (
+        array is None
+        or array.shape[1:] != expected
+        or not len(array)
+        or not np.isfinite(array).all()
+    ):
+        raise ValueError(
+            "The reference is no image of the model's. Expected one of "
+            f"{REFERENCES}, or finite pixels of shape {expected} or "
+            f"{('references', *expected)}. Received: reference="
+            f"{given if isinstance(given, str) else np.shape(given)!r}"
+        )
+    return array
+
+
+def made_reference(how, images):
+    """Makes of each image a reference, `(1, batch, height, width, channels)`."""
+    if how == "mean":
+        mean = images.mean(axis=tuple(range(1, images.ndim - 1)), keepdims=True)
+        return np.broadcast_to(mean, images.shape).copy()[None]
+    from skimage.filters import gaussian
+
+    sigma = (0, *[0.1 * images.shape[2]] * (images.ndim - 2), 0)
+    return gaussian(images, sigma, preserve_range=True).astype(np.float32)[None]
 
 
 DEEP_LIFT_ANALYZERS = {

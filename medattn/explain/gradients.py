@@ -42,7 +42,8 @@ def _tensorflow(function, slopes):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(wanted)
             value, extra = function(wanted, *others)
-        return tape.gradient(value, wanted), extra
+        none = tf.UnconnectedGradients.ZERO  # of an input that the output never sees
+        return tape.gradient(value, wanted, unconnected_gradients=none), extra
 
     compiled = None
 
@@ -84,7 +85,9 @@ def _torch(function, slopes):
         wanted = [tensor.detach().requires_grad_() for tensor in wanted]
         with torch.enable_grad():
             value, extra = function(wanted, *others)
-            gradients = torch.autograd.grad(value.sum(), wanted)
+            gradients = torch.autograd.grad(
+                value.sum(), wanted, allow_unused=True, materialize_grads=True
+            )
         return list(gradients), keras.tree.map_structure(lambda t: t.detach(), extra)
 
     return compiled

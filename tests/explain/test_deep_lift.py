@@ -122,7 +122,8 @@ def complete(model, references=("zeros", "mean", "blur"), rounding=0.0):
             scale = np.maximum(scale, 1e-2 * np.abs(books["logit"]))
             scale = scale + 1e4 * rounding * np.abs(maps).sum((1, 2, 3))
             worst = np.max(np.abs(books["error"]) / scale)
-            assert worst <= 1e-4, f"{name} from {reference} misses {worst:.1e}"
+            said = reference if isinstance(reference, str) else np.shape(reference)
+            assert worst <= 1e-4, f"{name} from {said} misses {worst:.1e}"
 
 
 SOME = ("cbam_micro_resnet", "se_micro_densenet", "micro_deit")
@@ -130,7 +131,9 @@ SOME = ("cbam_micro_resnet", "se_micro_densenet", "micro_deit")
 
 @pytest.mark.parametrize("network", SOME)
 def test_contributions_add_up_to_the_difference_of_logits(network):
-    complete(randomised(create_model(network), 2))
+    noise = np.random.default_rng(4).random((3, 64, 64, 3)).astype(np.float32)
+    references = ("zeros", "mean", "blur", noise[0], noise[1:])
+    complete(randomised(create_model(network), 2), references)
 
 
 @pytest.mark.slow
@@ -139,6 +142,14 @@ def test_contributions_add_up_on_all_networks(network):
     model = create_model(network, num_classes=2, input_shape=(64, 64, 3))
     complete(model, ("zeros", "blur"))  # as it is born
     complete(calibrated(model, 2), ("zeros", "blur"), rounding=4e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "network", ["micro_resnet", "se_micro_resnet", "cbam_micro_resnet"]
+)
+def test_contributions_add_up_in_trained_networks(trained, network):
+    complete(trained(network))
 
 
 def test_several_references_are_averaged(trained, drawings):
@@ -162,6 +173,61 @@ def test_an_image_that_is_its_reference_has_no_contributions(trained, drawings):
         "deep_lift.rescale", trained("cbam_micro_resnet"), reference=image[0]
     )
     assert np.abs(analyzer.analyze(image)).max() == 0
+
+
+def two_inputs():
+    """An image and a row of numbers; the image is also weighed by the numbers."""
+    image, row = keras.Input((6, 6, 2), name="image"), keras.Input((4,), name="row")
+    x = layers.Flatten()(layers.Conv2D(4, 3, activation="relu")(image))
+    gate = layers.Dense(64, activation="sigmoid")(row)
+    x = layers.Concatenate()([layers.Multiply()([x, gate]), row])
+    heads = [layers.Dense(2, name="both")(x), layers.Dense(2, name="one")(row)]
+    return randomised(keras.Model([image, row], heads), 5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "reference",
+    ["zeros", ["blur", np.ones(4)], {"row": np.ones((3, 4)), "image": "mean"}],
+    ids=["zeros", "list", "dict"],
+)
+def test_several_inputs_share_the_difference(name, reference):
+    model = two_inputs()
+    rng = np.random.default_rng(3)
+    x = [rng.random((2, 6, 6, 2)), rng.normal(size=(2, 4))]
+    options = dict(output="both", reference=reference)
+    with uncompiled():
+        maps = create_analyzer(name, model, **options).analyze(x)
+        row = create_analyzer(name, model, input="row", **options)
+        np.testing.assert_allclose(row.analyze(x), maps[1], rtol=1e-5)
+        books = row.audit({"image": x[0], "row": x[1]})
+    assert [m.shape for m in maps] == [(2, 6, 6, 2), (2, 4)]
+    np.testing.assert_allclose(books["error"], 0, atol=1e-5)
+    np.testing.assert_allclose(books["relevance"], maps[1].sum(-1), rtol=1e-4)
+    np.testing.assert_allclose(books["others"], maps[0].sum((1, 2, 3)), rtol=1e-4)
+    assert "other inputs" in audit_line(books)
+
+
+@pytest.mark.parametrize("name", ["gradient", "lrp.epsilon", *NAMES])
+def test_an_input_that_an_output_never_sees_gets_nothing(name):
+    x = [np.ones((2, 6, 6, 2), np.float32), np.ones((2, 4), np.float32)]
+    image, row = create_analyzer(name, two_inputs(), output="one").analyze(x)
+    assert image.shape == (2, 6, 6, 2) and (image == 0).all()
+    assert np.abs(row).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [
+        (["zeros"], r"list or dict with one for each of \['image', 'row'\]"),
+        ({"image": "zeros"}, "list or dict with one for each"),
+        ("mean", "Only an image has a mean colour.*'row'"),
+        ([np.zeros((2, 6, 6, 2)), np.zeros((3, 4))], r"Received: \[2, 3\]"),
+    ],
+)
+def test_references_of_several_inputs_that_do_not_fit_are_refused(reference, said):
+    with pytest.raises(ValueError, match=said):
+        create_analyzer(NAMES[0], two_inputs(), output="both", reference=reference)
 
 
 def test_a_map_is_the_same_alone_and_in_a_batch(trained, drawings):

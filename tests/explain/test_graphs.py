@@ -7,6 +7,7 @@ from keras import layers, ops
 from networks import randomised
 
 from medattn.explain import create_analyzer, register_rule
+from medattn.explain.maxima import Pair
 from medattn.explain.steps import REGISTERED, as_it_is
 from medattn.layers import SqueezeExcite
 
@@ -133,6 +134,18 @@ def test_a_layer_without_parts_needs_a_rule_and_can_be_given_one():
         found = create_analyzer("lrp.epsilon", model).analyze(x)
         # Sorted: 1, 3, 5 with weights 1, 2, 3.
         np.testing.assert_allclose(found.ravel(), [15, 1, 6], rtol=1e-5)
+        with pytest.raises(ValueError, match=r"no DeepLIFT rule.*deep_lift=rule"):
+            create_analyzer("deep_lift.rescale", model)
+
+        def sorted_pair(walk, step, pair):
+            order = ops.argsort(pair.value, axis=-1)
+            parts = pair.reference + 0 * pair.difference, pair.difference
+            return Pair(*(ops.take_along_axis(part, order, -1) for part in parts))
+
+        register_rule(Sorted, deep_lift=sorted_pair)
+        analyzer = create_analyzer("deep_lift.rescale", model)
+        np.testing.assert_allclose(analyzer.analyze(x).ravel(), [15, 1, 6], rtol=1e-5)
+        assert create_analyzer("lrp.epsilon", model)  # the first rule is kept
     finally:
         REGISTERED.pop(Sorted)
     with pytest.raises(ValueError, match="subclass of keras.Layer"):
