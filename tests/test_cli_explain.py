@@ -74,7 +74,7 @@ def test_several_methods_and_images_share_a_figure_and_are_saved(
 
 
 def test_a_folder_of_images_becomes_a_folder_of_pictures(monkeypatch, capsys, tmp_path):
-    """DICOM among them; a bad one is told at the end, and the others are done."""
+    """16 bits among them; a bad one is told at the end, and the others are done."""
     folder = tmp_path / "eyes"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -92,6 +92,49 @@ def test_a_folder_of_images_becomes_a_folder_of_pictures(monkeypatch, capsys, tm
     assert "1 of 3 images could not be explained: broken.png is not an image" in err
     assert {p.name for p in (tmp_path / "maps").iterdir()} == {"a.png", "b.png"}
     assert out.count("P(diseased)") == 2
+
+
+def test_greys_of_16_bits_and_windowed_dicom_reach_the_network(
+    monkeypatch, capsys, tmp_path
+):
+    """pydicom's own scan, window 40 +- 200: (HU - 39.5) / 399 + 1 / 2, cut to [0, 1].
+
+    DICOM PS3.3, C.11.2.1.2.1.
+    """
+    pydicom = pytest.importorskip("pydicom")
+    from medattn.data import fit_image
+
+    scan = pydicom.dcmread(pydicom.examples.get_path("ct"))
+    assert scan.BitsAllocated == 16
+    scan.WindowCenter, scan.WindowWidth = 40, 400
+    scan.save_as(tmp_path / "scan.dcm")
+    stored = scan.pixel_array.astype(np.float32)
+    units = stored * float(scan.RescaleSlope) + float(scan.RescaleIntercept)
+    window = np.clip((units - 39.5) / 399 + 0.5, 0, 1)
+    assert 0.1 < window.std()
+    grey = np.random.default_rng(0).integers(0, 65535, (64, 64), dtype=np.uint16)
+    Image.fromarray(grey).save(tmp_path / "grey.png")
+    code, out, err = run(
+        monkeypatch,
+        capsys,
+        *(tmp_path / "scan.dcm", tmp_path / "grey.png", "--model", "micro_resnet"),
+        *("-o", tmp_path / "m.png", "--save-array", tmp_path / "found.npz"),
+    )
+    assert code == 0, err
+    with np.load(tmp_path / "found.npz") as found:
+        scan_seen, grey_seen = found["images"]
+    expected = fit_image(np.repeat(window[..., None], 3, -1), 64)
+    np.testing.assert_allclose(scan_seen, expected, atol=5e-3)
+    np.testing.assert_allclose(grey_seen[..., 0], grey / 65535, atol=5e-3)
+
+
+def test_several_images_show_how_far_it_is(monkeypatch, capsys):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # as if stderr were a screen
+    assert list(cli_explain._with_progress(["a", "b"])) == ["a", "b"]
+    printed = capsys.readouterr()
+    assert printed.out == "" and "explaining" in printed.err and "100%" in printed.err
+    assert cli_explain._with_progress(["a"]) == ["a"]  # one needs no bar
+    assert capsys.readouterr().err == ""
 
 
 def test_names_folders_and_patterns_are_found(tmp_path):

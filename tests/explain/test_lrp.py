@@ -300,6 +300,18 @@ def test_images_that_do_not_fit_are_refused(trained, drawings, change, said):
         analyzer.analyze(change(drawings["image"][:2]))
 
 
+@pytest.mark.parametrize(
+    "name", ["gradient", "deep_lift.rescale", "gradcam", "attention.spatial_gate"]
+)
+def test_no_analyzer_gives_a_map_of_pixels_that_are_no_numbers(trained, name):
+    analyzer = create_analyzer(name, trained("cbam_micro_resnet"))
+    for bad in (np.nan, np.inf):
+        images = np.zeros((1, 64, 64, 3), np.float32)
+        images[0, 5, 5, 0] = bad
+        with pytest.raises(ValueError, match="Expected finite pixels.*Received: 1"):
+            analyzer.analyze(images)
+
+
 @pytest.mark.parametrize("neuron", [2, -1, 0.5, [0, 1, 0], None])
 def test_a_neuron_out_of_range_is_refused(trained, drawings, neuron):
     analyzer = create_analyzer(

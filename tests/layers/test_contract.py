@@ -1,5 +1,6 @@
 """One contract for every attention layer, and the table that lists them."""
 
+import keras
 import pytest
 from contract import CASES, check_disk, check_layer
 
@@ -33,6 +34,16 @@ def test_every_listed_layer_and_every_public_one_passes_the_contract():
     assert listed == classes
     quick = {type(case.make()) for name, case in CASES.items() if name not in VARIANTS}
     assert quick == listed
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in VARIANTS])
+def test_channels_first_is_refused_by_every_layer(name):
+    keras.config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(ValueError, match="channels last.*Received: 'channels_f"):
+            CASES[name].make()
+    finally:
+        keras.config.set_image_data_format("channels_last")
 
 
 def test_every_row_answers_the_four_questions_of_the_taxonomy():

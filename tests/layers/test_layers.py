@@ -95,12 +95,3 @@ def test_an_even_window_is_refused():
 def test_a_flat_input_is_refused(name):
     with pytest.raises(ValueError, match="height, width, channels"):
         GATES[name]()(np.zeros((2, 8), np.float32))
-
-
-def test_channels_first_is_refused():
-    keras.config.set_image_data_format("channels_first")
-    try:
-        with pytest.raises(ValueError, match="channels last"):
-            SqueezeExcite()
-    finally:
-        keras.config.set_image_data_format("channels_last")

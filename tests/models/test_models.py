@@ -1,5 +1,6 @@
 """Backbones: counts worked by hand, names, and weights on disk."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -24,6 +25,14 @@ def trainable(model):
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_convolution_nets_have_the_published_number_of_parameters(name):
     assert trainable(create_model(name)) == PUBLISHED[name]
+
+
+def test_the_published_counts_are_those_of_the_studys_table():
+    from medattn.study.results import read_reference
+
+    rows = {row["model"]: row for row in read_reference("published_parameters")}
+    table = {name: int(row["trainable_parameters"]) for name, row in rows.items()}
+    assert table == PUBLISHED | {"deit_tiny": 5_524_802 - 38_016}
 
 
 def test_deit_has_the_true_number_and_the_published_one_counted_as_published():
@@ -73,8 +82,6 @@ def test_a_transformer_wants_patches_that_fill_the_image():
 
 @pytest.mark.parametrize("name", ["micro_deit", "cbam_micro_densenet"])
 def test_a_saved_model_loads_and_answers_the_same(tmp_path, name):
-    import keras
-
     model = create_model(name)
     images = np.random.default_rng(0).random((2, 64, 64, 3)).astype(np.float32)
     model.save(tmp_path / "m.keras")
@@ -89,6 +96,15 @@ def test_micro_networks_give_logits_and_are_small(name):
     assert model(images).shape == (2, 2)
     assert trainable(model) < 50_000
     assert model.name == name
+    bends = [getattr(part, "activation", None) for part in model._flatten_layers()]
+    fused = [
+        part.name
+        for part, bend in zip(model._flatten_layers(), bends, strict=True)
+        if bend not in (None, keras.activations.linear)
+        and not isinstance(part, keras.layers.Activation)
+    ]
+    assert fused == []  # activations are layers of their own
+    assert model.layers[-1].activation is keras.activations.linear  # logits
 
 
 def test_attention_is_the_only_difference_between_the_trunks():
@@ -109,8 +125,6 @@ def test_the_first_layer_normalises_pixels():
 
 
 def test_layer_names_are_those_of_keras_applications():
-    import keras
-
     theirs = {layer.name for layer in keras.applications.ResNet50(weights=None).layers}
     ours = {layer.name for layer in create_model("resnet50").layers}
     # Ours pads by hand in front of each strided 3 x 3, and normalises inside.
@@ -163,8 +177,6 @@ def test_bad_weights_are_refused_and_nothing_is_loaded(tmp_path, damage):
 @pytest.mark.slow
 def test_densenet121_answers_as_that_of_keras_applications():
     """One topology, the same weights by layer name, the same logits."""
-    import keras
-
     theirs = keras.applications.DenseNet121(
         weights=None, input_shape=(64, 64, 3), classes=10, classifier_activation=None
     )
@@ -193,8 +205,6 @@ def test_resnet50_answers_as_that_of_keras_applications_once_the_stride_is_moved
 
     Not moved, the same weights give other answers, so theirs are not for ours.
     """
-    import keras
-
     theirs = keras.applications.ResNet50(
         weights=None, input_shape=(64, 64, 3), classes=10, classifier_activation=None
     )
