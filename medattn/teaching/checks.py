@@ -1,6 +1,16 @@
 """Automatic checks of the exercises, each with a hint that does not give it away."""
 
-from medattn.teaching.answers import costs, evidence, gates, maps, relevance, why
+from medattn.teaching.answers import (
+    costs,
+    evidence,
+    gates,
+    maps,
+    questions,
+    relevance,
+    sequence,
+    transformer,
+    why,
+)
 from medattn.teaching.notyet import NotYet
 
 __all__ = ["CHECKS", "NotYet", "check"]
@@ -10,8 +20,12 @@ __all__ = ["CHECKS", "NotYet", "check"]
 CHECKS = {
     "01.no_network": why.no_network,
     "01.occlusion": why.occlusion,
+    "02.additive_scores": sequence.additive_scores,
+    "02.local_scores": sequence.local_scores,
     "03.squeeze_excite": gates.squeeze_excite,
     "03.spatial_scores": gates.spatial_scores,
+    "04.patches": transformer.patches,
+    "04.attention_head": transformer.attention_head,
     "07.lrp_step": relevance.lrp_step,
     "07.rescale": relevance.rescale,
     "08.majority": evidence.majority,
@@ -20,6 +34,8 @@ CHECKS = {
     "09.rank_correlation": maps.rank_correlation,
     "10.conv_multiply_adds": costs.conv_multiply_adds,
     "10.gate_parameters": costs.gate_parameters,
+    "11.seeds_needed": questions.seeds_needed,
+    "11.agreement": questions.agreement,
 }
 
 

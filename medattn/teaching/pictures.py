@@ -74,8 +74,8 @@ def maps_figure(images, maps, titles, *, label, low=None, high=None, columns=Non
     return figure
 
 
-def matrix_figure(matrices, rows, columns, titles=None, *, x, y):
-    """Draws attention matrices: who takes how much from whom.
+def matrix_figure(matrices, rows, columns, titles=None, *, x, y, label="weight"):
+    """Draws matrices of numbers in [0, 1]: who takes how much from whom.
 
     Args:
         matrices: A list of `(rows, columns)`, weights in [0, 1].
@@ -84,6 +84,7 @@ def matrix_figure(matrices, rows, columns, titles=None, *, x, y):
         titles: What stands above each.
         x: What the columns are.
         y: What the rows are.
+        label: What the colours say.
 
     Returns:
         A `matplotlib.figure.Figure`.
@@ -98,7 +99,7 @@ def matrix_figure(matrices, rows, columns, titles=None, *, x, y):
         axis.set_xlabel(x, fontsize=9)
         axis.set_title(titles[place] if titles else "", fontsize=9)
     axes[0].set_ylabel(y, fontsize=9)
-    figure.colorbar(drawn, ax=axes, fraction=0.03, aspect=25).set_label("weight")
+    figure.colorbar(drawn, ax=axes, fraction=0.03, aspect=25).set_label(label)
     return figure
 
 
