@@ -100,7 +100,7 @@ def in_parts(part, indices, pixels):
         indices: All images wanted.
         pixels: Fine pixels of one image.
     """
-    indices, step = list(indices), max(1, 2**18 // pixels)
+    indices, step = list(indices), max(1, 2**16 // pixels)
     parts = [part(indices[i : i + step]) for i in range(0, len(indices), step)]
     return _joined(parts)
 
