@@ -21,6 +21,7 @@ from medattn_app.state import (
     read_question,
     write_query,
 )
+from medattn_app.uploads import domain_note
 
 PATIENCE = 0.15  # seconds that one call goes on filling the grid
 OWN_IMAGES = 64  # visitors' images that are remembered
@@ -120,7 +121,7 @@ class Answers:
             "python": view.snippet(cell, question.method, options, case),
             "hint": method.hint,
             "positive": positive(question.dataset),
-            "caution": words("explore.caution") if case.label is None else None,
+            "caution": caution(case, question.dataset, words),
         }
         known = baselines(case)
         if known is not None:
@@ -256,6 +257,14 @@ def method_options(question):
     if question.method.startswith("deep_lift"):
         options["reference"] = question.reference
     return options
+
+
+def caution(case, dataset, words):
+    """Says of a visitor's image what it is worth, and how far it lies from all seen."""
+    if case.label is not None:
+        return None
+    _, note = domain_note(case, dataset, words)
+    return f"{words('explore.caution')} {note}"
 
 
 @lru_cache(maxsize=8)
