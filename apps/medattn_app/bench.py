@@ -2,6 +2,7 @@
 
 import threading
 from collections import OrderedDict
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -196,6 +197,16 @@ class Bench:
 
         with self._locks[cell.model_name]:
             return probabilities(self._stage(cell), case.pixels[None])[0]
+
+    @contextmanager
+    def bearing(self, cell):
+        """Lends the one model of the cell's architecture, bearing the cell's weights.
+
+        What was compiled for it stays valid. Use it inside the `with` only, and do not
+        change it: `with bench.bearing(cell) as model: ...`
+        """
+        with self._locks[cell.model_name]:
+            yield self._stage(cell)
 
     def seed_chances(self, case, cell):
         """Returns the chances that all seeds of the shipped study gave an image.

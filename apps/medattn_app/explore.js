@@ -113,7 +113,7 @@ function remember(reply) {
   // The link of the page is the question; what others put into it stays.
   const link = new URLSearchParams(location.search);
   for (const name of Object.keys(catalogue.first)) link.delete(name);
-  if (!page.own) new URLSearchParams(reply.query).forEach((value, name) => link.set(name, value));
+  if (!page.own) new URLSearchParams(reply.query).forEach((value, name) => name !== "lang" && link.set(name, value));
   const text = link.toString();
   history.replaceState(history.state, "", location.pathname + (text ? `?${text}` : ""));
   trigger("change", { question: reply.question });
@@ -140,7 +140,7 @@ function drawAll() {
   drawStage();
   drawGrid();
   $(".mx-sentence h2").textContent = word("what_changed");
-  $("[data-testid=sentence]").textContent = reply.change;
+  $("[data-testid=sentence]").textContent = whole(reply.change);
   $("[data-testid=study]").replaceChildren();
   $("[data-testid=python]").textContent = reply.python;
   const caution = $(".mx-caution");
@@ -244,9 +244,14 @@ function buildGrid(box) {
     make("small", { class: "mx-hint", text: word("step") }));
 }
 
+function whole(text) {
+  // A number and its unit stay on one line.
+  return text.replace(/(\d) %/g, "$1\u00a0%").replace(/([<>]) \./g, "$1\u00a0.");
+}
+
 function drawStudy(study) {
   $("[data-testid=study]").replaceChildren(...study.map((one) =>
-    make("p", { text: one.text, "data-verdict": one.verdict })));
+    make("p", { text: whole(one.text), "data-verdict": one.verdict })));
 }
 
 function stepInto(id) {

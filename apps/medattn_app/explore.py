@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import asdict
 from functools import wraps
 from html import escape
 from pathlib import Path
@@ -49,7 +50,11 @@ def build(context):
         api_visibility="private",
     )
     if context.settings.uploads:
-        file = gr.UploadButton("", elem_id="ma-upload", elem_classes="ma-unseen")
+        file = gr.UploadButton(
+            context.words("explore.own"),
+            elem_id="ma-upload",
+            elem_classes="ma-unseen",
+        )
 
         def receive(path, chosen):
             try:
@@ -98,8 +103,6 @@ def load(context, app):
 
 def as_dict(question):
     """Writes a `Question` in JSON's types."""
-    from dataclasses import asdict
-
     return asdict(question) | {"hide": list(question.hide)}
 
 

@@ -33,7 +33,7 @@ def build_app(context=None):
     first = context.words.language
     for language in LANGUAGES:
         if language != first:
-            with app.route(LANGUAGES[language], f"/{language}"):
+            with app.route(LANGUAGES[language], f"/{language}", show_in_navbar=False):
                 _build_page(_in_language(context, language), app, home="./")
     return app
 
@@ -68,6 +68,10 @@ def _build_page(context, app, home=None):
                 _part(name, "build", context)
                 if name == "explore":
                     _part("export", "build", context)
+    if "inside" in panels:
+        from medattn_app import inside
+
+        inside.opened(context, panels["inside"])
     explore.load(context, app)
 
     def tailor(request: gr.Request):

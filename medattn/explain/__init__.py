@@ -4,7 +4,9 @@ from medattn.explain.analyzers import ANALYZERS, create_analyzer, list_analyzers
 from medattn.explain.attention_maps import (
     attention_heads,
     class_token_maps,
+    class_token_reader,
     gate_maps,
+    gate_reader,
 )
 from medattn.explain.audit import audit_line
 from medattn.explain.neurons import visualize_neuron
@@ -32,12 +34,14 @@ __all__ = [
     "attention_heads",
     "audit_line",
     "class_token_maps",
+    "class_token_reader",
     "create_analyzer",
     "deletion",
     "edge_map",
     "evaluate_maps",
     "explainer",
     "gate_maps",
+    "gate_reader",
     "insertion",
     "list_analyzers",
     "max_sensitivity",

@@ -322,6 +322,18 @@ def class_token_maps(model, x):
         `(batch, layers, heads, height, width)`, the class token's attention to each
         patch, enlarged bilinearly.
     """
+    return class_token_reader(model)(x)
+
+
+def class_token_reader(model):
+    """Compiles `class_token_maps` once, for a model that many images are shown to.
+
+    Args:
+        model: As in `attention_heads`.
+
+    Returns:
+        A function from images to what `class_token_maps` returns.
+    """
     reader = Rollout(model)
     if not reader.first:
         raise ValueError(
@@ -329,11 +341,16 @@ def class_token_maps(model, x):
             f"before the patches. Received: {model.name!r}, with "
             f"{reader.rows * reader.columns} patches and nothing else"
         )
-    images, neurons = reader._checked(x, None)
-    scores = np.stack(reader._read(images, neurons)[1], axis=1)
-    height, width = images[0].shape[1:3]
-    patches = scores[:, :, :, 0, 1:].reshape(-1, reader.rows, reader.columns)
-    return upsampled(patches, (height, width)).reshape(*scores.shape[:3], height, width)
+
+    def read(x):
+        images, neurons = reader._checked(x, None)
+        scores = np.stack(reader._read(images, neurons)[1], axis=1)
+        height, width = images[0].shape[1:3]
+        patches = scores[:, :, :, 0, 1:].reshape(-1, reader.rows, reader.columns)
+        large = upsampled(patches, (height, width))
+        return large.reshape(*scores.shape[:3], height, width)
+
+    return read
 
 
 def gate_maps(model, x, *, kind="spatial"):
@@ -349,14 +366,31 @@ def gate_maps(model, x, *, kind="spatial"):
         From the layer's name to its scores: `(batch, rows, columns, 1)` for spatial
         gates, `(batch, 1, 1, channels)` for channel gates, of each stage's own size.
     """
+    return gate_reader(model, kind=kind)(x)
+
+
+def gate_reader(model, *, kind="spatial"):
+    """Compiles `gate_maps` once, for a model that many images are shown to.
+
+    Args:
+        model: As in `gate_maps`.
+        kind: As in `gate_maps`.
+
+    Returns:
+        A function from images to what `gate_maps` returns.
+    """
     if kind not in KINDS:
         raise ValueError(
             f"Unknown kind of gate. Expected one of {KINDS}. Received: kind={kind!r}"
         )
     reader = _Weights(model, kind=kind)
-    images, neurons = reader._checked(x, None)
     names = [step.operation.name for step in reader.stages]
-    return dict(zip(names, reader._read(images, neurons)[1], strict=True))
+
+    def read(x):
+        images, neurons = reader._checked(x, None)
+        return dict(zip(names, reader._read(images, neurons)[1], strict=True))
+
+    return read
 
 
 def _kinds(step):
