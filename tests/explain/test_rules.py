@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from networks import one_layer, randomised, uncompiled
+from networks import calibrated, one_layer, randomised, uncompiled
 
 from medattn.explain import create_analyzer
 from medattn.explain.recipes import LRP_ANALYZERS
@@ -180,6 +180,25 @@ def test_relevance_adds_up_under_every_rule_on_all_networks(network):
     model = create_model(network, num_classes=2, input_shape=shape)
     adds_up(model, LRP_ANALYZERS)  # as it is born
     adds_up(randomised(model, 1), LRP_ANALYZERS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "network", ["micro_resnet", "se_micro_resnet", "cbam_micro_resnet"]
+)
+def test_relevance_adds_up_under_every_rule_in_trained_networks(trained, network):
+    adds_up(trained(network), LRP_ANALYZERS)
+
+
+# One network of each kind, at the size for which it was made.
+FAMILIES = ("densenet121", "cbam_resnet50", "deit_tiny")
+AT_224 = ("lrp.epsilon", "lrp.sequential_preset_a_flat", "lrp.attention")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("network", FAMILIES)
+def test_relevance_adds_up_at_224(network):
+    adds_up(calibrated(create_model(network), 1), AT_224)
 
 
 def test_flat_and_w_square_look_at_no_values():
