@@ -1,49 +1,124 @@
 """The shipped networks are what their records say."""
 
+import hashlib
+import itertools
+import re
+
 import numpy as np
 import pytest
+from safetensors import safe_open
 from sklearn.metrics import roc_auc_score
 
 from medattn.data import load_dataset
 from medattn.study import probabilities
+from medattn.study.plan import MICRO, REGIMES, SYNTHETIC
 from medattn.zoo import FOLDER, find_zoo_record, list_zoo_models, load_zoo_model
 
 MODELS = ("micro_resnet", "se_micro_resnet", "cbam_micro_resnet")
-REGIMES = (0.01, 0.1, 0.5, 1.0)
+CELLS = tuple(itertools.product(SYNTHETIC, MICRO, REGIMES))
+# Every network once, every data set and regime at least once.
+SPREAD = [(SYNTHETIC[i % 3], name, REGIMES[i % 4]) for i, name in enumerate(MICRO)]
+MOST_BYTES = 30_000_000
 
 
 @pytest.fixture(scope="module")
-def test_set():
-    return load_dataset("fundus", split="test").arrays()
+def test_sets():
+    """A function from a data set's name to its test images, drawn once."""
+    drawn = {}
+
+    def find(dataset):
+        if dataset not in drawn:
+            drawn[dataset] = load_dataset(dataset, split="test").arrays()
+        return drawn[dataset]
+
+    return find
 
 
-def test_every_block_and_regime_is_shipped_and_nothing_more():
-    found = {(r["trial"]["model"], r["trial"]["regime"]) for r in list_zoo_models()}
-    assert found == {(m, r) for m in MODELS for r in REGIMES}
-    files = {p.name for p in FOLDER.glob("fundus/*")}
-    stems = {r["weights"].removesuffix(".safetensors") for r in list_zoo_models()}
-    assert files == {f"{s}.{e}" for s in stems for e in ("json", "safetensors")}
-    assert all(p.stat().st_size < 4_000_000 for p in FOLDER.rglob("*"))
-
-
-@pytest.mark.parametrize("name", MODELS)
-@pytest.mark.parametrize("regime", REGIMES)
-def test_the_recorded_auroc_is_measured_again(trained, test_set, name, regime):
-    images, labels, _ = test_set
-    scores = probabilities(trained(name, regime), images)[:, 1]
-    measured = find_zoo_record(name, regime=regime)["measured"]
-    assert roc_auc_score(labels, scores) == pytest.approx(
-        measured["test"]["auroc"], abs=1e-3
-    )
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_more_data_helps(name):
-    auroc = [
-        find_zoo_record(name, regime=r)["measured"]["test"]["auroc"] for r in REGIMES
+def test_every_network_and_regime_is_shipped_once_and_nothing_more():
+    records = list_zoo_models()
+    found = [
+        (r["trial"]["dataset"], r["trial"]["model"], r["trial"]["regime"])
+        for r in records
     ]
-    assert auroc[-1] >= 0.95
-    assert auroc[0] <= auroc[-1] - 0.05
+    assert sorted(found) == sorted(CELLS)
+    for dataset in SYNTHETIC:
+        files = {p.name for p in (FOLDER / dataset).iterdir()}
+        stems = {
+            r["weights"].removesuffix(".safetensors")
+            for r in records
+            if r["trial"]["dataset"] == dataset
+        }
+        both = {f"{s}.{e}" for s in stems for e in ("json", "safetensors")}
+        assert files == both | {"README.md"}
+
+
+def test_the_weights_are_float16_as_recorded_and_small():
+    paths = sorted(FOLDER.rglob("*.safetensors"))
+    assert sum(p.stat().st_size for p in paths) < MOST_BYTES
+    assert all(p.stat().st_size < 4_000_000 for p in FOLDER.rglob("*") if p.is_file())
+    known = {(r["trial"]["dataset"], r["weights"]): r for r in list_zoo_models()}
+    for path in paths:
+        record = known[path.parent.name, path.name]
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        assert digest == record["weights_sha256"]
+        with safe_open(path, framework="numpy") as weights:
+            kinds = {weights.get_slice(name).get_dtype() for name in weights.keys()}  # noqa: SIM118
+        assert kinds == {"F16"}
+
+
+def test_one_code_and_one_protocol_made_them_all():
+    records = list_zoo_models()
+    assert len({r["code"] for r in records}) == 1
+    for key in ("steps", "batch_size", "size", "seed", "selection", "initialisation"):
+        assert len({r["trial"][key] for r in records}) == 1, key
+
+
+@pytest.mark.parametrize("dataset", SYNTHETIC)
+def test_the_card_of_each_data_set_says_what_the_records_say(dataset):
+    card = (FOLDER / dataset / "README.md").read_text()
+    assert card.startswith("---\n") and "license: apache-2.0" in card
+    assert "Not for diagnosis." in card
+    lines = {
+        line.split("`")[1]: line for line in card.splitlines() if line[:3] == "| `"
+    }
+    records = list_zoo_models(dataset)
+    assert len(lines) == len(records)
+    for record in records:
+        test = record["measured"]["test"]
+        line = lines[record["weights"].removesuffix(".safetensors")]
+        assert f"| {test['auroc']:.3f} [{test['auroc_low']:.3f}, " in line
+        assert f"| {test['relevance_mass']:.1%} |" in line
+        assert re.search(rf"\| {record['measured']['train_images']:,} \|", line)
+
+
+def check_auroc(test_sets, dataset, name, regime):
+    images, labels, _ = test_sets(dataset)
+    scores = probabilities(load_zoo_model(name, dataset=dataset, regime=regime), images)
+    record = find_zoo_record(name, dataset=dataset, regime=regime)
+    expected = record["measured"]["test"]["auroc"]
+    assert roc_auc_score(labels, scores[:, 1]) == pytest.approx(expected, abs=1e-3)
+
+
+@pytest.mark.parametrize(("dataset", "name", "regime"), SPREAD)
+def test_the_recorded_auroc_is_measured_again(test_sets, dataset, name, regime):
+    check_auroc(test_sets, dataset, name, regime)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("dataset", "name"), itertools.product(SYNTHETIC, MICRO))
+def test_all_recorded_aurocs_are_measured_again(test_sets, dataset, name):
+    for regime in REGIMES:
+        check_auroc(test_sets, dataset, name, regime)
+
+
+@pytest.mark.parametrize("name", [name for name in MICRO if "deit" not in name])
+@pytest.mark.parametrize("dataset", SYNTHETIC)
+def test_more_data_helps_a_convolution(dataset, name):
+    auroc = [
+        find_zoo_record(name, dataset=dataset, regime=r)["measured"]["test"]["auroc"]
+        for r in REGIMES
+    ]
+    assert auroc[-1] >= 0.95 and auroc[0] < auroc[-1]
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -63,10 +138,11 @@ def test_maps_of_the_best_networks_beat_a_random_map(name):
     assert test["relevance_mass"] > 2 * test["relevance_mass_random"]
 
 
-def test_records_count_the_images_of_their_regime():
-    for record in list_zoo_models():
+@pytest.mark.parametrize("dataset", SYNTHETIC)
+def test_records_count_the_images_of_their_regime(dataset):
+    for record in list_zoo_models(dataset):
         trial, measured = record["trial"], record["measured"]
-        train = load_dataset("fundus", regime=trial["regime"], seed=trial["seed"])
+        train = load_dataset(dataset, regime=trial["regime"], seed=trial["seed"])
         assert measured["train_images"] == len(train)
         assert measured["epochs"] == pytest.approx(
             trial["steps"] * trial["batch_size"] / len(train)
