@@ -7,7 +7,7 @@ trial has a process of its own, that knows nothing of the trials before.
 It reads one JSON object a line, a task, and writes one a line when a child ends: the
 answer of `work`. When its input ends, the runner is gone, and it takes its children
 with it. With `--one` it works in its own process, for systems and backends that cannot
-fork.
+fork, and ends with its input likewise.
 """
 
 import contextlib
@@ -39,6 +39,7 @@ def main():
 
     if "--one" in sys.argv:
         task = json.loads(sys.stdin.readline())
+        threading.Thread(target=_follow_input, daemon=True).start()
         print(json.dumps({"id": task["id"]} | work(task)), file=answers)
         return
     wake, woken = os.pipe()
@@ -155,6 +156,13 @@ def _follow(parent):
     """Ends the child when the server is gone."""
     while os.getppid() == parent:
         time.sleep(0.5)
+    os._exit(1)
+
+
+def _follow_input():
+    """Ends this process when its input does: the runner has stopped or is gone."""
+    while os.read(0, 4096):
+        pass
     os._exit(1)
 
 

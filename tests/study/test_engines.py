@@ -1,6 +1,7 @@
 """Engines: each ends every trial once, whatever dies on the way."""
 
 import json
+import time
 from collections import Counter
 
 import pytest
@@ -141,6 +142,26 @@ def test_the_engine_of_this_machine_ends_its_processes_on_ctrl_c(tmp_path):
         engines._Server = made
     assert len(servers) == 1 and servers[0].process.poll() is not None
     assert study_status(study, tmp_path)["trials"] == 1
+
+
+@pytest.mark.slow
+def test_a_process_that_cannot_fork_ends_with_its_runner_too(tmp_path):
+    """As on JAX and torch: its trial would take an hour, its input ends at once."""
+    trial = dict(model="micro_deit", dataset="shapes", steps=500_000, rounds=50_000)
+    task = {
+        "id": "x", "trial": trial | {"size": 32}, "folder": str(tmp_path),
+        "analyzers": [], "root": None, "weights": None, "threads": 1,
+    }  # fmt: skip
+    answers = engines.queue.Queue()
+    server = engines._Server(answers, one=True)
+    server.give(task)
+    deadline = time.monotonic() + 200
+    while not list(tmp_path.glob("*/history.jsonl")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert list(tmp_path.glob("*/history.jsonl"))
+    server.end()
+    assert server.process.returncode == 1
+    assert answers.get(timeout=10) == (server.number, None)
 
 
 def test_unknown_engines_are_refused(tmp_path):
