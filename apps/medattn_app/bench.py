@@ -1,5 +1,6 @@
 """The networks, ready to answer: one question at a time, equal ones only once."""
 
+import gc
 import threading
 from collections import OrderedDict
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ POSITIVE = 1  # the logit that is explained: "diseased", "malignant", "effusion"
 OWN = "self"  # the attention of a DeiT, whatever the knob says
 BYTES = 128 * 2**20  # of remembered answers
 MODELS = 12  # whole networks lent out by `model`
-ANALYZERS = 64  # compiled analyzers
+ANALYZERS = 12  # compiled analyzers, of about 40 MB each
 
 
 @dataclass(frozen=True)
@@ -324,6 +325,7 @@ class Bench:
                 self._analyzers[key] = error
             if len(self._analyzers) > ANALYZERS:
                 self._analyzers.popitem(last=False)
+                gc.collect()  # a compiled function holds itself
         self._analyzers.move_to_end(key)
         if isinstance(self._analyzers[key], ValueError):
             raise self._analyzers[key]
@@ -396,9 +398,21 @@ def _architectures():
 
 
 def _one_of_each(cells):
-    """Picks one cell of every architecture, of the most data; plain ones first."""
-    order = sorted(cells, key=lambda c: (c.seed, -c.regime, len(c.model_name)))
-    return list({cell.model_name: cell for cell in reversed(order)}.values())[::-1]
+    """Picks one cell of every architecture; what the page opens with comes first."""
+    order = sorted(
+        cells,
+        key=lambda c: (
+            c.seed,
+            c.backbone != "ResNet",
+            c.attention != "CBAM",
+            c.backbone != "DeiT",
+            -c.regime,
+        ),
+    )
+    found = {}
+    for cell in order:
+        found.setdefault(cell.model_name, cell)
+    return list(found.values())
 
 
 def _can_read(needs, cell):
