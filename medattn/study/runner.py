@@ -1,5 +1,6 @@
 """One trial, one folder: started again at any moment, it ends the same."""
 
+import contextlib
 import os
 import platform
 import socket
@@ -190,15 +191,16 @@ def _train(trial, place, lease, trunk, root, verbose):
         write_atomic(place / "history.jsonl", lines)
 
     board = keras.callbacks.TensorBoard(place / "tensorboard", write_graph=False)
-    model, parts, history = train.fit_trial(
-        trial,
-        folder=place,
-        trunk=trunk,
-        root=root,
-        on_round=on_round,
-        verbose=verbose,
-        callbacks=[board, *_mlflow(trial)],
-    )
+    with _mlflow(trial) as trackers:
+        model, parts, history = train.fit_trial(
+            trial,
+            folder=place,
+            trunk=trunk,
+            root=root,
+            on_round=on_round,
+            verbose=verbose,
+            callbacks=[board, *trackers],
+        )
     trained = time.time()
     lease.check()
     on_round(history)
@@ -289,28 +291,28 @@ def sweep(place):
         part.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
 def _mlflow(trial):
-    """Logs to MLflow if the environment names a server and the package is there."""
+    """Logs to MLflow if the environment names a server: one run a trial.
+
+    A package that is missing is no fault of the trial: it is told, and not marked.
+    """
     if not os.environ.get("MLFLOW_TRACKING_URI"):
-        return []
+        yield []
+        return
     try:
         import mlflow
     except ImportError:
-        raise ValueError(
+        raise ImportError(
             "MLflow is not installed. Expected `pip install mlflow`, or no variable "
             "MLFLOW_TRACKING_URI. Received: MLFLOW_TRACKING_URI="
             f"{os.environ['MLFLOW_TRACKING_URI']}"
         ) from None
     import keras
 
-    def begin(_):
-        mlflow.start_run(run_name=trial_id(trial))
-        mlflow.log_params(asdict(trial))
+    def log(epoch, logs):
+        mlflow.log_metrics({key: float(value) for key, value in logs.items()}, epoch)
 
-    return [
-        keras.callbacks.LambdaCallback(
-            on_train_begin=begin,
-            on_epoch_end=lambda epoch, logs: mlflow.log_metrics(logs, step=epoch),
-            on_train_end=lambda _: mlflow.end_run(),
-        )
-    ]
+    with mlflow.start_run(run_name=trial_id(trial)):
+        mlflow.log_params(asdict(trial))
+        yield [keras.callbacks.LambdaCallback(on_epoch_end=log)]

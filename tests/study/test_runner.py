@@ -10,12 +10,13 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
 import pytest
 
-from medattn.study import Study, Trial, run_trial, study_status, trial_id
+from medattn.study import Study, Trial, run_trial, runner, study_status, trial_id
 from medattn.study import lease as leases
 from medattn.study.files import load_checkpoint, save_checkpoint, write_atomic
 from medattn.study.lease import take_lease
@@ -150,8 +151,6 @@ def test_the_images_that_a_trial_saw_are_saved_with_it(whole):
 
 @pytest.mark.slow
 def test_a_finished_trial_is_not_run_again(whole, monkeypatch):
-    from medattn.study import runner
-
     monkeypatch.setattr(runner, "_train", None)  # a call would fail
     assert run_trial(Trial("se_micro_resnet", **TINY), whole[0]) == whole[1]
 
@@ -200,6 +199,38 @@ def test_a_full_disk_ends_the_trial_and_the_next_call_goes_on(
     assert not list(place.glob(".*.part")) and not (place / "failed.json").exists()
     assert run_trial(trial, tmp_path) == whole[1]
     assert contents(tmp_path) == contents(whole[0])
+
+
+def test_mlflow_gets_one_run_a_trial_and_its_absence_marks_no_trial(monkeypatch):
+    """Stands in for MLflow, which is optional, by writing down what it is told."""
+    told = []
+
+    class Run:
+        def __enter__(self):
+            told.append("begun")
+
+        def __exit__(self, *_):
+            told.append("ended")
+
+    fake = SimpleNamespace(
+        start_run=lambda run_name: told.append(run_name) or Run(),
+        log_params=lambda options: told.append(options["model"]),
+        log_metrics=lambda logs, step: told.append((step, logs)),
+    )
+    trial = Trial("micro_resnet", **TINY)
+    with runner._mlflow(trial) as trackers:
+        assert trackers == []  # nobody asked for it
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "file:nowhere")
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(ImportError, match="pip install mlflow"):
+        with runner._mlflow(trial):
+            pass
+    monkeypatch.setitem(sys.modules, "mlflow", fake)
+    with runner._mlflow(trial) as (tracker,):
+        for epoch in range(2):
+            tracker.on_epoch_end(epoch, {"loss": np.float32(0.5)})
+    steps = [(0, {"loss": 0.5}), (1, {"loss": 0.5})]
+    assert told == [trial_id(trial), "begun", "micro_resnet", *steps, "ended"]
 
 
 def test_a_file_is_whole_or_the_old_one(tmp_path):
