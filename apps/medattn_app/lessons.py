@@ -4,6 +4,7 @@ from html import escape
 
 from medattn_app import lesson_path
 from medattn_app.lesson_steps import LESSONS
+from medattn_app.state import TABS
 
 # What the deed of a tab is: the element whose event counts, by the tab's name.
 ACTS = {
@@ -97,7 +98,7 @@ def build(context):
             asked = dict(shown_question or {})
             if deed == "visit":
                 place = event._data if event is not None else None
-                asked["tab"] = _tab_of(place)
+                asked["tab"] = tab_of(place, words)
             moved, done = lesson_path.see(now, context, deed, asked)
             rest = [gr.skip()] * (3 + 2 * len(steps))
             if done is None:
@@ -214,9 +215,7 @@ def _intro(words, name):
     )
 
 
-def _tab_of(data):
-    """Reads which tab was opened from what Gradio says of the event."""
-    if isinstance(data, dict):
-        found = data.get("id", data.get("value"))
-        return found if isinstance(found, str) else None
-    return None
+def tab_of(data, words):
+    """Reads which tab was opened from what Gradio says of the event: its label."""
+    label = data.get("value") if isinstance(data, dict) else None
+    return next((tab for tab in TABS if words(f"page.{tab}") == label), None)

@@ -6,7 +6,7 @@ import pytest
 
 from medattn_app.lesson_path import begin, say, score, see
 from medattn_app.lesson_steps import LESSONS, STEPS, chance, outcome
-from medattn_app.lessons import after_html, bar, glossary, task_html
+from medattn_app.lessons import after_html, bar, glossary, tab_of, task_html
 from medattn_app.words import LANGUAGES, Words, read_terms, read_texts
 
 FIRST = dict(
@@ -188,3 +188,11 @@ def test_the_glossary_holds_every_term_once():
 def test_numbers_are_said_without_false_certainty():
     assert (chance(0.9999), chance(0.0001), chance(0.5)) == ("> 0.99", "< 0.01", "0.50")
     assert [outcome(0.5, x) for x in (0.6, 0.4, 0.54)] == ["more", "less", "same"]
+
+
+def test_a_tab_is_known_by_its_label_in_both_languages():
+    for words in map(Words, LANGUAGES):
+        for tab in ("inside", "evidence"):
+            assert tab_of({"index": 1, "value": words(f"page.{tab}")}, words) == tab
+        for nonsense in (None, "inside", {}, {"value": ["a"]}, {"value": "<b>"}):
+            assert tab_of(nonsense, words) is None
