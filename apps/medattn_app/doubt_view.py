@@ -9,9 +9,12 @@ from medattn.figures import colour_scale
 from medattn_app.lab import STAGES
 from medattn_app.layers import (
     chance_text,
+    evidence_layer,
     map_layer,
     outline_layer,
     pale,
+    pale_photo,
+    photo,
     pile,
     uri,
     where,
@@ -136,9 +139,9 @@ def compared_html(case, one, greys, grey, words):
         words: Of the page.
     """
     held, kept = one.ledger, case.has_evidence
-    outline = [outline_layer(case.evidence)] if kept else []
+    outline = [evidence_layer(case)] if kept else []
     pictures = (
-        ("doubt.reference.image", pile(case.picture, alt=case.name)),
+        ("doubt.reference.image", pile(photo(case), alt=case.name)),
         (
             "doubt.reference.picture",
             pile(one.picture, alt=words("doubt.reference.picture")),
@@ -146,7 +149,7 @@ def compared_html(case, one, greys, grey, words):
         (
             "doubt.reference.map",
             pile(
-                pale(case.picture),
+                pale_photo(case),
                 map_layer(one.relevance),
                 *outline,
                 alt=f"{words('doubt.reference.map')}: {where(one.relevance)}",
@@ -166,7 +169,7 @@ def compared_html(case, one, greys, grey, words):
     tiles = "".join(
         f"<div><dt>{words(f'doubt.reference.{key}')}</dt>"
         f'<dd data-testid="reference-{key}">{text}</dd>'
-        f"<small>{words(f'doubt.reference.{key}.note')}</small></div>"
+        f'<dd class="ma-foot">{words(f"doubt.reference.{key}.note")}</dd></div>'
         for key, text in numbers
     )
     sums = [ledger["relevance"] for _, ledger in greys]
@@ -205,7 +208,7 @@ def compared_html(case, one, greys, grey, words):
     )
 
 
-def planted_html(case, planted, pair, words, taught=()):
+def planted_html(case, planted, pair, words):
     """Draws an image without a mark and with it, and who moved.
 
     Args:
@@ -214,7 +217,6 @@ def planted_html(case, planted, pair, words, taught=()):
         pair: The image without the mark and with it, large, and where the mark lies,
             as the networks see it.
         words: Of the page.
-        taught: Those of the networks that were trained with the mark.
     """
     (plain, marked), artefact = pair
     outline = outline_layer(artefact)
@@ -245,7 +247,7 @@ def planted_html(case, planted, pair, words, taught=()):
             alt=f"{one.cell.title}: {where(one.relevance)}",
             kind="ma-thumb",
         )
-        + f"<span>{escape(_name(one, words, taught))}</span></th>"
+        + f"<span>{escape(one.cell.title)}</span></th>"
         f"<td>{escape(chance_text(one.before))}</td>"
         f"<td>{escape(chance_text(one.after))}</td>"
         f"<td>{number_signed(one.after - one.before)}</td>"
@@ -259,13 +261,13 @@ def planted_html(case, planted, pair, words, taught=()):
     say = words(
         "doubt.plant.say" if moved >= MOVED else "doubt.plant.still",
         points=f"{100 * moved:.1f}",
-        network=_name(most, words, taught),
+        network=most.cell.title,
         positive=positive,
         before=chance_text(most.before),
         after=chance_text(most.after),
         share=f"{most.on_artefact:.1%}",
         area=f"{area:.1%}",
-        trained=words("doubt.plant.taught" if taught else "doubt.plant.untaught"),
+        trained=words("doubt.plant.untaught"),
     )
     return (
         f'<div class="ma-row ma-two">{row}</div><div class="ma-wide">'
@@ -273,11 +275,6 @@ def planted_html(case, planted, pair, words, taught=()):
         f'</table></div><p class="ma-note">{words("doubt.plant.area")}: {area:.1%}</p>'
         f'<p class="ma-say" data-testid="planted">{escape(say)}</p>'
     )
-
-
-def _name(one, words, taught):
-    name = one.cell.title
-    return f"{name} ({words('doubt.plant.learnt')})" if one.cell in taught else name
 
 
 def _share(value):

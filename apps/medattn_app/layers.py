@@ -1,6 +1,7 @@
 """Pictures for the page: layers over one another, each told in words."""
 
 import base64
+from functools import lru_cache
 from html import escape
 
 import numpy as np
@@ -20,8 +21,9 @@ def pile(ground, *layers, alt, kind=""):
     """Lays pictures over one another.
 
     Args:
-        ground: The lowest, `(height, width, 3)`.
-        *layers: `(name, pixels)` each, RGBA; the name becomes its class, `ma-<name>`.
+        ground: The lowest, `(height, width, 3)`, or its address.
+        *layers: `(name, pixels)` each, RGBA or an address; the name becomes its class,
+            `ma-<name>`.
         alt: All of it in a sentence.
         kind: A further class of the whole.
 
@@ -29,11 +31,12 @@ def pile(ground, *layers, alt, kind=""):
         HTML, `alt` escaped.
     """
     above = "".join(
-        f'<img class="ma-{name}" src="{uri(pixels)}" alt="">' for name, pixels in layers
+        f'<img class="ma-{name}" src="{_address(pixels)}" alt="">'
+        for name, pixels in layers
     )
     return (
         f'<div class="ma-pile {kind}" role="img" aria-label="{escape(alt)}">'
-        f'<img src="{uri(ground)}" alt="">{above}</div>'
+        f'<img src="{_address(ground)}" alt="">{above}</div>'
     )
 
 
@@ -47,6 +50,29 @@ def outline_layer(mask, name="evidence", colour=None):
     """Outlines a region for `pile`."""
     options = {} if colour is None else {"colour": colour}
     return name, outline_rgba(mask, **options)
+
+
+def _address(picture):
+    return picture if isinstance(picture, str) else uri(picture)
+
+
+# A case's own pictures are encoded once, whatever is laid over them.
+@lru_cache(maxsize=128)
+def photo(case):
+    """Gives the address of a case's picture."""
+    return uri(case.picture)
+
+
+@lru_cache(maxsize=128)
+def pale_photo(case):
+    """Gives the address of a case's picture in pale grey."""
+    return uri(grey(case.picture))
+
+
+@lru_cache(maxsize=128)
+def evidence_layer(case):
+    """Outlines a case's evidence for `pile`."""
+    return "evidence", uri(outline_rgba(case.evidence))
 
 
 def pale(picture):

@@ -12,7 +12,7 @@ from medattn_app.layers import (
     chance_text,
     map_layer,
     outline_layer,
-    pale,
+    pale_photo,
     pile,
     uri,
     where,
@@ -109,7 +109,8 @@ def revealed_html(case, said, answer, found, turn, words):
     answers = "".join(
         f"<div><dt>{escape(words(f'predict.{who}'))}</dt>"
         f'<dd data-testid="answer-{who}">{escape(name)}</dd>'
-        f"<small>{escape(sure)}, {escape(words(_judged(right)))}</small></div>"
+        f'<dd class="ma-foot">{escape(sure)}, {escape(words(_judged(right)))}</dd>'
+        "</div>"
         for who, name, sure, right in rows
     )
     tools = "".join(
@@ -129,7 +130,7 @@ def revealed_html(case, said, answer, found, turn, words):
     )
     return f"""
 <div class="ma-play ma-hide-heat" data-state="revealed">
-  <div class="ma-board">{pile(pale(case.picture), *layers, alt=alt)}
+  <div class="ma-board">{pile(pale_photo(case), *layers, alt=alt)}
     <div class="ma-tools" role="group" aria-label="{escape(words("predict.layers"))}">
       {tools}</div></div>
   <div class="ma-form">
@@ -199,8 +200,8 @@ def score_html(rounds, scored, words):
     tiles = "".join(
         f"<div><dt>{escape(words(f'predict.{name}'))}</dt>"
         f'<dd data-testid="score-{name}">{scored[who]["right"]} / {rounds}</dd>'
-        f"<small>{escape(words('predict.score.brier'))} "
-        f"<b>{scored[who]['brier']:.2f}</b></small></div>"
+        f'<dd class="ma-foot">{escape(words("predict.score.brier"))} '
+        f"<b>{scored[who]['brier']:.2f}</b></dd></div>"
         for who, name in (("learner", "you"), ("network", "network"))
     )
     curves = [
