@@ -245,19 +245,9 @@ def _print_status(status):
 
 def _write_report(results, trial, output):
     from medattn.study import write_report
+    from medattn.study.fragment import known_costs
 
-    rows = None
-    if trial is None:
-        import_backend()
-        from medattn.models import complexity, create_model, list_models
-
-        rows = []
-        for name in list_models():
-            if "micro" in name:
-                cost = complexity(create_model(name))
-                own = cost["parameters"]
-                work = cost["multiply_adds"]["total"] / 1e6
-                rows.append((name, own["total"], own["attention"], work))
+    costs = None if trial is not None else known_costs()
     where = {} if results is None else {"source": results}
-    for path in write_report(output, complexity=rows, trial=trial, **where):
+    for path in write_report(output, complexity=costs, trial=trial, **where):
         print(f"Wrote {path}")

@@ -107,6 +107,18 @@ def test_the_bar_tells_trials_time_left_and_auroc(tmp_path, monkeypatch, capsys)
     assert "1/12 trials, 13 min 20 s left, AUROC now 0.812" in said
 
 
+def test_the_shipped_report_is_written_as_page_and_markdown(
+    monkeypatch, capsys, tmp_path
+):
+    code, out, err = command(monkeypatch, capsys, "report", "-o", tmp_path / "r.html")
+    assert code == 0, err
+    assert out.splitlines() == [f"Wrote {tmp_path / n}" for n in ("r.html", "r.md")]
+    said = (tmp_path / "r.md").read_text()
+    assert "## As published" in said and "## What attention costs" in said
+    assert "| resnet50 | 23,512,130 | 23,512,130 | 0 |" in said
+    assert "## Ours: micro" in said and "### Calibration" in said
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_ctrl_c_stops_cleanly_and_prints_the_line_that_resumes(tmp_path):
