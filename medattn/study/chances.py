@@ -13,6 +13,7 @@ from medattn.study.trial import trial_name
 
 IMAGES = 48  # of each test split, the first ones
 POSITIVE = 1
+NEAR = 1e-4
 NAME = "chances-{study}.json"
 
 
@@ -40,7 +41,8 @@ def promote_chances(folder, results=SHIPPED):
         with np.load(predictions) as held:
             chances = held["test_probabilities"][:IMAGES, POSITIVE]
         name = trial_name(config["model"], config["regime"], config["seed"])
-        row = [round(float(chance), 4) for chance in chances]
+        # Rounding must not make a network certain.
+        row = [round(float(np.clip(chance, NEAR, 1 - NEAR)), 4) for chance in chances]
         table.setdefault(config["dataset"], {})[name] = row
     # One trial a line: a diff shows which changed.
     text = json.dumps(table, indent=1)

@@ -5,6 +5,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from medattn.study.calibration_table import bins_path, count_bins, write_bins
+from medattn.study.chances import promote_chances
 from medattn.study.files import read_json, write_atomic, write_json
 from medattn.study.model_cards import model_card
 from medattn.study.results import SHIPPED, gather_results, write_results
@@ -30,7 +31,8 @@ def promote_trials(folder, *, zoo, results=SHIPPED, seed=0):
         zoo: Folder of the shipped weights; one file and one record a trial go to
             `<zoo>/<dataset>/`, and a model card, `README.md`.
         results: Folder of the shipped results; `<study>.csv` goes there, and its
-            calibration to `calibration/<study>.csv`.
+            calibration to `calibration/<study>.csv`, and what every seed said about the
+            first test images to `chances-<study>.json`.
         seed: Whose weights to ship.
 
     Returns:
@@ -53,6 +55,7 @@ def promote_trials(folder, *, zoo, results=SHIPPED, seed=0):
     write_results(rows, Path(results) / f"{folder.name}.csv")
     bins = count_bins([r for r in rows if r["dataset"] != "shapes"], folder)
     write_bins(bins, bins_path(results, folder.name))
+    promote_chances(folder, results)
     plain = all(r["initialisation"] == "random" and r["shortcut"] is None for r in rows)
     shipped, size = 0, 0
     for dataset in dict.fromkeys(r["dataset"] for r in rows if plain):

@@ -18,6 +18,7 @@ def test_plain_finished_trials_are_shipped_and_read_by_seed(tmp_path):
         place.mkdir(parents=True)
         (place / "config.json").write_text(json.dumps(asdict(trial)))
         said[seed] = rng.random((60, 2))
+        said[seed][8, 1] = 0.9999999
         np.savez(place / "predictions.npz", test_probabilities=said[seed])
         if seed != 3:  # one is still running
             (place / "done.json").write_text("{}")
@@ -26,6 +27,7 @@ def test_plain_finished_trials_are_shipped_and_read_by_seed(tmp_path):
     of = dict(dataset="fundus", model="se_micro_resnet", results=results)
     found = read_chances(7, regime=0.1, **of)
     assert found == {seed: round(said[seed][7, 1], 4) for seed in (0, 1)}
+    assert set(read_chances(8, regime=0.1, **of).values()) == {0.9999}
     assert read_chances(59, regime=0.1, **of) == {}  # beyond what is shipped
     assert read_chances(7, regime=1.0, **of) == {}
     # "10pct" must not be taken for "1pct", nor SE's network for the plain one.
