@@ -19,7 +19,7 @@ def panels_by_regime(rows, metric):
     """Groups rows for `regime_figure`; `(regime, mean, low, high)` over the seeds."""
     panels = {}
     for dataset in dict.fromkeys(row["dataset"] for row in rows):
-        for label in dict.fromkeys(_label(row) for row in rows):
+        for label in sorted({_label(row) for row in rows}, key=_place):
             mine = [r for r in rows if r["dataset"] == dataset and _label(r) == label]
             points = []
             for regime in sorted({row["regime"] for row in mine}):
@@ -42,6 +42,12 @@ def _label(row):
     if row["shortcut"] is not None:
         label += f", shortcut {row['shortcut']:g}"
     return label
+
+
+def _place(label):
+    """Orders networks by gate and trunk, as a reader looks for them."""
+    gate, trunk = charts.model_look(label)
+    return list(charts.GATES).index(gate), list(charts.TRUNKS).index(trunk), label
 
 
 def random_ones(rows):
@@ -183,7 +189,9 @@ def calibration_sections(bins):
                 (line["said"], line["happened"], line["images"])
             )
     curves = {
-        dataset: {label: np.array(bins).T for label, bins in series.items()}
+        dataset: {
+            label: np.array(series[label]).T for label in sorted(series, key=_place)
+        }
         for dataset, series in panels.items()
     }
     return [
