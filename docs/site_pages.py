@@ -25,7 +25,10 @@ def on_files(files, config):
         pages |= tutorial_pages(path)
     pages["tutorials/index.md"] = tutorials_index()
     pages |= card_pages()
-    pages["networks.md"] = networks_page()
+    pages["networks/index.md"] = networks_page()
+    for path in sorted(ZOO.glob("*/README.md")):
+        body = re.sub(r"\A---\n.*?\n---\n", "", path.read_text(), flags=re.S)
+        pages[f"networks/{path.parent.name}.md"] = body  # without what hubs read
     for place, content in pages.items():
         files.append(File.generated(config, place, content=content))
     return files
@@ -97,7 +100,12 @@ def networks_page():
         "# Networks",
         "",
         "The shipped micro networks, each with the trial that made it. They have only",
-        "ever seen drawings, and are not for diagnosis.",
+        "ever seen drawings, and are not for diagnosis. Model cards: "
+        + ", ".join(
+            f"[{path.parent.name}]({path.parent.name}.md)"
+            for path in sorted(ZOO.glob("*/README.md"))
+        )
+        + ".",
         "",
         "| data set | network | data | training images | steps | seed | test AUROC |",
         "|---|---|---|---|---|---|---|",

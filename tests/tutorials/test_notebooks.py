@@ -161,7 +161,7 @@ def test_links_are_well_formed_and_relative_ones_exist(path):
 GENERATED = {f"tutorials/{name}.md" for name in NAMES} | {
     f"cards/{path.name}" for path in (ROOT / "data_cards").glob("*.md")
 }
-GENERATED |= {"tutorials/index.md", "cards/index.md", "networks.md"}
+GENERATED |= {"tutorials/index.md", "cards/index.md", "networks/index.md"}
 
 
 def test_a_crooked_link_is_seen():
