@@ -3,8 +3,8 @@
 pytest tests/benchmarks/test_explain_speed.py --benchmark-only -n 0
 """
 
+import functools
 import json
-import statistics
 import subprocess
 import sys
 import time
@@ -28,12 +28,15 @@ import json, resource, sys
 import numpy as np
 from medattn.explain import create_analyzer
 from medattn.models import create_model
-network, name, batch = sys.argv[1], sys.argv[2], int(sys.argv[3])
+network, name = sys.argv[1:]
 model = create_model(network, num_classes=2, input_shape=(224, 224, 3))
-images = np.random.default_rng(0).random((batch, 224, 224, 3)).astype("float32")
-start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-create_analyzer(name, model).analyze(images)
-print(json.dumps([start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss]))
+images = np.random.default_rng(0).random((8, 224, 224, 3)).astype("float32")
+analyzer, peaks = create_analyzer(name, model), []
+for batch in (0, 1, 8):
+    if batch:
+        analyzer.analyze(images[:batch])
+    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(json.dumps(peaks))
 """
 
 
@@ -76,10 +79,12 @@ def test_an_explanation_costs_little_more_than_a_gradient(benchmark, network, na
     assert building <= BUILD_SECONDS
 
 
-def test_a_second_call_builds_nothing_and_64_images_cost_64(benchmark):
-    model = create_model("cbam_micro_resnet")
+@pytest.mark.parametrize("label", ["cbam_micro_resnet", "deit_tiny"])
+def test_a_second_call_builds_nothing_and_64_images_cost_64(benchmark, label):
+    model = create_model(label)
     analyzer = create_analyzer("lrp.epsilon", model)
-    images = np.random.default_rng(0).random((64, 64, 64, 3)).astype(np.float32)
+    images = np.random.default_rng(0).random((64, *model.input_shape[1:]))
+    images = images.astype(np.float32)
     walked, walk = [], type(analyzer._walk).__call__
 
     def counted(self, *arguments):
@@ -97,32 +102,41 @@ def test_a_second_call_builds_nothing_and_64_images_cost_64(benchmark):
         type(analyzer._walk).__call__ = walk
     times = {8: [], 64: []}
     analyzer.analyze(images)
-    for _ in range(7):
+    for _ in range(7 if "micro" in label else 3):
         for count, found in times.items():
             start = time.perf_counter()
             analyzer.analyze(images[:count])
             found.append(time.perf_counter() - start)
     benchmark.pedantic(lambda: analyzer.analyze(images), rounds=1)
-    growth = statistics.median(times[64]) / statistics.median(times[8])
-    print(f"\n64 images over 8: {growth:.1f} x the time")
+    growth = min(times[64]) / min(times[8])
+    benchmark.extra_info["growth"] = growth
+    print(f"\n{label}, 64 images over 8: {growth:.1f} x the time")
     assert growth <= 8 * 1.1
 
 
+@functools.cache
+def peaks(label, name):
+    """Peak memory of one image and of eight, over model and analyzer, in KiB.
+
+    Each in a process of its own.
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", PEAK, label, name],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    before, one, eight = json.loads(run.stdout.splitlines()[-1])
+    return one - before, eight - before
+
+
+@pytest.mark.parametrize("label", NETWORKS)
 @pytest.mark.parametrize("name", BOUNDS)
-@pytest.mark.parametrize("label", ["resnet50", "densenet121"])
 def test_an_explanation_takes_at_most_twice_a_gradients_memory(benchmark, label, name):
-    """Each in a process of its own, above what the model and the images take."""
-
-    def peak(name):
-        run = subprocess.run(
-            [sys.executable, "-c", PEAK, label, name, "8"],
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        start, end = json.loads(run.stdout.splitlines()[-1])
-        return end - start
-
-    ratio = benchmark.pedantic(lambda: peak(name) / peak("gradient"), rounds=1)
-    print(f"\n{label}, {name}: {ratio:.2f} x the gradient's peak memory")
-    assert ratio <= 2
+    found, gradient = benchmark.pedantic(
+        lambda: (peaks(label, name), peaks(label, "gradient")), rounds=1
+    )
+    ratios = [mine / its for mine, its in zip(found, gradient, strict=True)]
+    benchmark.extra_info["ratios"] = ratios
+    print(f"\n{label}, {name}: {ratios[0]:.2f} and {ratios[1]:.2f} x the memory")
+    assert max(ratios) <= 2
