@@ -4,6 +4,7 @@ import atexit
 import importlib.util
 import os
 import shutil
+import socket
 import tempfile
 import threading
 from pathlib import Path
@@ -71,7 +72,7 @@ def launch(
     try:
         app.launch(
             server_name=host,
-            server_port=port or None,
+            server_port=port or _free_port(host),
             inbrowser=open_browser,
             prevent_thread_lock=True,
             css="\n".join(path.read_text() for path in sorted(HERE.glob("*.css"))),
@@ -210,6 +211,17 @@ def _context(settings):
     from medattn_app.bench import Bench
 
     return Context(bench=Bench(), words=Words(settings.language), settings=settings)
+
+
+def _free_port(host):
+    """Finds a port that nobody listens on.
+
+    Gradio's own search tries the same hundred one by one, and two apps that start at
+    once take the same.
+    """
+    with socket.socket() as asked:
+        asked.bind((host, 0))
+        return asked.getsockname()[1]
 
 
 def _private_folder():

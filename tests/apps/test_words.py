@@ -17,7 +17,9 @@ def test_every_text_is_there_in_both_languages_with_the_same_blanks():
     assert len(table) > 10
     for key, both in table.items():
         assert set(both) == set(LANGUAGES), key
-        assert all(isinstance(text, str) and text.strip() for text in both.values())
+        assert all(isinstance(text, str) for text in both.values()), key
+        # One language alone may need no sentence: "the report is in English".
+        assert any(text.strip() for text in both.values()), key
         assert len({tuple(blanks(text)) for text in both.values()}) == 1, key
 
 
