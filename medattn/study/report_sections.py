@@ -105,7 +105,7 @@ def contrast_sections(rows):
     ]
     if not table:
         text.append(
-            f"With {seeds} seed{'s' * (seeds > 1)} there is nothing to pair: cannot "
+            "Fewer than two seeds are complete, so there is nothing to pair: cannot "
             f"tell. {least_seeds(len(CONTRASTS))} seeds are the fewest that can show "
             f"{len(CONTRASTS)} contrasts."
         )

@@ -6,6 +6,7 @@ seeds' averages are compared. Cells of one seed share images and are no new evid
 """
 
 import itertools
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -165,8 +166,8 @@ def paired_differences(rows, contrast, metric="auroc"):
 
     Returns:
         `{seed: mean difference}` over the cells, of the seeds that have all of them. A
-        cell that most seeds lack, for its trials failed or are still to come, is left
-        out rather than all those seeds.
+        seed that lacks most cells has only begun, and is left out; so is, then, a cell
+        that most seeds lack, for its trials failed.
     """
     side, matched = CONTRASTS[contrast], MATCHED[contrast]
     cells = {}
@@ -188,8 +189,15 @@ def paired_differences(rows, contrast, metric="auroc"):
     cells = {cell: seeds for cell, seeds in cells.items() if seeds}
     if not cells:
         return {}
-    most = max(len(seeds) for seeds in cells.values())
-    cells = {cell: seeds for cell, seeds in cells.items() if len(seeds) > most / 2}
+    held = Counter(seed for seeds in cells.values() for seed in seeds)
+    begun = {seed for seed, count in held.items() if count >= len(cells) / 2}
+    cells = {
+        cell: seeds
+        for cell, seeds in cells.items()
+        if len(begun & set(seeds)) > len(begun) / 2
+    }
+    if not cells:
+        return {}
     everywhere = set.intersection(*(set(seeds) for seeds in cells.values()))
     return {
         seed: float(np.mean([seeds[seed] for seeds in cells.values()]))

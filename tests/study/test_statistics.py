@@ -172,6 +172,20 @@ def test_a_cell_that_most_seeds_lack_is_left_out_instead():
     )
 
 
+def test_a_seed_that_has_only_begun_leaves_no_cell_out():
+    rows = made_rows({}, seeds=3)
+    begun = [
+        r
+        for r in rows
+        if r["seed"] == 2 and (r["regime"], "densenet" in r["model"]) != (0.1, True)
+    ]
+    rows = [r for r in rows if r not in begun]  # seed 2 has one cell of four
+    found = paired_differences(rows, "SE − none")
+    assert found == paired_differences(
+        [r for r in rows if r["seed"] < 2], "SE − none"
+    ) and set(found) == {0, 1}
+
+
 def test_the_seeds_needed_are_the_fewest_that_have_the_power():
     from statsmodels.stats.power import TTestPower
 
