@@ -150,13 +150,12 @@ class Deconvnet(Analyzer):
     def does(self, step, args, kwargs):
         if not of.is_relu(step):
             return super().does(step, args, kwargs)
-        x = args[0]
 
-        def backward(upstream):
+        def backward(x, upstream):
             passed = ops.relu(upstream)
             return passed * ops.cast(x > 0, x.dtype) if self.gated_by_input else passed
 
-        return with_backward(ops.relu(x), x, backward)
+        return with_backward(ops.relu, args[0], backward)
 
     def _explain(self, images, neurons):
         gradients, _ = self._gradient(images, neurons)

@@ -117,20 +117,20 @@ def with_slope(value, x, slope):
     return step(x)
 
 
-def with_backward(value, x, backward):
-    """Gives a value known otherwise a backward pass of its own.
+def with_backward(function, x, backward):
+    """Gives a step a backward pass of its own.
 
     Args:
-        value: The result.
+        function: The step, from `x` to its result.
         x: What it depends on.
-        backward: A function from the derivative by the result to that by `x`.
+        backward: A function from `x` and the derivative by the result to that by `x`.
     """
 
     @keras.ops.custom_gradient
-    def step(x):
+    def step(x):  # computes all in here: JAX lets nothing traced come in otherwise
         def grad(*args, upstream=None):
-            return backward(args[0] if upstream is None else upstream)
+            return backward(x, args[0] if upstream is None else upstream)
 
-        return keras.ops.stop_gradient(value), grad
+        return function(x), grad
 
     return step(x)

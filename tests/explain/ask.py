@@ -1,10 +1,12 @@
-"""Asks every native analyzer about the same networks, under whatever backend is set.
+"""Asks native analyzers about the same networks, under whatever backend is set.
 
-Run by test_backends_explain.py; reads the weights and images that it wrote, and writes
-the maps.
+Run by test_backends_explain.py; reads the weights, the images and the questions that it
+wrote, and writes the maps.
 """
 
+import json
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -12,17 +14,28 @@ import numpy as np
 from medattn.explain import create_analyzer
 from medattn.models import create_model, load_weights
 
-folder, names = sys.argv[1], sys.argv[2].split(",")
-images = np.load(f"{folder}/images.npy")
+folder, backend = Path(sys.argv[1]), keras.backend.backend()
+if backend == "tensorflow":  # step by step: of networks called once, much quicker
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+elif backend == "jax":
+    import jax
+
+    jax.config.update("jax_disable_jit", True)
+
+images = np.load(folder / "images.npy")
 maps = {}
-for network in ("cbam_micro_resnet", "micro_deit"):
+for network, questions in json.loads((folder / "questions.json").read_text()).items():
     model = create_model(network)
-    load_weights(model, f"{folder}/{network}.safetensors")
-    for name in names:
-        analyzer = create_analyzer(name, model, neuron_selection_mode="index")
+    load_weights(model, folder / f"{network}.safetensors")
+    for name, options in questions.items():
+        analyzer = create_analyzer(
+            name, model, neuron_selection_mode="index", **options
+        )
         maps[f"{network} {name}"] = analyzer.analyze(images, 1)
         if hasattr(analyzer, "audit"):
             books = analyzer.audit(images, 1)
             scale = np.maximum(1, np.abs(books["logit"]))
             assert (np.abs(books["error"]) <= 1e-4 * scale).all(), (network, name)
-np.savez(f"{folder}/{keras.backend.backend()}.npz", **maps)
+np.savez(folder / f"{backend}.npz", **maps)
