@@ -129,6 +129,12 @@ def execute(name, notebook=None, *, time_limit=300):
     return notebook, _children_seconds() - start
 
 
+def keep(name, notebook):
+    """Keeps an executed notebook, so that the site shows its outputs."""
+    EXECUTED.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, EXECUTED / f"{name}.ipynb")
+
+
 def texts(name):
     """Yields each file that a source makes, and its text."""
     for folder, make in ((ROOM, exercise), (SOLUTIONS, solution)):
@@ -165,8 +171,7 @@ def main():
 def _run(name):
     """Executes a solution, keeps it for the site, and notes the time it took."""
     notebook, seconds = execute(name)
-    EXECUTED.mkdir(parents=True, exist_ok=True)
-    nbformat.write(notebook, EXECUTED / f"{name}.ipynb")
+    keep(name, notebook)
     known = _seconds()
     # In steps of ten, so that a warmer cache does not rewrite the notebook.
     known[name] = int(-(-seconds // 10) * 10)

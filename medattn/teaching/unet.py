@@ -1,5 +1,6 @@
 """A U-Net small enough for a lesson, with attention gates or a transformer inside."""
 
+import math
 from functools import partial
 
 import keras
@@ -58,7 +59,7 @@ class SkipGate(AttentionLayer):
         return tuple(input_shape[0])
 
 
-def unet(kind="plain", *, size=64, widths=(8, 12, 16)):
+def unet(kind="plain", *, size=64, widths=(8, 12, 16), prior=0.05):
     """Builds a U-Net from images to one logit a pixel.
 
     Args:
@@ -66,6 +67,8 @@ def unet(kind="plain", *, size=64, widths=(8, 12, 16)):
             `"transformer"`, with one transformer block at the narrowest place.
         size: Height and width of the images, a multiple of 8.
         widths: Channels at full, half and quarter size; twice the last at an eighth.
+        prior: Chance of a lesion in a pixel that an untrained network should start
+            from; 0.5 is no prior.
 
     Returns:
         A functional `keras.Model`, `(batch, size, size, 3)` to `(batch, size, size)`.
@@ -98,7 +101,8 @@ def unet(kind="plain", *, size=64, widths=(8, 12, 16)):
         if kind == "gates":
             skip = SkipGate(name=f"gate_{number}")([skip, x])
         x = _twice(layers.Concatenate()([x, skip]), width)
-    logits = layers.Conv2D(1, 1, name="logits")(x)
+    belief = keras.initializers.Constant(math.log(prior / (1 - prior)))
+    logits = layers.Conv2D(1, 1, bias_initializer=belief, name="logits")(x)
     return keras.Model(inputs, layers.Reshape((size, size))(logits), name=kind)
 
 

@@ -117,14 +117,19 @@ check("05.skip_scores", skip_scores)
 # %% [markdown]
 # ## Three U-Nets
 #
-# The same trunk, the same seed, the same steps, the same images in the same order.
+# The same trunk, the same seed, the same steps, the same images in the same order. All
+# start from the belief that 5% of the pixels are lesion (`prior`); remember this line.
 
 # %%
 networks, history = {}, {}
+steps = -(-len(images) // 16)  # a pass
 for kind in KINDS:
     keras.utils.set_random_seed(0)
     network = unet(kind)
-    network.compile(keras.optimizers.Adam(8e-3), dice_loss, jit_compile=False)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, 8 * steps - 15, warmup_target=1e-2, warmup_steps=15
+    )
+    network.compile(keras.optimizers.Adam(rate), dice_loss, jit_compile=False)
     found = network.fit(images, masks, 16, epochs=8, verbose=0)
     networks[kind], history[kind] = network, found.history["loss"]
     cost = complexity(network)
@@ -174,6 +179,17 @@ for kind in KINDS[1:]:
 # trained networks are worth, not what their kinds are worth. For that, train each with
 # several seeds and take the difference a seed as one number, as in tutorial 8.
 #
+# ## How to win with attention
+#
+# When this lesson was written, the networks first started **without** the prior, from
+# "every pixel is lesion with a chance of one half". After the same steps, seed 0, the
+# plain network had a Dice of 0.598 and the one with gates 0.853, on 65 test images: a
+# gain of 25 points. With the prior it was 0.877 and 0.869. The gates had
+# learnt quickly to switch the healthy pixels off, which one number in the last layer
+# does as well. Nobody had cheated; the rival had only been left with a bad start.
+#
+# Try it: `unet(kind, prior=0.5)`.
+#
 # ## What do the gates let through?
 
 # %%
@@ -204,9 +220,11 @@ images_figure(
 )
 
 # %% [markdown]
-# A gate may be dark where the lesions are: what it passes is multiplied by weights that
-# were learnt with it, and only both together mean something. Reading one factor of a
-# product as "importance" is the oldest mistake about attention.
+# Where the finest gate lights up on the lesions it makes a convincing picture. And yet
+# the plain network, which has no such picture to show, outlines them as well: look at
+# the intervals. **A beautiful gate does not show that the gate was needed.** Nor does a
+# dark one show that the network is blind: what a gate passes is multiplied by weights
+# that were learnt with it, and one factor of a product is no importance.
 #
 # ## Quiz
 
