@@ -27,13 +27,15 @@ SECONDS = ROOM / "seconds.json"  # what --run measured
 
 HERE = "# Write your code here"
 SETUP = """\
-# Colab lacks medattn; any other machine with it has nothing to install.
+# Colab lacks medattn. Until it is on PyPI, put a wheel of it (`uv build --wheel`) into
+# Colab's files, and its file name here. Where it is installed, nothing happens.
 import importlib.util
 import logging
 import os
 
+PACKAGE = "medattn"
 if importlib.util.find_spec("medattn") is None:
-    %pip install -q medattn
+    %pip install -q $PACKAGE
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # TensorFlow's greetings are not ours
 errors_only = lambda record: record.levelno >= logging.ERROR
@@ -190,8 +192,8 @@ def _note(name):
     )
     return (
         f"{time_line}\n\n"
-        "Runs in Jupyter and in Colab. Two exercises check themselves; their solutions "
-        f"are in `solutions/{name}.ipynb`. The networks have only ever seen drawings: "
+        "For Jupyter and Colab. Two exercises check themselves; their solutions are "
+        f"in `solutions/{name}.ipynb`. The networks have only ever seen drawings: "
         "nothing here is for diagnosis.\n\n"
         "Text: [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/). Code: "
         "[Apache-2.0](https://www.apache.org/licenses/LICENSE-2.0)."
