@@ -14,7 +14,7 @@ from medattn_app.doubt_view import (
     planted_html,
     randomised_html,
 )
-from medattn_app.lab import Lab, planted_pair
+from medattn_app.lab import lab_beside, planted_pair
 from medattn_app.methods import METHODS
 from medattn_app.state import ATTENTION
 
@@ -44,7 +44,8 @@ def build(context):
     import gradio as gr
     from gradio.context import Context as Here
 
-    bench, words, lab = context.bench, context.words, Lab()
+    bench, words = context.bench, context.words
+    lab = lab_beside(bench)
     tab = Here.block
     gr.HTML(f'<p class="ma-lead">{words("doubt.lead")}</p>')
     with gr.Row(elem_classes="ma-page"):
@@ -174,7 +175,7 @@ def build(context):
     shared = dict(
         concurrency_id="networks",
         trigger_mode="always_last",
-        show_progress="hidden",
+        show_progress="minimal",  # a network that is new takes seconds to compile
         api_visibility="private",
     )
     seen, out = [which, *chooser.inputs, *knobs], list(views.values())
@@ -192,7 +193,7 @@ def build(context):
         out,
         **shared,
     )
-    grey.input(slide, seen, [kind, *out], **shared)
+    grey.input(slide, seen, [kind, *out], **shared | {"show_progress": "hidden"})
     moved = [chooser.place, chooser.strip, *out]
     asked = [which, *chooser.network, *knobs]
     chooser.strip.click(pick, asked, moved, **shared)

@@ -5,8 +5,8 @@ from html import escape
 
 import numpy as np
 
-WIDTH, HEIGHT = 560, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 16, 12, 44
+WIDTH, HEIGHT = 560, 310
+LEFT, RIGHT, TOP, BOTTOM = 60, 16, 12, 54
 # Colour, dash and mark together: each alone would tell the lines apart.
 DASHES = ("", "7 4", "2 4", "10 3 2 3", "4 2", "1 3")
 MARKS = ("circle", "square", "diamond", "triangle", "cross", "ring")
@@ -99,7 +99,7 @@ def _axes(place, x, y, ticks, x_label, y_label):
     for value, text in ticks:
         across, _ = place(value, y[0])
         parts.append(
-            f'<text x="{across:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">'
+            f'<text x="{across:.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">'
             f"{escape(text)}</text>"
         )
     middle = TOP + (HEIGHT - TOP - BOTTOM) / 2

@@ -136,6 +136,12 @@ def test_equal_experiments_are_made_once_and_memory_is_bounded(case, monkeypatch
     assert len(rooms._results) == 2
 
 
+def test_pages_in_several_languages_share_one_lab():
+    bench, other = object(), object()
+    assert lab.lab_beside(bench) is lab.lab_beside(bench)
+    assert lab.lab_beside(bench) is not lab.lab_beside(other)
+
+
 @pytest.mark.parametrize("language", ["en", "pt"])
 def test_each_view_tells_its_pictures_in_words_and_claims_no_more(
     rooms, case, language
