@@ -157,6 +157,16 @@ function begin() {
   });
 }
 
+function hideTabs(names) {
+  // Their buttons stand in the row of tabs, and again in the menu of those without room.
+  const tabs = ["explore", "inside", "predict", "doubt", "evidence", "lessons", "own"];
+  const titles = new Map(tabs.map((name) => [name, document.getElementById(`ma-tab-${name}-button`)?.textContent.trim()]));
+  for (const button of document.querySelectorAll("#ma-tabs > .tab-wrapper button")) {
+    const name = tabs.find((one) => titles.get(one) && titles.get(one) === button.textContent.trim());
+    if (name) button.style.display = names.includes(name) ? "none" : "";
+  }
+}
+
 function open(text) {
   if (!text) return;
   const given = JSON.parse(text);
@@ -167,6 +177,7 @@ function open(text) {
   buildKnobs();
   drawKnobs();
   applyTools();
+  hideTabs(page.question.hide);
   page.notice = given.refused.join(" ") || null;
   ask();
 }

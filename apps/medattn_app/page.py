@@ -74,20 +74,19 @@ def _build_page(context, app, home=None):
         inside.opened(context, panels["inside"])
     explore.load(context, app)
 
-    def tailor(request: gr.Request):
+    def select(request: gr.Request):
         question, _ = read_query(request.query_params)
         chosen = question.tab if question.tab in panels else "explore"
         if context.settings.lesson and "tab" not in request.query_params:
             chosen = "lessons"
-        return [
-            gr.Tabs(selected=chosen),
-            *(gr.Tab(visible=name not in question.hide) for name in panels),
-        ]
+        return gr.Tabs(selected=chosen)
 
+    # Explore's script hides the tabs that a teacher took away: Gradio 6.31 does not
+    # take a tab's button away when its `visible` changes.
     app.load(
-        tailor,
+        select,
         None,
-        [tabs, *panels.values()],
+        tabs,
         queue=False,
         show_progress="hidden",
         api_visibility="private",
