@@ -15,8 +15,6 @@ from medattn_app.offline import refuse_other_machines
 from medattn_app.words import Words
 
 HERE = Path(__file__).parent
-KEPT = 3600  # seconds after which whatever a visitor sent is deleted
-SWEEP = 600  # seconds between two looks
 THREADS = 40  # of the server; questions to the networks still go one by one
 DEEP, DEEPER = "#b34700", "#8f3a00"  # the accent; white on it is read at 5.9 to 1
 MOST = 100 * 10**6  # bytes of a visitor's file

@@ -92,7 +92,7 @@ def a_class(url, seconds):
         for turn in itertools.count():
             due = start + (turn + number / LEARNERS) * EVERY
             if due - start > seconds:
-                return
+                break
             time.sleep(max(0.0, due - time.monotonic()))
             asked = time.monotonic()
             try:
@@ -105,6 +105,8 @@ def a_class(url, seconds):
             except Exception as error:
                 errors.append(repr(error))
             waits.append(time.monotonic() - asked)
+        if client is not None:
+            client.close()
 
     threads = [threading.Thread(target=learner, args=(n,)) for n in range(LEARNERS)]
     for thread in threads:
