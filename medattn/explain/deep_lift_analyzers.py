@@ -119,6 +119,19 @@ class DeepLiftRescale(Analyzer):
             `logit - reference` is missing. Where `input` chose one of several,
             `others` is what the other inputs contributed.
         """
+        return self.account(x, neuron_selection)[1]
+
+    def account(self, x, neuron_selection=None):
+        """Explains and audits in one pass: what `analyze` and `audit` say, for one.
+
+        Args:
+            x: As in `analyze`.
+            neuron_selection: As in `analyze`.
+
+        Returns:
+            `(attribution, audit, logits)`: as `analyze` and `audit` give them, and all
+            logits of the model, `(batch, classes)`.
+        """
         images, neurons = self._checked(x, neuron_selection)
         maps, _, _ = self._compared(images, neurons)
         _, outputs = self._logits([], images)
@@ -135,7 +148,9 @@ class DeepLiftRescale(Analyzer):
         books = dict(logit=logit, reference=reference, relevance=relevance)
         if len(self._inputs) < len(sums):
             books["others"] = sum(sums) - relevance
-        return books | {"error": logit - reference - sum(sums)}
+        books["error"] = logit - reference - sum(sums)
+        own = [maps[place] for place in self._inputs]
+        return (own[0] if len(own) == 1 else own), books, outputs
 
 
 class DeepLiftRevealCancel(DeepLiftRescale):
