@@ -130,7 +130,8 @@ def _html_table(table):
     lines = "".join(
         "<tr>" + "".join(map(_html_cell, line)) + "</tr>" for line in table.lines
     )
-    made = f'<div class="wide"><table><tr>{head}</tr>{lines}</table></div>'
+    # Focusable, so that the keyboard can scroll it on a telephone.
+    made = f'<div class="wide" tabindex="0"><table><tr>{head}</tr>{lines}</table></div>'
     if table.folded:
         folded = html.escape(table.folded)
         return f"<details><summary>{folded}</summary>{made}</details>"
