@@ -18,7 +18,7 @@ import keras
 from keras import ops
 
 from medattn.explain import survey as of
-from medattn.explain.differences import DEEP_LIFT_RULES, Pair
+from medattn.explain.differences import DEEP_LIFT_RULES, Pair, summed
 from medattn.explain.graph import ACTIVATION, is_symbolic
 from medattn.explain.linear import Unit
 from medattn.explain.steps import done, rule_of
@@ -109,7 +109,9 @@ class DifferenceWalk:
         else:
             parts = unit.positive(pair.difference), unit.negative(pair.difference)
         self.parts[id(step.outputs[0])] = parts
-        return Pair(reference, parts[0] + parts[1])
+        return Pair(
+            reference, summed(*parts, unit.total(ops.stop_gradient(pair.difference)))
+        )
 
     def plain(self, step, args, kwargs):
         if step.part == ACTIVATION:

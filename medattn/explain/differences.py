@@ -62,7 +62,23 @@ def bend(walk, step, pair):
     fixed_up, fixed_down = ops.stop_gradient(up), ops.stop_gradient(down)
     rise = secant(f, r, up, also=r + fixed_down)
     fall = secant(f, r, down, also=r + fixed_up)
-    return Pair(reference, rise + fall)
+    return Pair(reference, summed(rise, fall, secant(f, r, ops.stop_gradient(d))))
+
+
+def summed(up, down, total):
+    """Adds a positive and a negative part whose sum is known better than they are.
+
+    Where both are large and their sum is small, float32 loses its digits. What they
+    miss of the total is shared by their size.
+
+    Args:
+        up: The positive part.
+        down: The negative part.
+        total: Their sum as it comes out in one piece.
+    """
+    size = ops.abs(up) + ops.abs(down)
+    missed = ops.stop_gradient(total - up - down)
+    return up + down + size * divided(missed, ops.stop_gradient(size))
 
 
 def secant(f, r, d, also=None):

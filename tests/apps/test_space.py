@@ -1,5 +1,6 @@
 """The Space's and the container's files agree with the project's own pins."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -91,7 +92,8 @@ def test_the_space_serves_its_page_from_its_own_folder(tmp_path):
             except OSError:
                 assert running.poll() is None and time.monotonic() < end
                 time.sleep(1)
-        assert "não serve para diagnóstico" in page.read().decode("unicode_escape")
+        said = json.dumps(json.load(page), ensure_ascii=False)
+        assert "não serve para diagnóstico" in said
     finally:
         running.terminate()
         running.wait(timeout=60)

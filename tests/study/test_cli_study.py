@@ -130,6 +130,8 @@ def test_ctrl_c_stops_cleanly_and_prints_the_line_that_resumes(tmp_path):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell that started us in the background would have us deaf to Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     study = read_study(path)
     (trial,) = study.trials()
