@@ -1,0 +1,111 @@
+"""A class of thirty learners who toggle, each every three seconds."""
+
+import itertools
+import random
+import threading
+import time
+
+import httpx
+import numpy as np
+from gradio_client import Client
+
+LEARNERS, EVERY = 30, 3.0  # seconds between two toggles of one learner
+PATIENCE = 300  # seconds until a wait counts as an error
+BLOCKS, SHARES = ("none", "SE", "CBAM"), (0.01, 0.1, 0.5, 1.0)
+
+
+def a_client(url):
+    return Client(
+        url,
+        verbose=False,
+        analytics_enabled=False,
+        httpx_kwargs={"timeout": PATIENCE},
+    )
+
+
+def toggle_by_client(client, chance):
+    """One toggle through gradio_client and the queue; returns what came."""
+    found = client.predict(
+        "fundus",
+        chance.randrange(8),
+        "ResNet",
+        chance.choice(BLOCKS),
+        chance.choice(SHARES),
+        0,
+        "lrp.epsilon",
+        api_name="/explain",
+    )
+    return found["probability"] is not None and found["ledger"]
+
+
+def toggle_by_page(url, component, session, chance):
+    """One toggle as the page's own script asks it, in its one session."""
+    question = {
+        "dataset": "fundus",
+        "image": chance.randrange(8),
+        "attention": chance.choice(BLOCKS),
+        "regime": chance.choice(SHARES),
+    }
+    body = {
+        "session_hash": session,
+        "component_id": component,
+        "fn_name": "answer",
+        "data": {"question": question},
+    }
+    answer = httpx.post(
+        f"{url}/gradio_api/component_server",
+        json=body,
+        timeout=PATIENCE,
+        trust_env=False,
+    )
+    return answer.status_code == 200 and answer.json().get("cell")
+
+
+def a_class(url, seconds):
+    """Lets thirty learners toggle; returns the waits in seconds, and the errors."""
+    url = url.rstrip("/")
+    config = httpx.get(f"{url}/config", timeout=PATIENCE, trust_env=False).json()
+    component = next(
+        part["id"]
+        for part in config["components"]
+        if part["props"].get("elem_id") == "ma-explore"
+    )
+    waits, errors = [], []
+    ready = threading.Barrier(LEARNERS + 1, timeout=300)
+
+    def learner(number):
+        chance = random.Random(number)
+        client = None
+        try:
+            if number % 2:
+                client = a_client(url)
+        except Exception as error:
+            errors.append(repr(error))
+        ready.wait()
+        start = time.monotonic()
+        for turn in itertools.count():
+            due = start + (turn + number / LEARNERS) * EVERY
+            if due - start > seconds:
+                break
+            time.sleep(max(0.0, due - time.monotonic()))
+            asked = time.monotonic()
+            try:
+                if client is not None:
+                    good = toggle_by_client(client, chance)
+                else:
+                    good = toggle_by_page(url, component, f"learner{number}", chance)
+                if not good:
+                    errors.append("an answer without content")
+            except Exception as error:
+                errors.append(repr(error))
+            waits.append(time.monotonic() - asked)
+        if client is not None:
+            client.close()
+
+    threads = [threading.Thread(target=learner, args=(n,)) for n in range(LEARNERS)]
+    for thread in threads:
+        thread.start()
+    ready.wait()
+    for thread in threads:
+        thread.join()
+    return np.array(waits), errors

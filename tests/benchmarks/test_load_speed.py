@@ -1,0 +1,49 @@
+"""How long thirty learners wait for an answer, and what they leave in memory.
+
+pytest tests/benchmarks/test_load_speed.py --benchmark-only -n 0
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from learners import a_class
+
+
+def resident(pid):
+    """Memory of a process in MB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+) kB", status).group(1)) / 1024
+
+
+def test_thirty_learners_wait_no_two_seconds_and_memory_is_flat(benchmark):
+    server = subprocess.Popen(
+        [sys.executable, "-u", "-m", "medattn", "app", "--port", "0"]
+        + ["--no-open-browser", "--offline"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for line in server.stdout:
+            if "is open at" in line:
+                url = re.search(r"http://\S+", line).group(0)
+                break
+        a_class(url, 20)  # everything is compiled
+        before = resident(server.pid)
+        seconds = float(os.environ.get("MEDATTN_LOAD", "120"))
+        waits, errors = benchmark.pedantic(a_class, args=(url, seconds), rounds=1)
+        after = resident(server.pid)
+    finally:
+        server.terminate()
+        server.wait(timeout=60)
+    told = (
+        f"{len(waits)} toggles, median {np.median(waits):.2f} s, 95th percentile "
+        f"{np.percentile(waits, 95):.2f} s, memory {before:.0f} to {after:.0f} MB"
+    )
+    print(told)
+    assert errors == []
+    assert np.percentile(waits, 95) <= 2.0, told
+    assert after < 1.1 * before and after < 1500, told
