@@ -26,9 +26,9 @@ def on_files(files, config):
     pages["tutorials/index.md"] = tutorials_index()
     pages |= card_pages()
     pages["networks/index.md"] = networks_page()
-    for path in sorted(ZOO.glob("*/README.md")):
+    for name, path in model_cards().items():
         body = re.sub(r"\A---\n.*?\n---\n", "", path.read_text(), flags=re.S)
-        pages[f"networks/{path.parent.name}.md"] = body  # without what hubs read
+        pages[f"networks/{name}.md"] = body  # without what hubs read
     for place, content in pages.items():
         files.append(File.generated(config, place, content=content))
     return files
@@ -101,24 +101,30 @@ def networks_page():
         "",
         "The shipped micro networks, each with the trial that made it. They have only",
         "ever seen drawings, and are not for diagnosis. Model cards: "
-        + ", ".join(
-            f"[{path.parent.name}]({path.parent.name}.md)"
-            for path in sorted(ZOO.glob("*/README.md"))
-        )
+        + ", ".join(f"[{name}]({name}.md)" for name in model_cards())
         + ".",
         "",
-        "| data set | network | data | training images | steps | seed | test AUROC |",
-        "|---|---|---|---|---|---|---|",
+        "| data set | network | start | shortcut | data | training images | steps "
+        "| seed | test AUROC |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    for path in sorted(ZOO.glob("*/*.json")):
+    for path in sorted(ZOO.glob("*/*.json")) + sorted(ZOO.glob("*/*/*.json")):
         record = json.loads(path.read_text())
         trial, measured = record["trial"], record["measured"]
         lines.append(
-            f"| {trial['dataset']} | {trial['model']} | {trial['regime']:.0%} "
+            f"| {trial['dataset']} | {trial['model']} | {trial['initialisation']} "
+            f"| {'none' if trial['shortcut'] is None else trial['shortcut']} "
+            f"| {trial['regime']:.0%} "
             f"| {measured['train_images']} | {trial['steps']} | {trial['seed']} "
             f"| {measured['test']['auroc']:.3f} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def model_cards():
+    """Finds the model cards, `{"fundus": path, "fundus-shortcut": path}`."""
+    paths = sorted(ZOO.glob("*/README.md")) + sorted(ZOO.glob("*/*/README.md"))
+    return {"-".join(path.parent.relative_to(ZOO).parts): path for path in paths}
 
 
 def mathml(text):

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from medattn.study.files import read_json, write_atomic
+from medattn.study.names import SHAPES, shipped_name
 from medattn.study.results import SHIPPED
-from medattn.study.trial import trial_name
 
 IMAGES = 48  # of each test split, the first ones
 POSITIVE = 1
@@ -21,9 +21,11 @@ def promote_chances(folder, results=SHIPPED):
     """Ships the chances that a study's networks gave to the first test images.
 
     An app then shows the spread over the seeds for one image without their weights.
+    Networks of a shortcut saw the test images with artefacts lying about, drawn with
+    `shortcut=0.0`: only where none was planted is it the image that others saw.
 
     Args:
-        folder: The study's; its plain trials (random starts, no shortcut) are taken.
+        folder: The study's.
         results: Folder of the shipped results; `chances-<study>.json` goes there.
 
     Returns:
@@ -33,14 +35,13 @@ def promote_chances(folder, results=SHIPPED):
     for path in sorted(folder.glob("*/config.json")):
         config = read_json(path)
         predictions = path.with_name("predictions.npz")
-        plain = config["initialisation"] == "random" and config["shortcut"] is None
-        if not plain or not predictions.exists():
+        if config["dataset"] == SHAPES or not predictions.exists():
             continue
         if not path.with_name("done.json").exists():
             continue
         with np.load(predictions) as held:
             chances = held["test_probabilities"][:IMAGES, POSITIVE]
-        name = trial_name(config["model"], config["regime"], config["seed"])
+        name = shipped_name(config)
         # Rounding must not make a network certain.
         row = [round(float(np.clip(chance, NEAR, 1 - NEAR)), 4) for chance in chances]
         table.setdefault(config["dataset"], {})[name] = row
@@ -51,7 +52,17 @@ def promote_chances(folder, results=SHIPPED):
     return sum(map(len, table.values()))
 
 
-def read_chances(position, *, dataset, model, regime, study="micro", results=SHIPPED):
+def read_chances(
+    position,
+    *,
+    dataset,
+    model,
+    regime,
+    initialisation="random",
+    shortcut=None,
+    study="micro",
+    results=SHIPPED,
+):
     """Reads what the networks of all seeds said about one test image.
 
     Args:
@@ -59,6 +70,8 @@ def read_chances(position, *, dataset, model, regime, study="micro", results=SHI
         dataset: Of the trials, like the rest.
         model: Name of the model.
         regime: Share of the training data.
+        initialisation: What they began from.
+        shortcut: Correlation of the artefact planted into their training images.
         study: Name of the study.
         results: Folder of the shipped results.
 
@@ -68,7 +81,15 @@ def read_chances(position, *, dataset, model, regime, study="micro", results=SHI
     table = _table(Path(results) / NAME.format(study=study)).get(dataset, {})
     if not 0 <= position < IMAGES:
         return {}
-    before = trial_name(model, regime, "")
+    before = shipped_name(
+        dict(
+            model=model,
+            regime=regime,
+            seed="",
+            initialisation=initialisation,
+            shortcut=shortcut,
+        )
+    )
     return {
         int(name.removeprefix(before)): row[position]
         for name, row in table.items()

@@ -2,34 +2,41 @@
 
 import shutil
 from dataclasses import fields
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from medattn.study.calibration_table import bins_path, count_bins, write_bins
 from medattn.study.chances import promote_chances
 from medattn.study.files import read_json, write_atomic, write_json
 from medattn.study.model_cards import model_card
+from medattn.study.names import shipped_name, shipped_room, worth_shipping
 from medattn.study.results import SHIPPED, gather_results, write_results
-from medattn.study.trial import Trial, trial_name
+from medattn.study.trial import Trial
 
+MOST_BYTES = 4_000_000  # of one network's weights; larger ones are not shipped
 # What the record of a shipped network says of its maps, and where the table has it.
 MAP_MEANS = {
     "lrp.epsilon:relevance_mass": "relevance_mass",
     "lrp.epsilon:random_relevance_mass": "relevance_mass_random",
     "lrp.epsilon:edges_relevance_mass": "relevance_mass_edges",
+    "lrp.epsilon:shortcut_share": "shortcut_share",
+    "lrp.epsilon:random_shortcut_share": "shortcut_share_random",
 }
 
 
 def promote_trials(folder, *, zoo, results=SHIPPED, seed=0):
     """Ships a study: all its numbers, and one seed's weights.
 
-    Only a study of plain trials ships weights, all from random starts and without a
-    planted artefact: of those there is one a name. What such a study ships of a data
-    set replaces all that was there.
+    A study of plain trials (random starts, no planted artefact) ships the networks of
+    one seed. One that varies the start or the shortcut ships those of its networks
+    that are not plain, beside the plain ones: see `medattn.study.names`. What a study
+    ships of a data set replaces all that it had shipped of it before, and nothing of
+    another study.
 
     Args:
         folder: The study's.
         zoo: Folder of the shipped weights; one file and one record a trial go to
-            `<zoo>/<dataset>/`, and a model card, `README.md`.
+            `<zoo>/<dataset>/` or, unless plain, to `<zoo>/<dataset>/<study>/`, and a
+            model card, `README.md`.
         results: Folder of the shipped results; `<study>.csv` goes there, and its
             calibration to `calibration/<study>.csv`, and what every seed said about the
             first test images to `chances-<study>.json`.
@@ -56,13 +63,19 @@ def promote_trials(folder, *, zoo, results=SHIPPED, seed=0):
     bins = count_bins([r for r in rows if r["dataset"] != "shapes"], folder)
     write_bins(bins, bins_path(results, folder.name))
     promote_chances(folder, results)
-    plain = all(r["initialisation"] == "random" and r["shortcut"] is None for r in rows)
     shipped, size = 0, 0
-    for dataset in dict.fromkeys(r["dataset"] for r in rows if plain):
-        mine = [r for r in rows if r["dataset"] == dataset]
-        chosen = [r for r in mine if r["state"] == "done" and r["seed"] == seed]
+    for dataset in dict.fromkeys(row["dataset"] for row in worth_shipping(rows)):
+        mine = [row for row in rows if row["dataset"] == dataset]
+        chosen = [
+            row
+            for row in worth_shipping(mine)
+            if row["state"] == "done"
+            and row["seed"] == seed
+            and _weights(folder, row).stat().st_size <= MOST_BYTES
+        ]
         if chosen:
-            size += _ship(folder, Path(zoo) / dataset, chosen, mine)
+            room = Path(zoo) / shipped_room(chosen[0], folder.name)
+            size += _ship(folder, room, chosen, mine)
             shipped += len(chosen)
     return len(rows), shipped, size
 
@@ -94,9 +107,10 @@ def _ship_network(place, row, room):
     """Copies a trial's weights and writes the record that the zoo reads."""
     config = read_json(place / "config.json")
     done = read_json(place / "done.json")
-    name = trial_name(row["model"], row["regime"], row["seed"])
-    weights = room / f"{name}.safetensors"
-    shutil.copyfile(place / "weights.safetensors", weights)
+    weights = room / f"{shipped_name(row)}.safetensors"
+    shutil.copyfile(_weights(place.parent, row), weights)
+    inside = PurePosixPath(shipped_room(row, place.parent.name))
+    inside = inside.relative_to(row["dataset"])
     test = done["test"] | {
         new: row[key] for key, new in MAP_MEANS.items() if row.get(key) is not None
     }
@@ -110,12 +124,18 @@ def _ship_network(place, row, room):
             "seconds": row["seconds"],
             "test_images": done["images"]["test"],
             "test": test,
+            # On test images whose artefact goes with the label as in training.
+            **({"with_shortcut": done["with_shortcut"]} if row["shortcut"] else {}),
         },
         "study": place.parent.name,
         "code": row["code"],
-        "weights": weights.name,
+        "weights": (inside / weights.name).as_posix(),
         "weights_sha256": done["sha256"]["weights.safetensors"],
         "versions": read_json(place / "environment.json")["versions"],
     }
     write_json(weights.with_suffix(".json"), record)
     return weights
+
+
+def _weights(folder, row):
+    return folder / row["id"] / "weights.safetensors"

@@ -19,6 +19,8 @@ __all__ = [
 
 FOLDER = Path(__file__).parent
 OWN = ("list_own_models", "load_own_model")
+NAMES = ("model", "dataset")
+PLAIN = ("random", None)  # initialisation and shortcut of the networks of micro
 
 
 def __getattr__(name):
@@ -27,21 +29,37 @@ def __getattr__(name):
     raise AttributeError(f"module 'medattn.zoo' has no attribute {name!r}")
 
 
-def list_zoo_models(dataset=None):
+def list_zoo_models(dataset=None, *, plain=True):
     """Returns the records of the shipped models.
 
     Args:
         dataset: Only those trained on this data set, unless None.
+        plain: Only those from random starts, trained on images without a planted
+            artefact; otherwise the pretrained and the shortcut-taught ones, too.
 
     Returns:
         A list of dicts: `trial` (model, dataset, regime, seed, steps, ...), `measured`
         (training images, epochs, `test` with its AUROC, ...) and `weights_sha256`.
     """
-    records = [json.loads(p.read_text()) for p in sorted(FOLDER.glob("*/*.json"))]
-    return [r for r in records if dataset in (None, r["trial"]["dataset"])]
+    places = sorted(FOLDER.glob("*/*.json")) + sorted(FOLDER.glob("*/*/*.json"))
+    records = [json.loads(path.read_text()) for path in places]
+    return [
+        record
+        for record in records
+        if dataset in (None, record["trial"]["dataset"])
+        and not (plain and _kind(record) != PLAIN)
+    ]
 
 
-def find_zoo_record(name, *, dataset="fundus", regime=1.0, seed=0):
+def find_zoo_record(
+    name,
+    *,
+    dataset="fundus",
+    regime=1.0,
+    seed=0,
+    initialisation="random",
+    shortcut=None,
+):
     """Finds the record of one shipped model.
 
     Args:
@@ -49,6 +67,10 @@ def find_zoo_record(name, *, dataset="fundus", regime=1.0, seed=0):
         dataset: Data set that it was trained on.
         regime: Share of the training data that it saw.
         seed: Seed of its trial.
+        initialisation: `"random"`, or `"shapes"`: its trunk was pretrained on a task of
+            many classes.
+        shortcut: Correlation of an artefact that was planted into its training images
+            with their label; None if none was.
 
     Returns:
         The record, as in `list_zoo_models`.
@@ -56,27 +78,30 @@ def find_zoo_record(name, *, dataset="fundus", regime=1.0, seed=0):
     Raises:
         ValueError: If no such model is shipped; the message lists what is.
     """
-    wanted = dict(model=name, dataset=dataset, regime=regime, seed=seed)
-    records = list_zoo_models()
+    wanted = dict(
+        model=name,
+        dataset=dataset,
+        regime=regime,
+        seed=seed,
+        initialisation=initialisation,
+        shortcut=shortcut,
+    )
+    records = list_zoo_models(plain=False)
     for record in records:
         if wanted.items() <= record["trial"].items():
             return record
-    offered = {
-        key: sorted({record["trial"][key] for record in records}) for key in wanted
-    }
     raise ValueError(
-        f"No such model is shipped. Expected one of {offered}. Received: {wanted}"
+        f"No such model is shipped. Expected one of {_offered(records, wanted)}. "
+        f"Received: {wanted}"
     )
 
 
-def load_zoo_model(name, *, dataset="fundus", regime=1.0, seed=0):
+def load_zoo_model(name, **which):
     """Loads a shipped model with its trained weights.
 
     Args:
-        name: As in `find_zoo_record`, like the rest.
-        dataset: Data set that it was trained on.
-        regime: Share of the training data that it saw.
-        seed: Seed of its trial.
+        name: As in `find_zoo_record`.
+        **which: As there: `dataset`, `regime`, `seed`, `initialisation`, `shortcut`.
 
     Returns:
         A `keras.Model` from images `(batch, size, size, 3)` in [0, 1] to logits.
@@ -87,14 +112,14 @@ def load_zoo_model(name, *, dataset="fundus", regime=1.0, seed=0):
     """
     from medattn.models import create_model, load_weights
 
-    record = find_zoo_record(name, dataset=dataset, regime=regime, seed=seed)
+    record = find_zoo_record(name, **which)
     size = record["trial"]["size"]
     model = create_model(name, input_shape=(size, size, 3))
     load_weights(model, _checked_file(record))
     return model
 
 
-def load_zoo_weights(model, *, dataset="fundus", regime=1.0, seed=0):
+def load_zoo_weights(model, **which):
     """Gives a model that there is the weights of another shipped one of its name.
 
     What was compiled for the model stays valid: a page that shows many networks of one
@@ -102,17 +127,40 @@ def load_zoo_weights(model, *, dataset="fundus", regime=1.0, seed=0):
 
     Args:
         model: A `keras.Model` of `load_zoo_model`; its weights are overwritten.
-        dataset: As in `find_zoo_record`, like the rest.
-        regime: Share of the training data.
-        seed: Seed of the trial.
+        **which: As in `find_zoo_record`.
 
     Raises:
         ValueError: As `load_zoo_model`; the model is then as it was.
     """
     from medattn.models import load_weights
 
-    record = find_zoo_record(model.name, dataset=dataset, regime=regime, seed=seed)
-    load_weights(model, _checked_file(record))
+    load_weights(model, _checked_file(find_zoo_record(model.name, **which)))
+
+
+def _kind(record):
+    """What tells apart networks of one model, data set, regime and seed."""
+    return record["trial"]["initialisation"], record["trial"]["shortcut"]
+
+
+def _offered(records, wanted):
+    """Lists what is shipped of the wanted model and data set, kind by kind."""
+    known = {key: sorted({r["trial"][key] for r in records}) for key in NAMES}
+    mine = [
+        r["trial"] for r in records if all(r["trial"][k] == wanted[k] for k in NAMES)
+    ]
+    if not mine:
+        return known
+    kinds = {}
+    for trial in mine:
+        kind = (trial["initialisation"], trial["shortcut"])
+        there = kinds.setdefault(kind, {"regime": set(), "seed": set()})
+        for key, values in there.items():
+            values.add(trial[key])
+    return [
+        {"initialisation": start, "shortcut": shortcut}
+        | {key: sorted(values) for key, values in there.items()}
+        for (start, shortcut), there in kinds.items()
+    ]
 
 
 def _checked_file(record):

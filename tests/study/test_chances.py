@@ -8,7 +8,7 @@ import numpy as np
 from medattn.study import Trial, promote_chances, read_chances
 
 
-def test_plain_finished_trials_are_shipped_and_read_by_seed(tmp_path):
+def test_finished_trials_are_shipped_and_read_by_kind_and_seed(tmp_path):
     study, results = tmp_path / "micro", tmp_path / "results"
     rng = np.random.default_rng(0)
     said = {}
@@ -23,13 +23,16 @@ def test_plain_finished_trials_are_shipped_and_read_by_seed(tmp_path):
         if seed != 3:  # one is still running
             (place / "done.json").write_text("{}")
     results.mkdir()
-    assert promote_chances(study, results) == 2
+    assert promote_chances(study, results) == 3
     of = dict(dataset="fundus", model="se_micro_resnet", results=results)
     found = read_chances(7, regime=0.1, **of)
     assert found == {seed: round(said[seed][7, 1], 4) for seed in (0, 1)}
     assert set(read_chances(8, regime=0.1, **of).values()) == {0.9999}
     assert read_chances(59, regime=0.1, **of) == {}  # beyond what is shipped
     assert read_chances(7, regime=1.0, **of) == {}
+    taught = read_chances(7, regime=0.1, shortcut=0.9, **of)
+    assert taught == {2: round(said[2][7, 1], 4)}
+    assert read_chances(7, regime=0.1, initialisation="shapes", **of) == {}
     # "10pct" must not be taken for "1pct", nor SE's network for the plain one.
     assert read_chances(7, regime=0.01, **of) == {}
     assert read_chances(7, regime=0.1, **(of | {"model": "micro_resnet"})) == {}

@@ -1,5 +1,6 @@
 """Promotion: what is shipped is what was measured, with a card, and nothing stale."""
 
+import shutil
 from dataclasses import asdict
 
 import numpy as np
@@ -133,14 +134,93 @@ def test_the_card_is_a_hugging_face_card_and_says_what_was_measured(promoted):
     assert "Not for diagnosis." in card.text and "over the study's 2 seeds" in card.text
 
 
-def test_a_study_of_two_starts_ships_numbers_only(tmp_path):
-    for start in ("random", "shapes"):
-        trial = Trial("micro_resnet", regime=0.1, size=32, initialisation=start)
-        finish(tmp_path / "pretraining", trial)
+def kinds_of_study(folder):
+    """Makes finished folders of a pretraining and of a shortcut study."""
+    common = dict(regime=0.1, size=32)
+    for seed in (0, 1):
+        for start in ("random", "shapes"):
+            trial = Trial("micro_resnet", initialisation=start, seed=seed, **common)
+            finish(folder / "pretraining", trial, shift=1 + (start == "shapes"))
+        finish(folder / "pretraining", Trial("micro_resnet", "shapes", seed=seed))
+        for rho in (0.0, 0.9):
+            trial = Trial("cbam_micro_resnet", shortcut=rho, seed=seed, **common)
+            finish(folder / "shortcut", trial, shift=2 - rho)
+
+
+def test_varied_networks_are_shipped_beside_the_plain_ones(promoted, tmp_path):
+    from huggingface_hub import ModelCard
+
+    plain, _, _ = promoted
+    zoo_folder, results = tmp_path / "zoo", tmp_path / "results"
+    shutil.copytree(plain / "zoo", zoo_folder)
+    before = {p: p.read_bytes() for p in zoo_folder.rglob("*") if p.is_file()}
+    kinds_of_study(tmp_path)
+    counts = {}
+    for study in ("pretraining", "shortcut", "pretraining"):  # a second time is no more
+        counts[study] = promote_trials(
+            tmp_path / study, zoo=zoo_folder, results=results
+        )
+    # Seed 0 alone; the random starts are the plain networks' trials once more.
+    assert counts["pretraining"][:2] == (6, 1) and counts["shortcut"][:2] == (4, 2)
+    assert all(path.read_bytes() == content for path, content in before.items())
+    added = {p for p in zoo_folder.rglob("*") if p.is_file()} - set(before)
+    assert sorted(p.relative_to(zoo_folder / "fundus").as_posix() for p in added) == [
+        "pretraining/README.md",
+        "pretraining/shapes-micro_resnet-10pct-seed0.json",
+        "pretraining/shapes-micro_resnet-10pct-seed0.safetensors",
+        "shortcut/README.md",
+        "shortcut/shortcut0-cbam_micro_resnet-10pct-seed0.json",
+        "shortcut/shortcut0-cbam_micro_resnet-10pct-seed0.safetensors",
+        "shortcut/shortcut0.9-cbam_micro_resnet-10pct-seed0.json",
+        "shortcut/shortcut0.9-cbam_micro_resnet-10pct-seed0.safetensors",
+    ]
+    card = ModelCard((zoo_folder / "fundus/shortcut/README.md").read_text())
+    assert "taught a mistake on purpose" in card.text
+    assert "shortcut=0" in card.text and card.text.count("\n| `shortcut0") == 2
+    card = ModelCard((zoo_folder / "fundus/pretraining/README.md").read_text())
+    assert "trunks that had learnt shapes" in card.text and "1000 steps" in card.text
+    assert card.text.count("| 2 |") == 1  # the mean is over seeds of that start only
+
+
+def test_each_kind_is_found_and_what_is_missing_is_answered(
+    promoted, tmp_path, monkeypatch
+):
+    plain, _, _ = promoted
+    shutil.copytree(plain / "zoo", tmp_path / "zoo")
+    kinds_of_study(tmp_path)
+    options = dict(zoo=tmp_path / "zoo", results=tmp_path / "results")
+    for study in ("pretraining", "shortcut"):
+        promote_trials(tmp_path / study, **options)
+    # Plain networks promoted again leave those of other studies where they are.
+    promote_trials(plain / "micro", **options)
+    monkeypatch.setattr(zoo, "FOLDER", tmp_path / "zoo")
+    assert len(zoo.list_zoo_models()) == 2
+    assert len(zoo.list_zoo_models("fundus", plain=False)) == 5
+    of = dict(regime=0.1)
+    found = zoo.find_zoo_record("micro_resnet", **of)
+    assert found["study"] == "micro" and found["trial"]["initialisation"] == "random"
+    pretrained = zoo.find_zoo_record("micro_resnet", initialisation="shapes", **of)
+    assert pretrained["study"] == "pretraining"
+    model = zoo.load_zoo_model("cbam_micro_resnet", shortcut=0.9, **of)
+    control = zoo.find_zoo_record("cbam_micro_resnet", shortcut=0, **of)
+    assert control["trial"]["shortcut"] == 0.0
+    zoo.load_zoo_weights(model, shortcut=0, **of)
+    kinds = "'initialisation': 'shapes', 'shortcut': None, 'regime': .0.1., 'seed': .0."
+    with pytest.raises(ValueError, match=kinds):
+        zoo.find_zoo_record("micro_resnet", initialisation="shapes", regime=1.0)
+    with pytest.raises(ValueError, match="'shortcut': 0.9.*Received.*'shortcut': 0.5"):
+        zoo.load_zoo_model("cbam_micro_resnet", shortcut=0.5, **of)
+    with pytest.raises(ValueError, match="'dataset': .'fundus'."):
+        zoo.find_zoo_record("micro_resnet", dataset="chest", shortcut=0.9)
+
+
+def test_networks_too_large_to_ship_give_their_numbers_only(tmp_path, monkeypatch):
+    monkeypatch.setattr("medattn.study.promote.MOST_BYTES", 1000)
+    finish(tmp_path / "large", Trial("micro_resnet", regime=0.1, size=32))
     counts = promote_trials(
-        tmp_path / "pretraining", zoo=tmp_path / "zoo", results=tmp_path / "results"
+        tmp_path / "large", zoo=tmp_path / "zoo", results=tmp_path / "results"
     )
-    assert counts == (2, 0, 0) and not (tmp_path / "zoo").exists()
+    assert counts == (1, 0, 0) and not (tmp_path / "zoo").exists()
 
 
 def test_two_versions_of_the_code_are_not_shipped_as_one(tmp_path):

@@ -19,6 +19,7 @@ CELLS = tuple(itertools.product(SYNTHETIC, MICRO, REGIMES))
 # Every network once, every data set and regime at least once.
 SPREAD = [(SYNTHETIC[i % 3], name, REGIMES[i % 4]) for i, name in enumerate(MICRO)]
 MOST_BYTES = 30_000_000
+VARIED = ("pretraining", "shortcut")  # studies whose networks are not plain
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +50,21 @@ def test_every_network_and_regime_is_shipped_once_and_nothing_more():
             if r["trial"]["dataset"] == dataset
         }
         both = {f"{s}.{e}" for s in stems for e in ("json", "safetensors")}
-        assert files == both | {"README.md"}
+        rooms = {p.name for p in (FOLDER / dataset).iterdir() if p.is_dir()}
+        assert rooms <= set(VARIED) and files - rooms == both | {"README.md"}
 
 
 def test_the_weights_are_float16_as_recorded_and_small():
     paths = sorted(FOLDER.rglob("*.safetensors"))
     assert sum(p.stat().st_size for p in paths) < MOST_BYTES
     assert all(p.stat().st_size < 4_000_000 for p in FOLDER.rglob("*") if p.is_file())
-    known = {(r["trial"]["dataset"], r["weights"]): r for r in list_zoo_models()}
+    known = {
+        FOLDER / r["trial"]["dataset"] / r["weights"]: r
+        for r in list_zoo_models(plain=False)
+    }
+    assert sorted(known) == paths
     for path in paths:
-        record = known[path.parent.name, path.name]
+        record = known[path]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         assert digest == record["weights_sha256"]
         with safe_open(path, framework="numpy") as weights:
@@ -89,6 +95,46 @@ def test_the_card_of_each_data_set_says_what_the_records_say(dataset):
         assert f"| {test['auroc']:.3f} [{test['auroc_low']:.3f}, " in line
         assert f"| {test['relevance_mass']:.1%} |" in line
         assert re.search(rf"\| {record['measured']['train_images']:,} \|", line)
+
+
+VARIED_RECORDS = [r for r in list_zoo_models(plain=False) if r not in list_zoo_models()]
+
+
+def of_kind(record):
+    """Gives the arguments that find a record again."""
+    trial = record["trial"]
+    keys = ("dataset", "regime", "seed", "initialisation", "shortcut")
+    return trial["model"], {key: trial[key] for key in keys}
+
+
+@pytest.mark.parametrize("record", VARIED_RECORDS, ids=lambda r: r["weights"])
+def test_a_varied_network_is_found_by_what_sets_it_apart(record):
+    name, kind = of_kind(record)
+    assert find_zoo_record(name, **kind) == record
+    assert record["study"] in VARIED and record["weights"].startswith(record["study"])
+    plain = find_zoo_record(name, dataset=kind["dataset"], regime=kind["regime"])
+    assert plain["weights_sha256"] != record["weights_sha256"]
+    same = ("steps", "batch_size", "learning_rate", "size", "selection", "rounds")
+    assert all(plain["trial"][key] == record["trial"][key] for key in same)
+    digits = plain["measured"]["train_ids_sha256"]
+    assert record["measured"]["train_ids_sha256"] == digits
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("record", VARIED_RECORDS, ids=lambda r: r["weights"])
+def test_the_auroc_of_a_varied_network_is_measured_again(record):
+    name, kind = of_kind(record)
+    model, measured = load_zoo_model(name, **kind), record["measured"]
+    rho = kind["shortcut"]
+    tests = [(None if rho is None else 0.0, measured["test"]["auroc"])]
+    if rho:
+        tests.append((rho, measured["with_shortcut"]["auroc"]))
+    for shortcut, expected in tests:
+        images, labels, _ = load_dataset(
+            kind["dataset"], split="test", shortcut=shortcut
+        ).arrays()
+        found = roc_auc_score(labels, probabilities(model, images)[:, 1])
+        assert found == pytest.approx(expected, abs=1e-3)
 
 
 def check_auroc(test_sets, dataset, name, regime):
