@@ -156,7 +156,8 @@ def forest_figure(lines, *, label, rope=0.01):
 
     Args:
         lines: `[(text, mean, low, high, note)]`, from the top down; a line with a note
-            (which stands on the right) is a main one, and bold.
+            (which stands on the right) is a main one, and bold. A line of text alone,
+            the rest None, is a heading: bold, with nothing drawn beside it.
         label: What the horizontal axis shows.
         rope: Half the width of the shaded region.
 
@@ -170,6 +171,8 @@ def forest_figure(lines, *, label, rope=0.01):
     axis.axvspan(-rope, rope, color="#e9e4d4", lw=0)
     axis.axvline(0, color=GREY, lw=1)
     for place, (_, mean, low, high, note) in enumerate(lines):
+        if mean is None:
+            continue
         sure = low > 0 or high < 0
         colour, width = ("#000000", 2.4) if note else ("#0072B2", 1.5)
         axis.plot([low, high], [place, place], color=colour, lw=width)
@@ -184,7 +187,7 @@ def forest_figure(lines, *, label, rope=0.01):
         )
     axis.set_yticks(range(len(lines)), [line[0] for line in lines], fontsize=9)
     for tick, line in zip(axis.get_yticklabels(), lines, strict=True):
-        tick.set_fontweight("bold" if line[4] else "normal")
+        tick.set_fontweight("bold" if line[4] or line[1] is None else "normal")
     axis.tick_params(axis="y", length=0)
     axis.tick_params(axis="x", labelsize=9)
     axis.set_ylim(len(lines) - 0.5, -0.5)

@@ -251,3 +251,19 @@ def test_the_same_numbers_give_the_same_drawing():
         for _ in range(2)
     )
     assert first == second
+
+
+def test_a_heading_in_the_forest_is_bold_and_has_nothing_beside_it():
+    lines = [
+        ("by amount of data", None, None, None, None),
+        ("at 1%", 0.02, 0.01, 0.03, ""),
+        ("overall", -0.1, -0.2, 0.1, "cannot tell"),
+    ]
+    axis = charts.forest_figure(lines, label="d").axes[0]
+    bold = [tick.get_fontweight() for tick in axis.get_yticklabels()]
+    assert bold == ["bold", "normal", "bold"]
+    drawn = {float(line.get_ydata()[0]) for line in axis.lines[1:]}  # 0 is at zero
+    assert drawn == {1.0, 2.0}
+    assert [note.get_text() for note in axis.texts] == ["", "cannot tell"]
+    filled = [line.get_mfc() != "white" for line in axis.lines[2::2]]
+    assert filled == [True, False]
