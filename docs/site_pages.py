@@ -1,4 +1,4 @@
-"""Pages that the site makes while it is built: tutorials, data cards, networks.
+"""Pages that the site makes while it is built: tutorials, cards, networks, report.
 
 A tutorial is shown with its outputs if `tutorials/build.py --run` has executed it, and
 without them, with a word about it, if not.
@@ -32,6 +32,36 @@ def on_files(files, config):
     for place, content in pages.items():
         files.append(File.generated(config, place, content=content))
     return files
+
+
+def on_page_markdown(markdown, page, **_):
+    """Puts the study's report into its page."""
+    return with_report(markdown) if page.file.src_uri == "report.md" else markdown
+
+
+def with_report(markdown, **where):
+    """Fills the two places that the report's page leaves open.
+
+    Args:
+        markdown: The page.
+        **where: `source=`, results other than the shipped ones.
+    """
+    from medattn.study import report_fragment
+
+    body, seeds = report_fragment(**where)
+    lines = [
+        f"- study `{name}`, {_counted(some)}" for name, some in seeds.items() if some
+    ]
+    listed = "\n".join(lines) or "- no trial of ours has finished"
+    markdown = markdown.replace("<!-- the seeds -->", listed)
+    # A blank line would end the piece of HTML for Markdown.
+    body = re.sub(r"\n\s*\n", "\n", body)
+    report = f'<div class="report">\n{body}\n</div>'
+    return markdown.replace("<!-- the report -->", report)
+
+
+def _counted(seeds):
+    return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
 
 
 def tutorial_pages(path):

@@ -1,5 +1,6 @@
 """The site builds without a warning, and its links into the app are understood."""
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -33,6 +34,34 @@ def test_there_are_links_and_plans():
         assert f"\n## {heading}" in TEACHERS
 
 
+def site_pages():
+    spec = importlib.util.spec_from_file_location(
+        "site_pages", ROOT / "docs" / "site_pages.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_report_of_the_site_is_made_of_the_results_that_it_is_given(tmp_path):
+    from medattn.study import read_results
+    from medattn.study.results import write_results
+
+    rows = [row for row in read_results() if row["dataset"] == "fundus"][:7]
+    for row in rows:
+        del row["study"]  # a table has its file's name
+    write_results(rows, tmp_path / "renamed.csv")
+    page = (ROOT / "docs" / "report.md").read_text()
+    made = site_pages().with_report(page, source=tmp_path / "renamed.csv")
+    seeds = sorted({row["seed"] for row in rows if row["state"] == "done"})
+    assert f"- study `renamed`, seed{'s' * (len(seeds) > 1)} {seeds[0]}" in made
+    assert "Ours: renamed" in made and "Ours: micro" not in made
+    assert "<svg" in made and "<!-- the" not in made
+    report = made[made.index('<div class="report">') :]
+    assert "\n\n" not in report.strip()  # Markdown leaves it alone
+    assert page.count("<!-- the") == 2
+
+
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path):
     mkdocs = Path(sys.executable).parent / "mkdocs"
@@ -49,6 +78,9 @@ def test_the_site_builds_without_a_warning(tmp_path):
     tutorial = (tmp_path / "tutorials" / "07_lrp_deeplift.html").read_text()
     assert "<math" in tutorial and "$$" not in tutorial
     assert "<details>" in tutorial or "Built without outputs" in tutorial
+    report = (tmp_path / "report.html").read_text()
+    assert "As published" in report and "What attention costs" in report
+    assert 'href="report.html"' in (tmp_path / "index.html").read_text()
     for page in tmp_path.rglob("*.html"):
         text = page.read_text()
         fetched = re.findall(
