@@ -15,8 +15,10 @@ from medattn_app.state import (
     ATTENTION,
     BACKBONES,
     DATASETS,
+    INITIALISATIONS,
     REFERENCES,
     REGIMES,
+    SHORTCUTS,
     Question,
     read_question,
     write_query,
@@ -62,6 +64,9 @@ class Answers:
             "methods": groups,
             "references": REFERENCES,
             "seeds": sorted({c.seed for c in cells}),
+            "varied": {d: view.varied(bench, d) for d in bench.datasets()},
+            "initialisations": list(INITIALISATIONS),
+            "shortcuts": list(SHORTCUTS),
             "uploads": self.settings.uploads,
             "first": asdict(self.first()) | {"hide": []},
             "texts": {lang: _texts(lang) for lang in _languages()},
@@ -193,6 +198,7 @@ class Answers:
             question.attention,
             question.regime,
             question.seed,
+            **question.kind,
         )
 
     def receive(self, path, dataset="fundus"):
@@ -235,7 +241,8 @@ class Answers:
                 sent[name] = self._cell(case, answer, words)
         return {
             "group": group,
-            "grid": view.grid_view(rows, columns, cells, words),
+            "grid": view.grid_view(rows, columns, cells, words)
+            | {"title": view.grid_title(question, words)},
             "cells": sent,
             "missing": missing,
             "scale": view.scale_view(known, question.method),

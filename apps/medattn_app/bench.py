@@ -5,51 +5,26 @@ import threading
 from collections import OrderedDict
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 import numpy as np
 
-from medattn_app.cases import drawn_cases
+from medattn_app.cases import drawn_cases, is_unmarked
+from medattn_app.cells import (
+    OWN,
+    Cell,
+    architectures,
+    one_of_each,
+    seed_chances,
+    shipped,
+    what_is_shipped,
+)
 from medattn_app.methods import METHODS
-from medattn_app.state import ATTENTION, BACKBONES, DATASETS, REGIMES
+from medattn_app.state import DATASETS
 
 POSITIVE = 1  # the logit that is explained: "diseased", "malignant", "effusion"
-OWN = "self"  # the attention of a DeiT, whatever the knob says
 BYTES = 128 * 2**20  # of remembered answers
 MODELS = 12  # whole networks lent out by `model`
 ANALYZERS = 12  # compiled analyzers, of about 40 MB each
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One shipped network: a cell of the grid.
-
-    Attributes:
-        dataset: What it was trained on.
-        backbone: A key of `BACKBONES`.
-        attention: A key of `ATTENTION`, or `"self"` of a DeiT.
-        regime: The share of the training data that it saw.
-        seed: Of its trial.
-    """
-
-    dataset: str
-    backbone: str
-    attention: str
-    regime: float
-    seed: int = 0
-
-    @property
-    def model_name(self):
-        """The name that `medattn.zoo.load_zoo_model` takes."""
-        return ATTENTION.get(self.attention, "") + BACKBONES[self.backbone]
-
-    @property
-    def title(self):
-        """What the page calls it, such as `"ResNet with CBAM, 10 % of the data"`."""
-        block = {"none": "without attention", OWN: "with its own attention"}.get(
-            self.attention, f"with {self.attention}"
-        )
-        return f"{self.backbone} {block}, {REGIMES[self.regime]} of the data"
 
 
 @dataclass(frozen=True)
@@ -102,7 +77,7 @@ class Bench:
         self._weights = {}  # cell -> arrays
         self._analyzers = OrderedDict()
         self._resting = threading.Event()
-        self._locks = {name: threading.RLock() for name in _architectures()}
+        self._locks = {name: threading.RLock() for name in architectures()}
         self._books = threading.Lock()  # of what is remembered
 
     # What there is
@@ -116,11 +91,27 @@ class Bench:
         """Returns the images of a data set's strip, a list of `Case`s."""
         return list(drawn_cases(dataset))
 
-    def networks(self, dataset):
-        """Returns the shipped networks of a data set, a list of `Cell`s."""
-        return [cell for cell in shipped() if cell.dataset == dataset]
+    def networks(self, dataset, *, plain=True):
+        """Returns the shipped networks of a data set, a list of `Cell`s.
 
-    def cell(self, dataset, backbone, attention, regime, seed=0):
+        Args:
+            dataset: A name in `datasets()`.
+            plain: Only those from random starts without a planted shortcut.
+        """
+        mine = [cell for cell in shipped() if cell.dataset == dataset]
+        return [cell for cell in mine if cell.is_plain or not plain]
+
+    def cell(
+        self,
+        dataset,
+        backbone,
+        attention,
+        regime,
+        seed=0,
+        *,
+        initialisation="random",
+        shortcut=None,
+    ):
         """Finds a shipped network.
 
         Args:
@@ -129,6 +120,8 @@ class Bench:
             attention: A key of `ATTENTION`; a DeiT has its own, whatever it is.
             regime: A key of `REGIMES`.
             seed: Of the trial.
+            initialisation: What it began from, a name in `INITIALISATIONS`.
+            shortcut: Correlation of the planted mark with the label, or None.
 
         Returns:
             A `Cell`.
@@ -137,14 +130,11 @@ class Bench:
             ValueError: If it is not shipped; the message says what is.
         """
         attention = OWN if backbone == "DeiT" else attention
-        wanted = Cell(dataset, backbone, attention, regime, seed)
+        wanted = Cell(
+            dataset, backbone, attention, regime, seed, initialisation, shortcut
+        )
         if wanted not in shipped():
-            there = {(c.backbone, c.attention) for c in self.networks(dataset)}
-            raise ValueError(
-                f"{wanted.title}: this network is not shipped for {dataset!r}. "
-                f"Expected one of {sorted(there)} with a regime and seed of it. "
-                f"Received: regime={regime}, seed={seed}"
-            )
+            raise ValueError(what_is_shipped(wanted))
         return wanted
 
     def record(self, cell):
@@ -221,11 +211,13 @@ class Bench:
         """
         if case.position is None:
             return ()
-        return _seed_chances(cell.dataset, cell.model_name, cell.regime, case.position)
+        if cell.shortcut is not None and not is_unmarked(case):
+            return ()  # those networks saw the image with a mark
+        return seed_chances(cell, case.position)
 
     def warm_up(self, method="lrp.epsilon"):
         """Compiles each architecture for a method, before anybody asks."""
-        for cell in _one_of_each(shipped()):
+        for cell in one_of_each(shipped()):
             if self._resting.is_set():
                 return
             self.answer(drawn_cases(cell.dataset)[0], cell, method)
@@ -276,9 +268,7 @@ class Bench:
     def _load(self, cell):
         from medattn.zoo import load_zoo_model
 
-        return load_zoo_model(
-            cell.model_name, dataset=cell.dataset, regime=cell.regime, seed=cell.seed
-        )
+        return load_zoo_model(cell.model_name, **cell.which)
 
     def _stage(self, cell):
         """Returns the one model of the cell's architecture, bearing its weights."""
@@ -298,9 +288,7 @@ class Bench:
     def _load_weights(self, cell, model):
         from medattn.zoo import load_zoo_weights
 
-        load_zoo_weights(
-            model, dataset=cell.dataset, regime=cell.regime, seed=cell.seed
-        )
+        load_zoo_weights(model, **cell.which)
         return model.get_weights()
 
     def _analyzer(self, cell, method, options):
@@ -355,64 +343,6 @@ WORDS = {
     "channel": "channel gates",
     "tokens": "attention between patches",
 }
-
-
-@lru_cache(maxsize=1)
-def shipped():
-    """Returns the records of all shipped networks that the page can show, by `Cell`."""
-    from medattn.zoo import list_zoo_models
-
-    places = {
-        prefix + name: (backbone, attention)
-        for backbone, name in BACKBONES.items()
-        for attention, prefix in ATTENTION.items()
-        if backbone != "DeiT"
-    }
-    places[BACKBONES["DeiT"]] = "DeiT", OWN
-    found = {}
-    for record in list_zoo_models():
-        trial = record["trial"]
-        known = trial["model"] in places and trial["dataset"] in DATASETS
-        if known and trial["regime"] in REGIMES:
-            where = places[trial["model"]]
-            cell = Cell(trial["dataset"], *where, trial["regime"], trial["seed"])
-            found[cell] = record
-    return found
-
-
-@lru_cache(maxsize=4096)
-def _seed_chances(dataset, model, regime, position):
-    from medattn.study import read_chances
-
-    trial = dict(dataset=dataset, model=model, regime=regime)
-    return tuple(read_chances(position, **trial).values())
-
-
-def _architectures():
-    """Lists the models that a cell can have."""
-    return [
-        prefix + name
-        for backbone, name in BACKBONES.items()
-        for prefix in (ATTENTION.values() if backbone != "DeiT" else [""])
-    ]
-
-
-def _one_of_each(cells):
-    """Picks one cell of every architecture; what the page opens with comes first."""
-    order = sorted(
-        cells,
-        key=lambda c: (
-            c.seed,
-            c.backbone != "ResNet",
-            c.attention != "CBAM",
-            c.backbone != "DeiT",
-            -c.regime,
-        ),
-    )
-    found = {}
-    for cell in order:
-        found.setdefault(cell.model_name, cell)
-    return list(found.values())
 
 
 def _can_read(needs, cell):

@@ -112,6 +112,19 @@ def draw_cases(dataset, places):
     return cases
 
 
+@lru_cache(maxsize=256)
+def is_unmarked(case):
+    """Tells whether a test image has no mark even where marks lie about by chance.
+
+    Networks of the shortcut study saw the test images drawn with `shortcut=0.0`; only
+    an image that this leaves as it is did they see as the page shows it.
+    """
+    from medattn.data import draw_images
+
+    drawn = draw_images(case.dataset, [case.position], size=SIZE, shortcut=0.0)
+    return np.array_equal(np.float32(drawn["image"][0]) / 255, case.pixels)
+
+
 def upload(path, dataset="fundus"):
     """Reads a visitor's file into a `Case`; a ValueError says what is wrong with it."""
     from medattn.data import fit_image

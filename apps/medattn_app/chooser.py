@@ -5,9 +5,18 @@ from html import escape
 from pathlib import Path
 
 from medattn_app.layers import uri
-from medattn_app.state import ATTENTION, BACKBONES, DATASETS, REGIMES
+from medattn_app.state import (
+    ATTENTION,
+    BACKBONES,
+    DATASETS,
+    INITIALISATIONS,
+    REGIMES,
+    SHORTCUTS,
+)
+from medattn_app.view import shortcut_key
 
 HERE = Path(__file__).parent
+PLAIN = "random|none"  # the kind of training that the page opens with
 
 
 @dataclass(frozen=True)
@@ -17,6 +26,7 @@ class Chooser:
     Attributes:
         dataset, backbone, attention, regime: Radios whose values are those of
             `medattn_app.state.Question`.
+        kind: How it was trained: start and shortcut, such as `"shapes|none"`.
         place: State, the place of the image in its strip.
         strip: The images as buttons; None where the tab chooses the image itself.
     """
@@ -25,17 +35,18 @@ class Chooser:
     backbone: object
     attention: object
     regime: object
+    kind: object
     place: object
     strip: object = None
 
     @property
     def network(self):
-        """The four that name a network."""
-        return [self.dataset, self.backbone, self.attention, self.regime]
+        """The five that name a network."""
+        return [self.dataset, self.backbone, self.attention, self.regime, self.kind]
 
     @property
     def inputs(self):
-        """The network's four and the place of the image."""
+        """The network's five and the place of the image."""
         return [*self.network, self.place]
 
 
@@ -93,10 +104,42 @@ def build_chooser(context, name, *, images=True):
         label=words("chooser.regime"),
         elem_id=f"ma-{name}-regime",
     )
-    return Chooser(dataset, backbone, attention, regime, place, strip)
+    kinds = _kinds(bench, words)
+    kind = gr.Radio(
+        kinds,
+        value=PLAIN,
+        label=words("chooser.kind"),
+        elem_id=f"ma-{name}-kind",
+        visible=len(kinds) > 1,
+    )
+    return Chooser(dataset, backbone, attention, regime, kind, place, strip)
 
 
-def chosen_cell(bench, dataset, backbone, attention, regime):
+def _kinds(bench, words):
+    """Lists the kinds of training there are networks of, as pairs of title and key."""
+    there = {
+        kind_of(cell.initialisation, shortcut_key(cell.shortcut))
+        for dataset in bench.datasets()
+        for cell in bench.networks(dataset, plain=False)
+    }
+    found = [(words("chooser.plain"), PLAIN)]
+    for start in INITIALISATIONS:
+        for shortcut in SHORTCUTS:
+            key = kind_of(start, shortcut)
+            if key in there and key != PLAIN:
+                parts = [] if start == "random" else [words(f"explore.start_{start}")]
+                if shortcut != "none":
+                    parts.append(words("explore.taught", rho=shortcut))
+                found.append((", ".join(parts), key))
+    return found
+
+
+def kind_of(initialisation, shortcut):
+    """Names a kind of training by its start and the key of its shortcut."""
+    return f"{initialisation}|{shortcut}"
+
+
+def chosen_cell(bench, dataset, backbone, attention, regime, kind=PLAIN):
     """Finds the network; a ValueError says in a sentence what is wrong."""
     if dataset not in bench.datasets():
         raise ValueError(
@@ -113,7 +156,20 @@ def chosen_cell(bench, dataset, backbone, attention, regime):
                 f"There is no such {name}. Expected one of {list(known)}. "
                 f"Received: {str(value)[:40]!r}"
             )
-    return bench.cell(dataset, backbone, attention, float(regime))
+    start, _, shortcut = str(kind).partition("|")
+    if start not in INITIALISATIONS or shortcut not in SHORTCUTS:
+        raise ValueError(
+            "There is no such kind of training. Expected a start and a shortcut, such "
+            f"as {PLAIN!r}. Received: {str(kind)[:40]!r}"
+        )
+    return bench.cell(
+        dataset,
+        backbone,
+        attention,
+        float(regime),
+        initialisation=start,
+        shortcut=SHORTCUTS[shortcut],
+    )
 
 
 def chosen_case(bench, dataset, place):

@@ -5,8 +5,15 @@ from functools import lru_cache
 from medattn_app import view
 from medattn_app.state import REGIMES
 
-STUDY = "micro"  # the shipped study of the shipped networks
+# The shipped studies, in the order in which they are asked; seeds are paired in one.
+STUDIES = ("micro", "pretraining", "shortcut")
 METRICS = {"auroc": "explore.auroc", "lrp.epsilon:relevance_mass": "explore.mass_study"}
+# Of networks that were trained with a mark, tested on images whose mark means nothing.
+MARKED_METRICS = {
+    "auroc": "explore.auroc_loose",
+    "lrp.epsilon:relevance_mass": "explore.mass_study",
+    "lrp.epsilon:shortcut_share": "explore.mark_study",
+}
 
 
 def changed(answers, question, case, own, previous):
@@ -28,7 +35,9 @@ def changed(answers, question, case, own, previous):
     before = compared_with(answers.bench, own.cell, previous)
     if before is None:
         return words(
-            "explore.stands", what=own.cell.title, chance=view.chance_text(own.chance)
+            "explore.stands",
+            what=view.cell_title(own.cell, words),
+            chance=view.chance_text(own.chance),
         )
     other = answers.bench.answer(
         case, before, question.method, **method_options(question)
@@ -67,7 +76,8 @@ def over_seeds(answers, question, previous):
     if before is None:
         return []
     found = []
-    for metric, key in METRICS.items():
+    metrics = METRICS if cell.shortcut is None else MARKED_METRICS
+    for metric, key in metrics.items():
         one = _compared(cell, before, metric)
         if one is not None:
             found.append(
@@ -105,6 +115,9 @@ def seeds_sentence(one, measure, words):
 def compared_with(bench, cell, previous):
     """Finds what a cell is compared with: the one before, or its plainest counterpart.
 
+    The counterpart of a pretrained network is the one from random weights; that of one
+    taught with a mark is its control, on whose images the mark meant nothing.
+
     Args:
         bench: The `Bench`.
         cell: The `Cell` on the page.
@@ -113,10 +126,19 @@ def compared_with(bench, cell, previous):
     Returns:
         A `Cell`, or None if there is none to compare with.
     """
-    candidates = {view.cell_id(c): c for c in bench.networks(cell.dataset)
-                  if c.seed == cell.seed and c != cell}  # fmt: skip
+    candidates = {
+        view.cell_id(c): c
+        for c in bench.networks(cell.dataset, plain=False)
+        if c.seed == cell.seed and c != cell
+    }
     if isinstance(previous, str) and previous in candidates:
         return candidates[previous]
+    if not cell.is_plain:
+        name = f"{cell.backbone}|{cell.attention}|{cell.regime:g}"
+        for counterpart in (f"{name}|{cell.initialisation}|0", name):
+            if cell.shortcut != 0 or counterpart == name:
+                if counterpart in candidates:
+                    return candidates[counterpart]
     trunk = "ResNet" if cell.backbone == "DeiT" else cell.backbone
     most = max(REGIMES)
     for backbone, block, regime in (
@@ -142,34 +164,53 @@ def difference(before, after, words):
         parts.append(tuple(_block(c.attention, words) for c in (after, before)))
     if before.regime != after.regime:
         parts.append((REGIMES[after.regime], REGIMES[before.regime]))
+    if before.initialisation != after.initialisation:
+        parts.append(
+            tuple(words(f"explore.start_{c.initialisation}") for c in (after, before))
+        )
+    if before.shortcut != after.shortcut:
+        parts.append(tuple(_shortcut(c, words) for c in (after, before)))
     return ", ".join(words("explore.instead", new=n, old=o) for n, o in parts)
 
 
 @lru_cache(maxsize=512)
 def _compared(cell, before, metric):
-    """Compares two cells over the seeds of the shipped study; None if it cannot."""
+    """Compares two cells over the seeds of a study that has both; None if none has."""
     from medattn.study import compare_networks
 
-    first, second = (
-        {"dataset": c.dataset, "model": c.model_name, "regime": c.regime}
+    sides = [
+        {key: value for key, value in c.which.items() if key != "seed"}
+        | {"model": c.model_name}
         for c in (cell, before)
-    )
-    return compare_networks(_rows(), first, second, metric=metric)
+    ]
+    for rows in _rows().values():
+        one = compare_networks(rows, *sides, metric=metric)
+        if one is not None:
+            return one
+    return None
 
 
 @lru_cache(maxsize=1)
 def _rows():
+    """Reads the results of each study."""
     from medattn.study import read_results
 
     try:
         rows = read_results()
     except ValueError:  # none is shipped
-        return []
-    return [row for row in rows if row["study"] == STUDY]
+        rows = []
+    return {name: [r for r in rows if r["study"] == name] for name in STUDIES}
 
 
 def _block(attention, words):
     return words("explore.no_block") if attention == "none" else attention
+
+
+def _shortcut(cell, words):
+    """Names the shortcut so that it stands alone in a sentence."""
+    if cell.shortcut is None:
+        return words("explore.no_mark")
+    return words("explore.taught", rho=f"{cell.shortcut:g}")
 
 
 def _points(value):

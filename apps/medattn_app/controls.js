@@ -9,7 +9,7 @@ function radios(name, title, options, value, note) {
   const row = make("div", { class: "mx-segments" });
   for (const [key, text] of options) {
     const input = make("input", { type: "radio", name: `mx-${name}`, value: key,
-      onchange: () => change({ [name]: name === "regime" ? Number(key) : key }) });
+      onchange: () => change(KINDS.includes(name) ? wanting(name, key) : { [name]: name === "regime" ? Number(key) : key }) });
     input.checked = String(key) === String(value);
     row.append(make("label", {}, input, make("span", { text })));
   }
@@ -40,7 +40,7 @@ function buildKnobs() {
     make("details", { class: "mx-knob mx-more", "data-knob": "more" }, make("summary", { text: word("more") }),
       make("label", {}, make("span", { text: word("reference") }), reference),
       catalogue.seeds.length > 1 ? make("label", {}, make("span", { text: word("seed") }), seed) : null,
-      make("small", { text: word("start") })));
+      ...KINDS.map((name) => kindKnob(name, q))));
   page.knobs = { strip, method, reference, seed };
   const tool = (name, text) => {
     const input = make("input", { type: "checkbox", "data-tool": name });
@@ -67,9 +67,10 @@ function buildKnobs() {
 }
 
 function blinkPartner() {
-  const [backbone, attention, regime] = page.id.split("|");
-  const options = [...page.cells.keys()].filter((id) => id !== page.id);
-  return options.find((id) => id === `${backbone}|none|${regime}`) || options.find((id) => id.startsWith(`${backbone}|${attention}|`)) || options[0];
+  const [backbone, attention, regime, ...kind] = page.id.split("|");
+  const options = [...page.cells.keys()].filter((id) => id !== page.id), same = `${backbone}|${attention}|${regime}`;
+  const partners = kind.length ? [`${same}|random|0`, same] : [`${backbone}|none|${regime}`];
+  return options.find((id) => partners.includes(id)) || options.find((id) => id.startsWith(`${backbone}|${attention}|`)) || options[0];
 }
 
 function drawKnobs() {
@@ -88,9 +89,11 @@ function drawKnobs() {
   $(".mx-method-hint").textContent = methods.find((one) => one.name === q.method)?.hint || "";
   const drawer = $(".mx-drawer");
   drawer.replaceChildren(make("span", { text: [catalogue.datasets[q.dataset], q.backbone, own ? null : q.attention === "none" ? word("none") : q.attention,
-    catalogue.regimes[String(Number(q.regime))], METHOD_TITLE()].filter(Boolean).join(" · ") }), make("b", { text: word("show") }));
-  for (const name of ["dataset", "image", "backbone", "attention", "regime", "method", "more", "upload", "truth", "grid", "sentence", "python"])
+    catalogue.regimes[String(Number(q.regime))], q.initialisation === "random" ? null : word(`start_${q.initialisation}_short`),
+    q.shortcut === "none" ? null : word(`shortcut_${q.shortcut}`), METHOD_TITLE()].filter(Boolean).join(" · ") }), make("b", { text: word("show") }));
+  for (const name of ["dataset", "image", "backbone", "attention", "regime", "method", "more", ...KINDS, "upload", "truth", "grid", "sentence", "python"])
     $(".mx").classList.toggle(`mx-no-${name}`, q.hide.includes(name));
+  for (const name of KINDS) drawKind(name);
   $("[data-knob=dataset]").hidden = Object.keys(catalogue.datasets).length < 2;
   drawStrip();
 }
@@ -173,12 +176,13 @@ function open(text) {
   page.question = { ...catalogue.first, ...given.question };
   if (!catalogue.texts[page.question.lang]) page.question.lang = catalogue.first.lang;
   if (!(page.question.dataset in catalogue.datasets)) page.question.dataset = catalogue.first.dataset;
+  const unknown = settle(page.question);
   document.documentElement.lang = page.question.lang;
   buildKnobs();
   drawKnobs();
   applyTools();
   hideTabs(page.question.hide);
-  page.notice = given.refused.join(" ") || null;
+  page.notice = [...given.refused, unknown].filter(Boolean).join(" ") || null;
   ask();
 }
 

@@ -6,17 +6,16 @@ from medattn_app.chooser import (
     build_chooser,
     chosen_case,
     chosen_cell,
+    kind_of,
     strip_html,
 )
-from medattn_app.doubt_view import (
-    compared_html,
-    deleted_html,
-    planted_html,
-    randomised_html,
-)
+from medattn_app.doubt_view import compared_html, deleted_html, randomised_html
+from medattn_app.falls import taught_networks
 from medattn_app.lab import lab_beside, planted_pair
 from medattn_app.methods import METHODS
+from medattn_app.plant_view import fallen_html, planted_html
 from medattn_app.state import ATTENTION
+from medattn_app.view import cell_title
 
 HERE = Path(__file__).parent
 SWITCHES = ("randomise", "reference", "plant", "delete")
@@ -74,13 +73,15 @@ def build(context):
                             elem_id=f"ma-doubt-{name}",
                             elem_classes="ma-tests-view",
                         )
+                        if name == "plant":
+                            ask_tests, tests = _tests_controls(words)
     knobs = [methods, kind, grey, order]
 
-    def show(which, dataset, backbone, attention, regime, place, *knobs):
+    def show(which, dataset, backbone, attention, regime, kind, place, *knobs):
         """Draws the switch that is open; the randomisation waits for its button."""
         drawn = {name: gr.skip() for name in SWITCHES}
         try:
-            cell = chosen_cell(bench, dataset, backbone, attention, regime)
+            cell = chosen_cell(bench, dataset, backbone, attention, regime, kind)
             case = chosen_case(bench, dataset, place)
             drawn[which] = answer(which, case, cell, *knobs)
         except ValueError as error:
@@ -118,31 +119,54 @@ def build(context):
         ask = f'<p class="ma-ask">{words("doubt.plant.ask", artefact=artefact)}</p>'
         if case.position is None:
             return f'{ask}<p class="ma-note">{words("doubt.plant.own")}</p>'
-        beside = [
+        untaught = [
             other
-            for other in bench.networks(case.dataset)
-            if (other.backbone, other.regime) == (cell.backbone, cell.regime)
+            for other in bench.networks(case.dataset, plain=False)
+            if other.shortcut is None
+            and (other.backbone, other.regime, other.seed, other.initialisation)
+            == (cell.backbone, cell.regime, cell.seed, cell.initialisation)
         ]
-        blocks = list(ATTENTION)
-        beside.sort(
-            key=lambda c: blocks.index(c.attention) if c.attention in blocks else 0
-        )
+        beside = in_order([*untaught, *taught_networks(bench, cell)])
         planted = [lab.plant(case, other) for other in beside]
         large = planted_pair(case.dataset, case.position, LARGE)[:2]
         artefact = planted_pair(case.dataset, case.position)[2]
-        return ask + planted_html(case, planted, (large, artefact), words)
+        return ask + planted_html(case, planted, (large, artefact), words, cell)
+
+    def ask_test_sets(
+        dataset,
+        backbone,
+        attention,
+        regime,
+        kind,
+        progress=gr.Progress(),  # noqa: B008
+    ):
+        """Asks all taught networks about test sets of ρ, 0 and -ρ."""
+        try:
+            cell = chosen_cell(bench, dataset, backbone, attention, regime, kind)
+        except ValueError as error:
+            raise gr.Error(str(error), title="This cannot be asked") from error
+        taught = in_order(taught_networks(bench, cell))
+        strength = max((c.shortcut for c in taught), default=0)
+        if not strength:
+            return f'<p class="ma-note">{words("doubt.falls.none")}</p>'
+        fallen = []
+        for at, other in enumerate(taught):
+            progress((at, len(taught)), desc=cell_title(other, words))
+            fallen.append(lab.fall(other, strength))
+        return fallen_html(fallen, words)
 
     def randomise(
         dataset,
         backbone,
         attention,
         regime,
+        kind,
         place,
         methods,
         progress=gr.Progress(),  # noqa: B008
     ):
         try:
-            cell = chosen_cell(bench, dataset, backbone, attention, regime)
+            cell = chosen_cell(bench, dataset, backbone, attention, regime, kind)
             case = chosen_case(bench, dataset, place)
             chosen = [name for name in WATCHED if name in (methods or ())]
             if not chosen:
@@ -158,18 +182,29 @@ def build(context):
             raise gr.Error(str(error), title="This cannot be asked") from error
         return randomised_html(case, broken, words)
 
-    def slide(which, dataset, backbone, attention, regime, place, methods, kind, *rest):
+    def slide(which, *chosen):
         """A grey that moves is the one to compare with."""
-        network = dataset, backbone, attention, regime
-        return "grey", *show(which, *network, place, methods, "grey", *rest)
+        *seen, methods, _, grey, order = chosen
+        return "grey", *show(which, *seen, methods, "grey", grey, order)
 
-    def pick(which, dataset, backbone, attention, regime, event: gr.EventData, *knobs):
+    def pick(
+        which,
+        dataset,
+        backbone,
+        attention,
+        regime,
+        trained,
+        event: gr.EventData,
+        *knobs,
+    ):
         place = event._data.get("place") if isinstance(event._data, dict) else None
-        drawn = show(which, dataset, backbone, attention, regime, place, *knobs)
+        network = dataset, backbone, attention, regime, trained
+        drawn = show(which, *network, place, *knobs)
         return place, strip_html(bench.cases(dataset), place), *drawn
 
-    def change_dataset(which, dataset, backbone, attention, regime, *knobs):
-        drawn = show(which, dataset, backbone, attention, regime, 0, *knobs)
+    def change_dataset(which, dataset, backbone, attention, regime, kind, *knobs):
+        network = dataset, backbone, attention, regime, kind
+        drawn = show(which, *network, 0, *knobs)
         return 0, strip_html(bench.cases(dataset), 0), *drawn
 
     shared = dict(
@@ -184,6 +219,7 @@ def build(context):
             chooser.backbone.input,
             chooser.attention.input,
             chooser.regime.input,
+            chooser.kind.input,
             kind.input,
             order.input,
             tab.select,
@@ -202,6 +238,15 @@ def build(context):
         one.select(lambda name=name: name, None, which, queue=False, **_quiet()).then(
             show, seen, out, **shared
         )
+    ask_tests.click(
+        ask_test_sets,
+        chooser.network,
+        tests,
+        concurrency_id="networks",
+        api_visibility="private",
+    )
+    for knob in chooser.network:  # what was said is of other networks now
+        knob.change(lambda: "", None, tests, queue=False, **_quiet())
     go.click(
         randomise,
         [*chooser.inputs, methods],
@@ -226,12 +271,14 @@ def follow_question(context, chooser):
 
         asked = read_question(question or {})
         if asked.dataset not in bench.datasets():
-            return [gr.skip()] * 6
+            return [gr.skip()] * 7
         cases = bench.cases(asked.dataset)
         place = asked.image if asked.image < len(cases) else 0
         attention = asked.attention if asked.attention in ATTENTION else "none"
         strip = gr.skip() if chooser.strip is None else strip_html(cases, place)
-        return asked.dataset, asked.backbone, attention, asked.regime, place, strip
+        kind = kind_of(asked.initialisation, asked.shortcut)
+        network = asked.dataset, asked.backbone, attention, asked.regime, kind
+        return *network, place, strip
 
     out = [*chooser.inputs] + ([chooser.strip] if chooser.strip else [])
     question.change(
@@ -240,6 +287,18 @@ def follow_question(context, chooser):
         out,
         queue=False,
         **_quiet(),
+    )
+
+
+def in_order(cells):
+    """Sorts networks: the untaught first, then by the shortcut, then by the block."""
+    blocks = list(ATTENTION)
+    return sorted(
+        cells,
+        key=lambda c: (
+            -1.0 if c.shortcut is None else c.shortcut,
+            blocks.index(c.attention) if c.attention in blocks else 0,
+        ),
     )
 
 
@@ -283,6 +342,16 @@ def _reference_controls(words):
             elem_id="ma-doubt-grey",
         )
     return kind, grey
+
+
+def _tests_controls(words):
+    import gradio as gr
+
+    gr.HTML(f'<p class="ma-ask">{words("doubt.falls.ask")}</p>')
+    ask = gr.Button(
+        words("doubt.falls.go"), variant="primary", elem_id="ma-doubt-tests-go"
+    )
+    return ask, gr.HTML("", elem_id="ma-doubt-tests", elem_classes="ma-tests-view")
 
 
 def _order_control(words):

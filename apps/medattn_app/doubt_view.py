@@ -5,13 +5,12 @@ from html import escape
 import numpy as np
 
 from medattn.data import find_card
-from medattn.figures import colour_scale
 from medattn_app.lab import STAGES
 from medattn_app.layers import (
     chance_text,
     evidence_layer,
     map_layer,
-    outline_layer,
+    number_signed,
     pale,
     pale_photo,
     photo,
@@ -21,8 +20,6 @@ from medattn_app.layers import (
 )
 from medattn_app.methods import METHODS
 from medattn_app.plots import LEFT, RIGHT, WIDTH, Line, line_chart
-
-MOVED = 0.05  # a change of probability that is worth a name
 
 
 def randomised_html(case, broken, words):
@@ -208,79 +205,6 @@ def compared_html(case, one, greys, grey, words):
     )
 
 
-def planted_html(case, planted, pair, words):
-    """Draws an image without a mark and with it, and who moved.
-
-    Args:
-        case: The image.
-        planted: A list of `lab.Planted`, one a network.
-        pair: The image without the mark and with it, large, and where the mark lies,
-            as the networks see it.
-        words: Of the page.
-    """
-    (plain, marked), artefact = pair
-    outline = outline_layer(artefact)
-    positive = find_card(case.dataset).classes[1]
-    scale = colour_scale(*(one.relevance for one in planted))
-    row = "".join(
-        f"<figure>{picture}<figcaption>{words(key)}</figcaption></figure>"
-        for key, picture in (
-            ("doubt.plant.before", pile(plain, alt=case.name)),
-            (
-                "doubt.plant.after",
-                pile(marked, outline, alt=f"{case.name}, {words('doubt.plant.after')}"),
-            ),
-        )
-    )
-    area = float(artefact.mean())
-    heads = ["network", "without", "with", "change", "share"]
-    if case.has_evidence:
-        heads.append("found")
-    top = "".join(f"<th scope='col'>{words(f'doubt.plant.{h}')}</th>" for h in heads)
-    ground = pale(marked[::4, ::4])
-    body = "".join(
-        "<tr><th scope='row'>"
-        + pile(
-            ground,
-            map_layer(one.relevance, scale),
-            outline,
-            alt=f"{one.cell.title}: {where(one.relevance)}",
-            kind="ma-thumb",
-        )
-        + f"<span>{escape(one.cell.title)}</span></th>"
-        f"<td>{escape(chance_text(one.before))}</td>"
-        f"<td>{escape(chance_text(one.after))}</td>"
-        f"<td>{number_signed(one.after - one.before)}</td>"
-        f"<td>{one.on_artefact:.1%}</td>"
-        + (f"<td>{_share(one.of_found)}</td>" if case.has_evidence else "")
-        + "</tr>"
-        for one in planted
-    )
-    most = max(planted, key=lambda one: abs(one.after - one.before))
-    moved = abs(most.after - most.before)
-    say = words(
-        "doubt.plant.say" if moved >= MOVED else "doubt.plant.still",
-        points=f"{100 * moved:.1f}",
-        network=most.cell.title,
-        positive=positive,
-        before=chance_text(most.before),
-        after=chance_text(most.after),
-        share=f"{most.on_artefact:.1%}",
-        area=f"{area:.1%}",
-        trained=words("doubt.plant.untaught"),
-    )
-    return (
-        f'<div class="ma-row ma-two">{row}</div><div class="ma-wide">'
-        f'<table class="ma-table"><thead><tr>{top}</tr></thead><tbody>{body}</tbody>'
-        f'</table></div><p class="ma-note">{words("doubt.plant.area")}: {area:.1%}</p>'
-        f'<p class="ma-say" data-testid="planted">{escape(say)}</p>'
-    )
-
-
-def _share(value):
-    return "–" if not np.isfinite(value) else f"{value:.0%}"
-
-
 def deleted_html(case, one, words):
     """Draws the curve of a deletion, and the picture at each of its steps.
 
@@ -359,8 +283,3 @@ def _deleted_sentence(one, positive, words):
         orders=len(one.chance),
         verdict=verdict,
     )
-
-
-def number_signed(value):
-    """Writes a number with its sign and two places."""
-    return f"{value:+.2f}".replace("-", "−")

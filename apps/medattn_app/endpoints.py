@@ -42,10 +42,12 @@ def endpoints(context):
                 "attention": cell.attention,
                 "regime": cell.regime,
                 "seed": cell.seed,
+                "initialisation": cell.initialisation,
+                "shortcut": cell.shortcut,
                 "test_auroc": bench.record(cell)["measured"]["test"]["auroc"],
                 "weights_sha256": bench.record(cell)["weights_sha256"],
             }
-            for cell in bench.networks(asked.dataset)
+            for cell in bench.networks(asked.dataset, plain=False)
         ]
 
     def predict(
@@ -55,6 +57,8 @@ def endpoints(context):
         attention: str = "CBAM",
         regime: float = 1.0,
         seed: int = 0,
+        initialisation: str = "random",
+        shortcut: str = "none",
     ) -> dict:
         """Gives a network's probability of the positive class. No diagnosis.
 
@@ -65,6 +69,8 @@ def endpoints(context):
             attention: none, SE or CBAM; a DeiT has its own.
             regime: Share of the training data it saw: 0.01, 0.1, 0.5 or 1.
             seed: Of its training.
+            initialisation: random, or shapes: its trunk was pretrained.
+            shortcut: none, or 0 or 0.9: how a planted mark went with the class.
         """
         found = _answer(
             dict(
@@ -74,6 +80,8 @@ def endpoints(context):
                 attention=attention,
                 regime=regime,
                 seed=seed,
+                initialisation=initialisation,
+                shortcut=shortcut,
             )
         )
         return _told(*found)
@@ -86,6 +94,8 @@ def endpoints(context):
         regime: float = 1.0,
         seed: int = 0,
         method: str = "lrp.epsilon",
+        initialisation: str = "random",
+        shortcut: str = "none",
     ) -> dict:
         """Gives the map of what moved a network, with its ledger and its measures.
 
@@ -96,6 +106,8 @@ def endpoints(context):
             attention: none, SE or CBAM; a DeiT has its own.
             regime: Share of the training data it saw: 0.01, 0.1, 0.5 or 1.
             seed: Of its training.
+            initialisation: random, or shapes: its trunk was pretrained.
+            shortcut: none, or 0 or 0.9: how a planted mark went with the class.
             method: An analyzer, such as lrp.epsilon, gradient or gradcam.
         """
         case, answer = _answer(
@@ -107,6 +119,8 @@ def endpoints(context):
                 regime=regime,
                 seed=seed,
                 method=method,
+                initialisation=initialisation,
+                shortcut=shortcut,
             )
         )
         told = _told(case, answer) | {
@@ -176,6 +190,7 @@ def endpoints(context):
             asked.attention,
             asked.regime,
             seed=asked.seed,
+            **asked.kind,
         )
         options = dict(METHODS[asked.method].options)
         if asked.method.startswith("deep_lift"):
@@ -194,6 +209,8 @@ def _told(case, answer):
         "network": cell.title,
         "attention": cell.attention,
         "regime": cell.regime,
+        "initialisation": cell.initialisation,
+        "shortcut": cell.shortcut,
         "probability": answer.chance,
         "logit": answer.logit,
     }

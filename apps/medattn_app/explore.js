@@ -18,7 +18,8 @@ function mapOf(id) {
 
 function currentId(question = page.question) {
   const own = question.backbone === "DeiT" ? "self" : question.attention;
-  return `${question.backbone}|${own}|${Number(question.regime)}`;
+  const id = `${question.backbone}|${own}|${Number(question.regime)}`;
+  return isPlain(question) ? id : `${id}|${question.initialisation}|${question.shortcut}`;
 }
 
 async function call(name, extra = {}) {
@@ -32,11 +33,11 @@ async function call(name, extra = {}) {
 
 function change(some, { step = false } = {}) {
   const before = currentId();
-  const moved = Object.assign({}, page.question, some);
+  const moved = Object.assign({}, page.question, some), notice = settle(moved);
   const image = moved.dataset !== page.question.dataset || moved.image !== page.question.image;
   if (image && !("own" in some)) page.own = null;
   page.question = moved;
-  page.notice = null;
+  page.notice = notice;
   if (image) page.previous = null;
   else if (currentId() !== before) page.previous = before;
   blinking && blink(null);
@@ -224,7 +225,7 @@ function drawGrid() {
 
 function buildGrid(box) {
   const { columns, rows } = page.grid;
-  const table = make("div", { class: "mx-cells", role: "group", "aria-label": word("grid"), style: `--columns:${columns.length}` });
+  const table = make("div", { class: "mx-cells", role: "group", "aria-label": page.grid.title, style: `--columns:${columns.length}` });
   table.append(make("span"), ...columns.map((title) => make("span", { class: "mx-head", text: title })));
   for (const row of rows) {
     table.append(make("span", { class: "mx-row", text: row.title }));
@@ -240,7 +241,7 @@ function buildGrid(box) {
   table.addEventListener("keydown", stepByKey);
   const minus = make("label", { class: "mx-minus" }, make("input", { type: "checkbox", "data-tool": "minus" }), word("minus"));
   $("input", minus).checked = tools.minus;
-  box.replaceChildren(make("div", { class: "mx-grid-head" }, make("h3", { text: word("grid") }), minus), table,
+  box.replaceChildren(make("div", { class: "mx-grid-head" }, make("h3", { "data-testid": "grid-title", text: page.grid.title }), minus), table,
     make("small", { class: "mx-hint", text: word("step") }));
 }
 
@@ -255,8 +256,8 @@ function drawStudy(study) {
 }
 
 function stepInto(id) {
-  const [backbone, attention, regime] = id.split("|");
-  const some = { backbone, regime: Number(regime) };
+  const [backbone, attention, regime, initialisation = "random", shortcut = "none"] = id.split("|");
+  const some = { backbone, regime: Number(regime), initialisation, shortcut };
   if (attention !== "self") some.attention = attention;
   change(some, { step: true });
 }

@@ -11,7 +11,7 @@ from medattn_app.answers import Answers
 from medattn_app.state import read_query
 
 HERE = Path(__file__).parent
-SCRIPTS = ("canvas.js", "viewer.js", "explore.js", "controls.js")
+SCRIPTS = ("canvas.js", "viewer.js", "explore.js", "kinds.js", "controls.js")
 CALLS = ("strip", "picture", "answer", "fill", "conclude", "gates")
 
 

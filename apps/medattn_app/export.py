@@ -13,12 +13,14 @@ from medattn.figures import explanation_figure
 from medattn_app.answers import method_options
 from medattn_app.cases import baselines
 from medattn_app.methods import METHODS
-from medattn_app.state import ATTENTION, REGIMES, read_question
+from medattn_app.state import read_question
+from medattn_app.view import grid
 
 HASH = 12  # digits of a hash that are shown
 COLUMNS = (
     "image", "truth", "network", "dataset", "backbone", "attention", "regime", "seed",
-    "method", "unit", "probability", "logit", "map_sum", "map_largest",
+    "initialisation", "shortcut", "method", "unit", "probability", "logit", "map_sum",
+    "map_largest",
     "relevance_in_evidence", "random_map", "edge_detector", "strongest_pixel_inside",
     "ledger", "refused", "weights_sha256", "medattn",
 )  # fmt: skip
@@ -78,21 +80,21 @@ def view_of(context, question):
     case = cases[asked.image]
     options = method_options(asked)
 
-    def answer(attention, regime):
-        cell = bench.cell(
-            asked.dataset, asked.backbone, attention, regime, seed=asked.seed
-        )
-        return bench.answer(case, cell, asked.method, **options)
-
-    chosen = answer(asked.attention, asked.regime)
-    others = {}
-    for attention in ATTENTION:
-        for regime in REGIMES:
-            try:
-                one = answer(attention, regime)
-            except ValueError:
-                continue
-            others[one.cell] = one
+    cell = bench.cell(
+        asked.dataset,
+        asked.backbone,
+        asked.attention,
+        asked.regime,
+        seed=asked.seed,
+        **asked.kind,
+    )
+    chosen = bench.answer(case, cell, asked.method, **options)
+    _, _, beside = grid(bench, asked)
+    others = {
+        one: bench.answer(case, one, asked.method, **options)
+        for one in beside.values()
+        if one.backbone == asked.backbone
+    }
     hashes = {cell: bench.record(cell)["weights_sha256"] for cell in others}
     return View(case, chosen, tuple(others.values()), asked.method, hashes)
 
@@ -208,8 +210,7 @@ def snippet(view):
     if case.position is None or not hasattr(cell, "model_name"):
         return ""
     return (
-        f'model = load_zoo_model("{cell.model_name}", dataset="{cell.dataset}", '
-        f"regime={cell.regime:g}, seed={cell.seed})\n"
+        f"model = {cell.code}\n"
         f'images = draw_images("{case.dataset}", [{case.position}])["image"] / 255.0\n'
         f'analyzer = create_analyzer("{view.method}", model, '
         'neuron_selection_mode="index")\n'
@@ -237,6 +238,9 @@ def pack(view, words, kind):
     content = base64.b64encode(make(view, words)).decode()
     cell = view.chosen.cell
     parts = [getattr(cell, key, "") for key in ("dataset", "backbone", "attention")]
+    if not getattr(cell, "is_plain", True):
+        parts.append(cell.initialisation)
+        parts.append("" if cell.shortcut is None else f"shortcut{cell.shortcut:g}")
     name = "-".join(str(part) for part in ["medattn", *parts, view.method] if part)
     safe = "".join(sign if sign.isalnum() or sign in "-." else "_" for sign in name)
     return {
@@ -285,6 +289,8 @@ def _row(view, answer):
             key: getattr(cell, key, None)
             for key in ("dataset", "backbone", "attention", "regime", "seed")
         },
+        "initialisation": getattr(cell, "initialisation", None),
+        "shortcut": getattr(cell, "shortcut", None),
         "method": view.method,
         "unit": method.unit,
         "probability": answer.chance,

@@ -4,7 +4,7 @@ from collections import OrderedDict
 
 from medattn_app import inside_view
 from medattn_app.bench import OWN
-from medattn_app.chooser import build_chooser, chosen_case, chosen_cell
+from medattn_app.chooser import build_chooser, chosen_case, chosen_cell, kind_of
 from medattn_app.doubt import follow_question
 from medattn_app.state import read_question
 
@@ -96,9 +96,11 @@ def build(context):
                 elem_classes="ma-tests-view",
             )
 
-    def show(dataset, backbone, attention, regime, place):
+    def show(dataset, backbone, attention, regime, kind, place):
         try:
-            cell = chosen_cell(context.bench, dataset, backbone, attention, regime)
+            cell = chosen_cell(
+                context.bench, dataset, backbone, attention, regime, kind
+            )
             case = chosen_case(context.bench, dataset, place)
         except ValueError as error:
             return inside_view.sentence(str(error))
@@ -113,13 +115,14 @@ def build(context):
     for knob in chooser.network:
         knob.input(show, chooser.inputs, view, **quiet)
 
-    def pick(dataset, backbone, attention, regime, event: gr.EventData):
+    def pick(dataset, backbone, attention, regime, kind, event: gr.EventData):
         place = event._data.get("place") if isinstance(event._data, dict) else None
         from medattn_app.chooser import strip_html
 
         chosen_case(context.bench, dataset, place)
         strip = strip_html(context.bench.cases(dataset), place)
-        return place, strip, show(dataset, backbone, attention, regime, place)
+        drawn = show(dataset, backbone, attention, regime, kind, place)
+        return place, strip, drawn
 
     chooser.strip.click(
         pick, chooser.network, [chooser.place, chooser.strip, view], **quiet
@@ -132,7 +135,8 @@ def build(context):
         if not looked:
             return gr.skip()
         asked = read_question(asked or {})
-        where = asked.dataset, asked.backbone, asked.attention, asked.regime
+        kind = kind_of(asked.initialisation, asked.shortcut)
+        where = asked.dataset, asked.backbone, asked.attention, asked.regime, kind
         place = min(asked.image, len(context.bench.cases(asked.dataset)) - 1)
         return show(*where, place)
 

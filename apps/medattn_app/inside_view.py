@@ -187,8 +187,7 @@ def _python(cell, words):
         else f'gate_maps(model, images, kind="{_kind(cell)}")'
     )
     code = (
-        f'model = load_zoo_model("{cell.model_name}", dataset="{cell.dataset}", '
-        f"regime={cell.regime:g})\n"
+        f"model = {cell.code}\n"
         f'images = draw_images("{cell.dataset}", range(8))["image"] / '
         f"np.float32(255)\nscores = {call}"
     )

@@ -25,6 +25,7 @@ from medattn.explain import (
 from medattn.figures import pixel_relevance
 from medattn.study import probabilities
 from medattn.zoo import load_zoo_model, load_zoo_weights
+from medattn_app.falls import fall
 
 POSITIVE = 1
 STAGES = 6  # in which the weights are randomised
@@ -86,6 +87,7 @@ class Planted:
         before, after: Probability of the positive class.
         relevance: The map of the image with the artefact, `(64, 64)`.
         on_artefact: Share of that map's relevance on the artefact.
+        in_evidence: Share inside the evidence; NaN if there is none.
         of_found: Of what lies on artefact and evidence together, the artefact's share;
             NaN if neither has any.
     """
@@ -95,6 +97,7 @@ class Planted:
     after: float
     relevance: np.ndarray
     on_artefact: float
+    in_evidence: float
     of_found: float
 
 
@@ -144,15 +147,28 @@ class Lab:
         """Shows a network an image without the artefact and with it."""
         return self._once(self._plant, case, cell, "lrp.epsilon")
 
+    def fall(self, cell, strength):
+        """Asks a network about test sets whose mark tells less, see `falls.fall`."""
+        key = "fall", cell, strength
+        return self._remember(
+            key,
+            lambda: fall(
+                self._model(cell), self._analyzer(cell, "lrp.epsilon"), cell, strength
+            ),
+        )
+
     def delete(self, case, cell, method):
         """Takes pixels away, the most relevant first, and by chance."""
         return self._once(self._delete, case, cell, method)
 
     def _once(self, make, case, cell, what):
         key = make.__name__, case.key, cell, what
+        return self._remember(key, lambda: make(case, cell, what))
+
+    def _remember(self, key, make):
         with self.lock:
             if key not in self._results:
-                self._results[key] = make(case, cell, what)
+                self._results[key] = make()
                 if len(self._results) > KEPT:
                     self._results.popitem(last=False)
             self._results.move_to_end(key)
@@ -221,6 +237,9 @@ class Lab:
             float(after),
             relevance,
             float(relevance_mass(relevance[None], artefact[None])[0]),
+            float(relevance_mass(relevance[None], case.evidence[None])[0])
+            if case.has_evidence
+            else np.nan,
             float(
                 shortcut_share(relevance[None], case.evidence[None], artefact[None])[0]
             ),
@@ -253,11 +272,10 @@ class Lab:
         """Returns the one model of the cell's architecture, bearing its weights."""
         name = cell.model_name
         model, bears = self._models.get(name, (None, None))
-        where = dict(dataset=cell.dataset, regime=cell.regime, seed=cell.seed)
         if model is None:
-            model = load_zoo_model(name, **where)
+            model = load_zoo_model(name, **cell.which)
         elif bears != cell:
-            load_zoo_weights(model, **where)
+            load_zoo_weights(model, **cell.which)
         self._models[name] = model, cell
         return model
 

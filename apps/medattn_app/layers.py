@@ -104,3 +104,8 @@ def chance_text(chance):
     if 0.995 <= chance < 1:
         return "> .99"
     return f"{chance:.2f}".lstrip("0") if chance < 1 else "1.00"
+
+
+def number_signed(value):
+    """Writes a number with its sign and two places."""
+    return f"{value:+.2f}".replace("-", "−")

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from medattn_app.state import read_question
+
 NEAR = 0.05  # of a probability or a share: smaller changes count as none
 
 
@@ -63,6 +65,7 @@ def _ask(context, question, method=None):
         cell = bench.cell(
             *(question[key] for key in ("dataset", "backbone", "attention", "regime")),
             seed=question["seed"],
+            **read_question(question).kind,
         )
         return bench.answer(case, cell, method or question["method"])
     except (ValueError, KeyError, IndexError):

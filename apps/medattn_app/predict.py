@@ -59,12 +59,14 @@ def build(context):
         case = case_of(dataset, sitting)
         return sitting, ask_html(case, len(sitting["rounds"]) + 1, words)
 
-    def answer(dataset, backbone, attention, regime, sitting, event: gr.EventData):
+    def answer(
+        dataset, backbone, attention, regime, kind, sitting, event: gr.EventData
+    ):
         if not sitting["open"] or sitting["seed"] is None:
             raise gr.Error("This image was revealed already: take the next one.")
         try:
             said = read_said(event._data)
-            cell = chosen_cell(bench, dataset, backbone, attention, regime)
+            cell = chosen_cell(bench, dataset, backbone, attention, regime, kind)
             case = case_of(dataset, sitting)
             answer = bench.answer(case, cell, METHOD)
         except ValueError as error:

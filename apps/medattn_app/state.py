@@ -10,12 +10,15 @@ BACKBONES = {
 }
 ATTENTION = {"none": "", "SE": "se_", "CBAM": "cbam_"}
 REGIMES = {0.01: "1 %", 0.1: "10 %", 0.5: "50 %", 1.0: "100 %"}
+INITIALISATIONS = ("random", "shapes")
+SHORTCUTS = {"none": None, "0": 0.0, "0.9": 0.9}  # correlations of a planted mark
 REFERENCES = {"zeros": "black", "mean": "grey", "blur": "blurred"}
 IMAGES = 12  # in the strip of each data set, at most
 SEEDS = 100
 LONGEST = 600  # characters of a query string that are read at all
 # What a teacher may take away with `hide=`: knobs, parts of the page, tabs.
 KNOBS = ("dataset", "image", "backbone", "attention", "regime", "method", "more")
+KNOBS += ("initialisation", "shortcut")
 PARTS = ("upload", "truth", "grid", "sentence", "python")
 TABS = ("explore", "inside", "predict", "doubt", "evidence", "lessons", "own")
 HIDEABLE = (*KNOBS, *PARTS, *TABS)
@@ -34,6 +37,8 @@ class Question:
         method: A name of `medattn_app.methods.METHODS`.
         reference: What DeepLIFT compares with, a key of `REFERENCES`.
         seed: Seed of the trial that trained the network.
+        initialisation: What it began from, a name in `INITIALISATIONS`.
+        shortcut: How a planted mark goes with the label, a key of `SHORTCUTS`.
         hide: Names of `HIDEABLE` that the page does not show.
         lang: Language of the page.
         tab: The tab that is open, a name of `TABS`.
@@ -47,6 +52,8 @@ class Question:
     method: str = "lrp.epsilon"
     reference: str = "zeros"
     seed: int = 0
+    initialisation: str = "random"
+    shortcut: str = "none"
     hide: tuple[str, ...] = ()
     lang: str = "en"
     tab: str = "explore"
@@ -61,6 +68,8 @@ class Question:
             ("regime", REGIMES),
             ("method", METHODS),
             ("reference", REFERENCES),
+            ("initialisation", INITIALISATIONS),
+            ("shortcut", SHORTCUTS),
             ("tab", TABS),
         ):
             value = getattr(self, name)
@@ -88,6 +97,14 @@ class Question:
                 "There is no such language. Expected two or three letters, such as "
                 f"'en'. Received: {_short(self.lang)}"
             )
+
+    @property
+    def kind(self):
+        """What sets its network apart besides data and design, for `Bench.cell`."""
+        return {
+            "initialisation": self.initialisation,
+            "shortcut": SHORTCUTS[self.shortcut],
+        }
 
 
 def read_question(fields_given):

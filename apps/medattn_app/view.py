@@ -8,19 +8,39 @@ import numpy as np
 from medattn.figures import colour_scale, grey, png_bytes
 from medattn_app.bench import OWN
 from medattn_app.methods import METHODS
-from medattn_app.state import ATTENTION, REGIMES
+from medattn_app.state import ATTENTION, REGIMES, SHORTCUTS
 
 PERCENTILE = 99  # of |R| over the grid: beyond it colours are full
 STEPS = 32_000  # a map's numbers travel as whole numbers up to this
 
 
 def cell_id(cell):
-    """Names a cell on the page, such as `"ResNet|CBAM|0.1"`."""
-    return f"{cell.backbone}|{cell.attention}|{cell.regime:g}"
+    """Names a cell on the page, such as `"ResNet|CBAM|0.1"`.
+
+    What is not plain says its start and its shortcut, too: `"ResNet|SE|1|random|0.9"`.
+    """
+    name = f"{cell.backbone}|{cell.attention}|{cell.regime:g}"
+    if cell.is_plain:
+        return name
+    return f"{name}|{cell.initialisation}|{shortcut_key(cell.shortcut)}"
+
+
+def shortcut_key(shortcut):
+    """Finds the key of `SHORTCUTS` that stands for a correlation."""
+    return next(key for key, value in SHORTCUTS.items() if value == shortcut)
+
+
+def varied(bench, dataset):
+    """Lists the ids of a data set's networks that are not plain, of seed 0."""
+    cells = bench.networks(dataset, plain=False)
+    return [cell_id(c) for c in cells if c.seed == 0 and not c.is_plain]
 
 
 def grid(bench, question):
     """Lists what the grid compares: the trunk under every block, and the DeiT.
+
+    All its networks began alike. Columns are the shares of the data; where a shortcut
+    was planted, how far it went with the label, as the study compares them.
 
     Args:
         bench: The `Bench`.
@@ -28,41 +48,88 @@ def grid(bench, question):
 
     Returns:
         `(rows, columns, cells)`: rows are pairs of backbone and attention, columns are
-        regimes, cells a dict from both to the `Cell`s that are shipped.
+        regimes or keys of `SHORTCUTS`, cells a dict from both to the `Cell`s that are
+        shipped.
     """
+    planted = question.shortcut != "none"
     shipped = {
-        (c.backbone, c.attention, c.regime): c
-        for c in bench.networks(question.dataset)
-        if c.seed == question.seed
+        (
+            c.backbone,
+            c.attention,
+            shortcut_key(c.shortcut) if planted else c.regime,
+        ): c
+        for c in bench.networks(question.dataset, plain=False)
+        if (c.seed, c.initialisation) == (question.seed, question.initialisation)
+        and planted == (c.shortcut is not None)
+        and (c.regime == question.regime or not planted)
     }
+    among = SHORTCUTS if planted else REGIMES
     trunk = question.backbone if question.backbone != "DeiT" else "ResNet"
     rows = [(trunk, block) for block in ATTENTION] + [("DeiT", OWN)]
     rows = [row for row in rows if any(key[:2] == row for key in shipped)]
     cells = {
-        (row, regime): shipped[(*row, regime)]
+        (row, column): shipped[(*row, column)]
         for row in rows
-        for regime in REGIMES
-        if (*row, regime) in shipped
+        for column in among
+        if (*row, column) in shipped
     }
-    columns = [regime for regime in REGIMES if any(r == regime for _, r in cells)]
+    columns = [column for column in among if any(c == column for _, c in cells)]
     return rows, columns, cells
 
 
 def grid_view(rows, columns, cells, words):
     """Describes the grid for the page: heads and ids, row by row."""
     return {
-        "columns": [REGIMES[regime] for regime in columns],
+        "columns": [
+            words(f"explore.shortcut_{column}")
+            if column in SHORTCUTS
+            else REGIMES[column]
+            for column in columns
+        ],
         "rows": [
             {
                 "title": _row_title(row, words),
                 "cells": [
-                    cell_id(cells[row, regime]) if (row, regime) in cells else None
-                    for regime in columns
+                    cell_id(cells[row, column]) if (row, column) in cells else None
+                    for column in columns
                 ],
             }
             for row in rows
         ],
     }
+
+
+def grid_title(question, words):
+    """Says what all networks of the grid have in common."""
+    title = words("explore.grid")
+    if question.shortcut != "none":
+        return f"{title}; {words('explore.grid_shortcut')}"
+    if question.initialisation != "random":
+        return f"{title}; {words(f'explore.start_{question.initialisation}')}"
+    return title
+
+
+def cell_title(cell, words):
+    """Names a network in the language of the page.
+
+    Args:
+        cell: A `Cell`.
+        words: The texts.
+    """
+    block = {"none": "explore.without", OWN: "explore.with_own"}.get(cell.attention)
+    title = words(
+        "explore.network",
+        backbone=cell.backbone,
+        block=words(block)
+        if block
+        else words("explore.with", attention=cell.attention),
+        share=REGIMES[cell.regime],
+    )
+    if cell.initialisation != "random":
+        title += f", {words(f'explore.start_{cell.initialisation}')}"
+    if cell.shortcut is not None:
+        title += f", {words('explore.taught', rho=f'{cell.shortcut:g}')}"
+    return title
 
 
 def cell_view(case, answer, record, words, seeds=()):
@@ -81,7 +148,7 @@ def cell_view(case, answer, record, words, seeds=()):
     found = {
         "chance": chance_text(answer.chance),
         "p": answer.chance,
-        "title": answer.cell.title,
+        "title": cell_title(answer.cell, words),
         "auroc": f"{record['measured']['test']['auroc']:.3f}",
         "alt": alternative(case, answer, words),
         "refused": answer.refused,
@@ -179,8 +246,7 @@ def snippet(cell, method, options, case):
             "np.float32(255)"
         )
     return (
-        f'model = load_zoo_model("{cell.model_name}", dataset="{cell.dataset}", '
-        f"regime={cell.regime:g})\n"
+        f"model = {cell.code}\n"
         f'analyzer = create_analyzer("{method}", model, '
         f'neuron_selection_mode="index"{given})\n'
         f"relevance = analyzer.analyze({images}, 1)"

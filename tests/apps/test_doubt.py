@@ -16,7 +16,7 @@ from medattn.explain import (
 )
 from medattn.study import probabilities
 from medattn.zoo import load_zoo_model
-from medattn_app import doubt_view, lab
+from medattn_app import doubt_view, lab, plant_view
 from medattn_app.bench import Cell
 from medattn_app.cases import drawn_cases
 from medattn_app.plots import Line, even_steps, line_chart
@@ -155,7 +155,7 @@ def test_each_view_tells_its_pictures_in_words_and_claims_no_more(
     for html in (
         doubt_view.randomised_html(case, [broken], words),
         doubt_view.compared_html(case, compared, greys, 0.0, words),
-        doubt_view.planted_html(case, planted, mark, words),
+        plant_view.planted_html(case, planted, mark, words),
         doubt_view.deleted_html(case, deleted, words),
     ):
         assert html.count('role="img"') == html.count('role="img" aria-label="')
