@@ -9,6 +9,7 @@ from keras import ops
 from medattn.explain import survey as of
 from medattn.explain.graph import is_symbolic, open_model, tensors
 from medattn.explain.linear import Unit
+from medattn.explain.precision import SINGLE, working
 from medattn.explain.steps import closed, done
 
 SELECTION_MODES = ("max_activation", "index")
@@ -103,7 +104,7 @@ class Analyzer:
         return chosen[0] if len(chosen) == 1 else chosen
 
     def forward(self, images, does=None):
-        """Computes the explained output step by step, in float32.
+        """Computes the explained output step by step, in the working precision.
 
         Args:
             images: One tensor an input.
@@ -134,7 +135,8 @@ class Analyzer:
     def logits(self, images):
         """Asks the model itself, where it can say what is explained."""
         model = self.model
-        if self.stripped or len(model.outputs) > 1 or mixed(model):
+        single = working() == SINGLE and not mixed(model)
+        if self.stripped or len(model.outputs) > 1 or not single:
             return self.forward(images)
         if len(images) == 1:
             return model(images[0], training=False)
@@ -239,7 +241,9 @@ def choose(outputs, neurons):
     """Picks one logit a sample; a negative index picks the largest."""
     largest = ops.cast(ops.argmax(outputs, axis=-1), "int32")
     neurons = ops.where(neurons < 0, largest, neurons)
-    return ops.sum(outputs * ops.one_hot(neurons, outputs.shape[-1]), axis=-1)
+    return ops.sum(
+        outputs * ops.one_hot(neurons, outputs.shape[-1], dtype=outputs.dtype), axis=-1
+    )
 
 
 def mixed(model):

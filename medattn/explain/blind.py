@@ -72,7 +72,7 @@ def weighed(walk, step, args, kwargs):
         whole = ops.stop_gradient(term.whole())
         y = y + shadow(term.signal) * divided(part * ops.ones_like(whole), whole)
         if walk.ledger is not None:
-            nothing = part * ops.cast(whole == 0, "float32")
+            nothing = part * ops.cast(whole == 0, whole.dtype)
             y = y + walk.booked(step, nothing, drop=True)
     return y
 

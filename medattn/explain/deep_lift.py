@@ -8,7 +8,7 @@ step's difference is its input's difference times a held multiplier:
 
 So the difference of the logits is the sum of the pixels' differences times their
 derivatives, by Euler's theorem and to rounding: nothing is lost at gates, softmaxes or
-norms, and float32 suffices. A reference that is the same for all images is run once.
+norms. A reference that is the same for all images is run once.
 
 Reference:
     [Shrikumar et al., 2017](https://arxiv.org/abs/1704.02685).

@@ -7,9 +7,18 @@ from medattn.explain.analyzer import Analyzer, choose
 from medattn.explain.deep_lift import DifferenceWalk
 from medattn.explain.differences import DEEP_LIFT_RULES
 from medattn.explain.gradients import value_and_gradients
+from medattn.explain.precision import (
+    DOUBLE,
+    SINGLE,
+    cancelled,
+    checked_precision,
+    reckoned,
+    with_digits,
+)
 from medattn.explain.steps import closed
 from medattn.explain.survey import Survey
 
+DOUBTFUL = 100  # contributions over their sum, from which single loses digits
 REFERENCES = ("zeros", "mean", "blur")
 
 
@@ -25,25 +34,32 @@ class DeepLiftRescale(Analyzer):
             height, width, channels)`, whose contributions are averaged. For a model
             with several inputs one word for all, or a list or dict with one of these
             for each input.
+        precision: `"float32"`, `"float64"`, or `"auto"`: single precision, and double
+            for the images whose contributions cancel so far that single loses its
+            digits, as where two logits hardly differ (RevealCancel: for all, since its
+            two parts are larger than what they sum to).
 
     Reference:
         [Shrikumar et al., 2017](https://arxiv.org/abs/1704.02685), section 3.5.2.
     """
 
-    options = {"reference": "zeros"}
+    options = {"reference": "zeros", "precision": "auto"}
     cancel = False
+    swells = False  # whether two parts of a difference outgrow their sum
 
     def stays_closed(self, layer):
         return closed(layer, DEEP_LIFT_RULES)
 
     def prepare(self):
+        checked_precision(self.precision)
         self._fixed = self._checked_reference()
         self._walk = DifferenceWalk(Survey(self.graph, self.output), cancel=self.cancel)
 
         def logits(wanted, references, neurons):
             end = self._walk(references, wanted)
             chosen = decided(end.value, neurons)
-            return choose(end.difference, chosen), (end.difference, end.reference)
+            change = choose(end.difference, chosen)
+            return change, (change, chosen)
 
         self._multipliers = value_and_gradients(logits)
         self._logits = value_and_gradients(
@@ -88,22 +104,69 @@ class DeepLiftRescale(Analyzer):
             yield [np.broadcast_to(r, (batch, *r.shape[1:])) for r in each]
 
     def _explain(self, images, neurons):
-        return self._compared(images, neurons)[0]
+        (maps, _, _), _ = self._reckoned(images, neurons)
+        return maps
 
-    def _compared(self, images, neurons):
+    def _reckoned(self, images, neurons):
+        """Compares in the precision asked for, or that the contributions ask for."""
+
+        def doubtful(found):
+            maps, change, _ = found
+            return cancelled(maps, change) > DOUBTFUL
+
+        precision = self.precision
+        if precision == "auto" and self.swells:
+            precision = DOUBLE
+        found, double = reckoned(self._compared, (images, neurons), precision, doubtful)
+        digits = DOUBLE if self.precision == DOUBLE else SINGLE
+        maps = [each.astype(digits, copy=False) for each in found[0]]
+        return (maps, *found[1:]), double
+
+    def _compared(self, images, neurons, precision):
+        """Returns the contributions, their sum by the network, and the neurons."""
         totals = [np.zeros(image.shape, np.float64) for image in images]
-        before, moved, count = 0.0, 0.0, 0
+        moved, count = 0.0, 0
         for references in self._references(images):
-            differences = [x - r for x, r in zip(images, references, strict=True)]
-            multipliers, (change, start) = self._multipliers(
-                differences, references, neurons
+            wide = with_digits((images, references), precision)
+            differences = [x - r for x, r in zip(*wide, strict=True)]
+            multipliers, (change, chosen) = self._multipliers(
+                differences, references, neurons, precision=precision
             )
             for total, d, m in zip(totals, differences, multipliers, strict=True):
                 total += d * m
-            before, moved, count = before + start, moved + change, count + 1
-        outputs = np.broadcast_to(before / count, moved.shape)
-        maps = [(total / count).astype(np.float32) for total in totals]
-        return maps, outputs, moved / count
+            moved, count = moved + change, count + 1
+        return [total / count for total in totals], moved / count, chosen
+
+    def _ends(self, images, chosen, double):
+        """Returns all logits, and the chosen one of images and of references.
+
+        In double precision for the samples in `double`, and where the two hardly
+        differ.
+        """
+
+        def found(images, chosen, precision):
+            def logits(x):
+                return self._logits([], x, precision=precision)[1].astype(np.float64)
+
+            ends = logits(images)
+            starts = [logits(references) for references in self._references(images)]
+            starts = np.mean(np.broadcast_arrays(ends, *starts)[1:], axis=0)
+            picked = chosen[:, None]
+            return ends, *(
+                np.take_along_axis(each, picked, 1)[:, 0] for each in (ends, starts)
+            )
+
+        if double.all():
+            return found(images, chosen, DOUBLE)
+        outputs, logit, reference = found(images, chosen, SINGLE)
+        close = np.abs(logit - reference) < np.abs(logit) / DOUBTFUL
+        again = double | (close & (self.precision == "auto"))
+        if again.any():
+            some = [image[again] for image in images]
+            better = found(some, chosen[again], DOUBLE)
+            for single, each in zip((outputs, logit, reference), better, strict=True):
+                single[again] = each
+        return outputs, logit, reference
 
     def audit(self, x, neuron_selection=None):
         """Checks that contributions add up to the difference of the logits.
@@ -115,7 +178,8 @@ class DeepLiftRescale(Analyzer):
         Returns:
             A dict of arrays `(batch,)`, in logits: `logit` of the image and
             `reference`, that of the reference (averaged over several), both from the
-            model itself; `relevance`, the sum of the contributions; `error`, what of
+            model itself, or step by step where double precision was needed;
+            `relevance`, the sum of the contributions; `error`, what of
             `logit - reference` is missing. Where `input` chose one of several,
             `others` is what the other inputs contributed.
         """
@@ -133,16 +197,8 @@ class DeepLiftRescale(Analyzer):
             logits of the model, `(batch, classes)`.
         """
         images, neurons = self._checked(x, neuron_selection)
-        maps, _, _ = self._compared(images, neurons)
-        _, outputs = self._logits([], images)
-        chosen = np.where(neurons < 0, outputs.argmax(-1), neurons)[:, None]
-        starts = []
-        for references in self._references(images):
-            _, start = self._logits([], references)
-            start = np.broadcast_to(start, outputs.shape)
-            starts.append(np.take_along_axis(start, chosen, 1)[:, 0])
-        logit = np.take_along_axis(outputs, chosen, 1)[:, 0].astype(np.float64)
-        reference = np.mean(starts, axis=0, dtype=np.float64)
+        (maps, _, chosen), double = self._reckoned(images, neurons)
+        outputs, logit, reference = self._ends(images, chosen, double)
         sums = [m.sum(tuple(range(1, m.ndim)), dtype=np.float64) for m in maps]
         relevance = sum(sums[place] for place in self._inputs)
         books = dict(logit=logit, reference=reference, relevance=relevance)
@@ -160,7 +216,7 @@ class DeepLiftRevealCancel(DeepLiftRescale):
         [Shrikumar et al., 2017](https://arxiv.org/abs/1704.02685), section 3.5.3.
     """
 
-    cancel = True
+    cancel = swells = True
 
 
 def decided(outputs, neurons):

@@ -11,10 +11,12 @@ from medattn.explain import survey as of
 from medattn.explain.gradients import with_slope
 from medattn.explain.linear import check_axis
 from medattn.explain.maxima import Pair, max_pool, maximum, maximum_over, pairs_of
+from medattn.explain.precision import working
 from medattn.explain.steps import BENDS, PLACES, divided, weights_of_norm
 
-NEAR = 1e-3  # below this a secant is lost in float32's rounding, and a tangent is exact
-STEP = 5e-3  # half the width of a numerical tangent
+# Below the first a secant is lost in rounding, and a tangent is exact; the second is
+# half the width of a numerical tangent.
+NEAR = {"float32": (1e-3, 5e-3), "float64": (1e-6, 1e-4)}
 
 
 def place(walk, step, *args, **kwargs):
@@ -91,6 +93,7 @@ def secant(f, r, d, also=None):
         also: A second start; the two results are averaged.
     """
     still = ops.stop_gradient(d)
+    near, width = NEAR[working()]
 
     def rise(r):
         if f is None:  # max(d, -r) + min(r, 0): no large number minus another
@@ -99,7 +102,7 @@ def secant(f, r, d, also=None):
 
     def tangent(r):
         middle = r + still / 2
-        return (f(middle + STEP) - f(middle - STEP)) / (2 * STEP)
+        return (f(middle + width) - f(middle - width)) / (2 * width)
 
     starts = [r] if also is None else [r, also]
     y = sum(rise(start) for start in starts) / len(starts)
@@ -109,7 +112,7 @@ def secant(f, r, d, also=None):
         if f is None:
             return steep
         flat = sum(tangent(start) for start in starts) / len(starts)
-        return ops.where(ops.abs(still) < NEAR, flat, steep)
+        return ops.where(ops.abs(still) < near, flat, steep)
 
     return with_slope(y, d, slope)
 

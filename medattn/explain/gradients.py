@@ -2,6 +2,8 @@
 
 import keras
 
+from medattn.explain.precision import SINGLE, reckoned_in, with_digits
+
 
 def value_and_gradients(function, slopes=True):
     """Compiles a function together with the gradient of its value.
@@ -15,20 +17,20 @@ def value_and_gradients(function, slopes=True):
     Returns:
         A function of the same arguments, as numpy arrays, that gives
         `(gradients, extra)` as numpy arrays: one gradient for each tensor of the list.
+        Its `precision` is that in which all is reckoned; each is compiled once.
     """
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        compiled = _tensorflow(function, slopes)
-    elif backend == "jax":
-        compiled = _jax(function, slopes)
-    else:
-        compiled = _torch(function, slopes)
+    make = {"tensorflow": _tensorflow, "jax": _jax}.get(keras.backend.backend(), _torch)
+    compiled = {}
 
-    def call(*arguments):
-        gradients, extra = compiled(
-            *keras.tree.map_structure(keras.ops.convert_to_tensor, arguments)
-        )
-        return keras.tree.map_structure(keras.ops.convert_to_numpy, (gradients, extra))
+    def call(*arguments, precision=SINGLE):
+        if precision not in compiled:
+            compiled[precision] = make(function, slopes)
+        with reckoned_in(precision):
+            given = keras.tree.map_structure(
+                keras.ops.convert_to_tensor, with_digits(arguments, precision)
+            )
+            found = compiled[precision](*given)
+            return keras.tree.map_structure(keras.ops.convert_to_numpy, found)
 
     return call
 

@@ -3,6 +3,7 @@
 from keras import ops
 
 from medattn.explain.graph import from_keras
+from medattn.explain.precision import working
 
 
 def dense(layer, x, kernel):
@@ -209,8 +210,8 @@ def scale_and_shift(layer):
 
 
 def value(variable):
-    """Reads a variable in float32, whatever the layer computes in."""
-    return ops.cast(ops.convert_to_tensor(variable), "float32")
+    """Reads a variable in the working precision, whatever the layer computes in."""
+    return ops.cast(ops.convert_to_tensor(variable), working())
 
 
 def check_axis(layer, rank):

@@ -27,7 +27,7 @@ from medattn.explain import survey as of
 from medattn.explain.blind import blind_rule, shadow
 from medattn.explain.gradients import with_slope
 from medattn.explain.graph import ACTIVATION, is_symbolic, tensors
-from medattn.explain.linear import Unit, check_axis
+from medattn.explain.linear import Unit, check_axis, value
 from medattn.explain.steps import (
     AVERAGES,
     REGISTERED,
@@ -245,7 +245,7 @@ class Walk:
                 y = y + term.signal * divided(weight, whole)
             if self.ledger is not None:
                 rest = divided(weight * (whole - size), whole)
-                nothing = weight * ops.cast(whole == 0, "float32")
+                nothing = weight * ops.cast(whole == 0, whole.dtype)
                 y = y + self.booked(step, rest) + self.booked(step, nothing, drop=True)
         if self.ledger is not None and not self.shared:
             # What rounding leaves between the terms and z, so that the value is z.
@@ -299,7 +299,7 @@ class Walk:
             share = size + (y - size) * divided(ops.ones_like(size), size)
             if self.ledger is None:
                 return share
-            nothing = ops.cast(size == 0, "float32")
+            nothing = ops.cast(size == 0, size.dtype)
             return share + self.booked(step, nothing, drop=True)
 
         return keras.tree.map_structure(back, results)
@@ -315,7 +315,7 @@ class Walk:
                 return leaf
             if leaf is None or isinstance(leaf, (str, bool)):
                 return leaf
-            held = ops.cast(ops.convert_to_tensor(leaf), "float32")
+            held = value(leaf)
             line = self.line(step, rank)
             if self.shared:
                 return ops.stop_gradient(held) + shadow(line)
@@ -325,7 +325,7 @@ class Walk:
         return marked, kwargs
 
     def plain(self, step, args, kwargs):
-        """Does what a step does, in float32."""
+        """Does what a step does, in the working precision."""
         if step.part == ACTIVATION:
             return step.operation.activation(*args)
         return done(step.operation, args, kwargs)

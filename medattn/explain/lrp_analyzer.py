@@ -9,8 +9,16 @@ from medattn.explain import rules
 from medattn.explain.analyzer import Analyzer, choose
 from medattn.explain.gradients import value_and_gradients
 from medattn.explain.lrp import Walk
+from medattn.explain.precision import (
+    DOUBLE,
+    SINGLE,
+    cancelled,
+    checked_precision,
+    reckoned,
+)
 from medattn.explain.survey import Survey
 
+DOUBTFUL = 100  # absolute relevance over the logit, from which single loses digits
 INPUT_RULES = {"flat": rules.flat, "w_square": rules.w_square, "z": rules.z}
 
 
@@ -27,15 +35,19 @@ class LRP(Analyzer):
         input_layer_rule: Another rule for the layers that read the image: `"flat"`,
             `"w_square"`, `"z"`, or the bounds `(low, high)` of a pixel.
         gates: `"held"`, or `"shared"`: a gate takes half of its product's relevance.
+        precision: `"float32"`, `"float64"`, or `"auto"`: single precision, and double
+            for the images whose relevance cancels so far that single loses its digits
+            (and for all where the rule itself makes it cancel, as alpha 2 and beta 1).
 
     Reference:
         [Bach et al., 2015](https://doi.org/10.1371/journal.pone.0130140).
     """
 
-    options = {"input_layer_rule": None, "gates": "held"}
+    options = {"input_layer_rule": None, "gates": "held", "precision": "auto"}
     shared = False  # whether a rule gives relevance to inputs that are zero
     blind = False  # whether sums, products and norms share without a look at values
     held = True  # whether a softmax is a gate
+    swells = False  # whether positive and negative relevance outgrow their sum
 
     def rule(self, unit):
         """Returns the rule for a linear layer."""
@@ -72,6 +84,7 @@ class LRP(Analyzer):
                 "Unknown treatment of gates. Expected 'held' or 'shared'. "
                 f"Received: gates={self.gates!r}"
             )
+        checked_precision(self.precision)
         survey = Survey(
             self.graph, self.output, held=self.held, gates=self.gates == "held"
         )
@@ -93,10 +106,28 @@ class LRP(Analyzer):
         )
 
     def _explain(self, images, neurons):
-        relevance, _ = self._relevance(
-            [np.ones_like(image) for image in images], images, neurons
-        )
-        return relevance
+        probes = [np.ones_like(image) for image in images]
+        (maps, _), _ = self._reckoned(self._relevance, probes, images, neurons)
+        return [each.astype(self._digits, copy=False) for each in maps]
+
+    def _reckoned(self, call, wanted, images, neurons):
+        """Calls in the precision that was asked for, or that the relevance asks for."""
+        precision = self.precision
+        if precision == "auto" and self.swells:
+            precision = DOUBLE
+
+        def doubtful(found):
+            maps, outputs = found
+            picked = np.where(neurons < 0, outputs.argmax(-1), neurons)[:, None]
+            logit = np.take_along_axis(outputs, picked, 1)[:, 0]
+            scale = np.maximum(1, np.abs(logit))
+            return cancelled(maps[: len(images)], scale) > DOUBTFUL
+
+        return reckoned(call, (wanted, images, neurons), precision, doubtful)
+
+    @property
+    def _digits(self):
+        return DOUBLE if self.precision == DOUBLE else SINGLE
 
     def ledger(self, x, neuron_selection=None):
         """Says where the logit went, layer by layer.
@@ -158,10 +189,12 @@ class LRP(Analyzer):
         images, neurons = self._checked(x, neuron_selection)
         ones = np.ones((len(images[0]), len(self._walk.lines) + 1), np.float32)
         probes = [np.ones_like(image) for image in images]
-        (*maps, lines), _ = self._ledger([*probes, ones], images, neurons)
         _, outputs = self._logits([], images)
         largest = outputs.argmax(-1)
-        neurons = np.where(neurons < 0, largest, neurons)
+        neurons = np.where(neurons < 0, largest, neurons).astype(np.int32)
+        found, _ = self._reckoned(self._ledger, [*probes, ones], images, neurons)
+        (*maps, lines), _ = found
+        maps = [each.astype(self._digits, copy=False) for each in maps]
         logit = np.take_along_axis(outputs, neurons[:, None], 1)[:, 0]
         sums = [m.sum(tuple(range(1, m.ndim)), dtype=np.float64) for m in maps]
         books = {"pixels": sum(sums[place] for place in self._inputs)}

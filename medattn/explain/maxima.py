@@ -130,7 +130,7 @@ def maximum_over(walk, step, pair, *args, **kwargs):
     at_r, at_x = ops.argmax(r, axis=-1), ops.argmax(x, axis=-1)
     at = ops.where(top_x > top_r, at_x, at_r)
     # A sum over a mask: taking along an axis makes a graph many times as large.
-    mask = ops.cast(ops.expand_dims(at, -1) == ops.arange(ops.shape(x)[-1]), "float32")
+    mask = ops.cast(ops.expand_dims(at, -1) == ops.arange(ops.shape(x)[-1]), d.dtype)
     taken = ops.sum(d * mask, axis=-1)
     pooled = Pair(top_r, _moved(top_r, top_x, taken, taken, at_r == at_x))
     if getattr(operation, "keepdims", False):

@@ -78,6 +78,10 @@ class LRPAlphaBeta(LRP):
             )
         super().prepare()
 
+    @property
+    def swells(self):
+        return self.beta > 0
+
     def rule(self, unit):
         return partial(
             rules.alpha_beta, alpha=self.alpha, beta=self.beta, bias=self.bias
@@ -88,6 +92,10 @@ class LRPFixed(LRP):
     """LRP with alpha and beta that the name says."""
 
     alpha, beta, bias = 1, 0, True
+
+    @property
+    def swells(self):
+        return self.beta > 0
 
     def rule(self, unit):
         return partial(
@@ -167,6 +175,7 @@ class LRPPresetB(LRPPresetA):
     """LRP-epsilon at dense layers, alpha 2 and beta 1 at convolutions (Preset B)."""
 
     convolutions = (2, 1)
+    swells = True
 
 
 class LRPPresetAFlat(LRPPresetA):

@@ -47,7 +47,7 @@ def epsilon(unit, x, probe, *, epsilon, bias=True):
 
     def whole():
         z = with_bias(signal, unit.bias if bias else None)
-        return z + epsilon * ops.where(z >= 0, 1.0, -1.0)
+        return z + epsilon * ops.cast(ops.where(z >= 0, 1.0, -1.0), z.dtype)
 
     def slope(z):  # z / (z + epsilon sign z), in fewer passes
         size = ops.abs(z)
@@ -74,7 +74,7 @@ def gamma(unit, x, probe, *, gamma):
         10.2.3; for inputs of both signs as in Andéol et al., 2021.
     """
     total, positive = unit.total(x), unit.positive(x)
-    up = ops.cast(with_bias(total, unit.bias) > 0, "float32")
+    up = ops.cast(with_bias(total, unit.bias) > 0, total.dtype)
     up = ops.stop_gradient(up)
     favoured = up * positive + (1 - up) * (total - positive)
     signal = total + gamma * favoured

@@ -10,8 +10,9 @@ from keras import ops
 
 from medattn.explain import survey as of
 from medattn.explain.gradients import with_slope
-from medattn.explain.graph import from_keras, is_symbolic
+from medattn.explain.graph import WHOLE, Step, from_keras, is_symbolic
 from medattn.explain.linear import LINEAR, check_axis, value
+from medattn.explain.precision import working
 
 
 def as_it_is(walk, step, *args, **kwargs):
@@ -181,6 +182,11 @@ PLACES = (
 SUMS = "Add Average Concatenate Maximum Minimum Stack Subtract Where".split()
 AVERAGES = ("Average", "GlobalAverage", "Mean", "Negative", "Sum")
 TOTALS = ("Add", "Average", "Subtract")  # these two lines share by contribution
+NORMS = {
+    "GroupNormalization": group_norm,
+    "LayerNormalization": layer_norm,
+    "RMSNormalization": rms_norm,
+}
 RULES = (
     dict.fromkeys(PLACES, as_it_is)
     | dict.fromkeys(SUMS, together)
@@ -188,12 +194,8 @@ RULES = (
     | dict.fromkeys(of.PRODUCTS, product)
     | dict.fromkeys(of.QUOTIENTS, quotient)
     | dict.fromkeys(of.NORMALISERS, normaliser)
-    | {
-        "GroupNormalization": group_norm,
-        "LayerNormalization": layer_norm,
-        "RMSNormalization": rms_norm,
-        "Softmax": softmax,
-    }
+    | NORMS
+    | {"Softmax": softmax}
 )
 REGISTERED = {}  # classes that a user has brought a rule for: (LRP's, DeepLIFT's)
 
@@ -251,8 +253,16 @@ def closed(layer, rules=RULES):
     return from_keras(layer) and (name in rules or name in LINEAR)
 
 
+class _Bare:
+    """Stands in for a walk where nothing is explained: a constant is itself."""
+
+    @staticmethod
+    def absorbed(step, constant):
+        return constant
+
+
 def done(operation, args, kwargs):
-    """Calls a layer or operation in float32, whatever precision it was made for.
+    """Calls a layer or operation in the working precision, whatever its own.
 
     `layer.call` instead of `layer(...)` casts nothing; the few that cast in `call`
     itself are written out.
@@ -260,13 +270,16 @@ def done(operation, args, kwargs):
     name = type(operation).__name__
     if name == "Cast" and from_keras(operation) and "float" in str(operation.dtype):
         return args[0]
-    if name in of.NORMALISERS and operation.compute_dtype != "float32":
-        x = ops.cast(args[0], "float32")
+    if name in of.NORMALISERS and operation.compute_dtype != working():
+        x = ops.cast(args[0], working())
         if name == "Rescaling":
             return x * operation.scale + operation.offset
-        width = ops.maximum(ops.sqrt(operation.variance), keras.config.epsilon())
-        mean, width = ops.cast(operation.mean, "float32"), ops.cast(width, "float32")
+        mean, width = value(operation.mean), ops.sqrt(value(operation.variance))
+        width = ops.maximum(width, keras.config.epsilon())
         return x * width + mean if operation.invert else (x - mean) / width
+    if name in NORMS and from_keras(operation) and operation.compute_dtype != working():
+        whole = Step(operation, args, kwargs, (), WHOLE)
+        return NORMS[name](_Bare, whole, args[0])
     return operation.call(*args, **kwargs)
 
 

@@ -104,24 +104,16 @@ def test_pooling_windows_lie_where_keras_puts_them(padding):
     np.testing.assert_allclose(books["error"], 0, atol=1e-5)
 
 
-def complete(model, references=("zeros", "mean", "blur"), rounding=0.0):
-    """Holds the sum to 1e-4 of the difference of logits.
-
-    `rounding` is of the sum of absolute contributions: where they are thousands of
-    times their sum, as in deep networks of mere chance, float32 has fewer digits left.
-    """
+def complete(model, references=("zeros", "mean", "blur")):
+    """Holds the sum to 1e-4 of the difference of logits, however small that is."""
     images = np.random.default_rng(2).random((2, *model.input_shape[1:]))
     for name in NAMES:
         for reference in references:
             with uncompiled():
                 analyzer = create_analyzer(name, model, reference=reference)
                 books = analyzer.audit(images.astype(np.float32))
-                maps = analyzer.analyze(images) if rounding else images
-            scale = np.abs(books["logit"] - books["reference"])
-            # Logits that differ in their last digits only: of those, a hundredth.
-            scale = np.maximum(scale, 1e-2 * np.abs(books["logit"]))
-            scale = scale + 1e4 * rounding * np.abs(maps).sum((1, 2, 3))
-            worst = np.max(np.abs(books["error"]) / scale)
+            gap = np.abs(books["logit"] - books["reference"])
+            worst = np.max(np.abs(books["error"]) / gap)
             said = reference if isinstance(reference, str) else np.shape(reference)
             assert worst <= 1e-4, f"{name} from {said} misses {worst:.1e}"
 
@@ -139,13 +131,12 @@ def test_contributions_add_up_to_the_difference_of_logits(network):
 @pytest.mark.slow
 @pytest.mark.parametrize("network", [n for n in list_models() if n not in SOME])
 def test_contributions_add_up_on_all_networks(network):
-    # The seed was chosen: of 0, 1 and 2 it is the one with which all networks hold.
-    # With 0, CBAM-DenseNet's second logit differs by 5e-6 of contributions of 5e-2, and
-    # Rescale misses 3.6e-4; with 1, RevealCancel misses 1.09e-4 in ResNet-50.
-    keras.utils.set_random_seed(2)
+    # With this seed CBAM-DenseNet's second logit differs from that of black by 5e-6, of
+    # contributions of 5e-2: in single precision Rescale missed it by 9e-4.
+    keras.utils.set_random_seed(0)
     model = create_model(network, num_classes=2, input_shape=(64, 64, 3))
     complete(model, ("zeros", "blur"))  # as it is born
-    complete(calibrated(model, 2), ("zeros", "blur"), rounding=4e-6)
+    complete(calibrated(model, 2), ("zeros", "blur"))
 
 
 @pytest.mark.slow
