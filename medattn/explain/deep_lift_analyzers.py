@@ -9,6 +9,7 @@ from medattn.explain.differences import DEEP_LIFT_RULES
 from medattn.explain.gradients import value_and_gradients
 from medattn.explain.precision import (
     DOUBLE,
+    DOUBTFUL,
     SINGLE,
     cancelled,
     checked_precision,
@@ -18,7 +19,6 @@ from medattn.explain.precision import (
 from medattn.explain.steps import closed
 from medattn.explain.survey import Survey
 
-DOUBTFUL = 100  # contributions over their sum, from which single loses digits
 REFERENCES = ("zeros", "mean", "blur")
 
 

@@ -11,6 +11,7 @@ from medattn.explain.gradients import value_and_gradients
 from medattn.explain.lrp import Walk
 from medattn.explain.precision import (
     DOUBLE,
+    DOUBTFUL,
     SINGLE,
     cancelled,
     checked_precision,
@@ -18,7 +19,6 @@ from medattn.explain.precision import (
 )
 from medattn.explain.survey import Survey
 
-DOUBTFUL = 100  # absolute relevance over the logit, from which single loses digits
 INPUT_RULES = {"flat": rules.flat, "w_square": rules.w_square, "z": rules.z}
 
 
