@@ -1,9 +1,13 @@
-"""What lessons build on: the U-Net and its gate, written dates, reports of films."""
+"""What lessons build on: U-Net and gate, dates, reports and captions, alignment."""
 
 import keras
 import numpy as np
 import pytest
 
+from medattn.teaching.alignment import WordRegionFit, matching_loss
+from medattn.teaching.captions import COLOURS, caption_texts, word_evidence
+from medattn.teaching.captions import LONGEST as MOST_CAPTION_WORDS
+from medattn.teaching.captions import WORDS as CAPTION_WORDS
 from medattn.teaching.dates import LONGEST, WRITTEN, draw_dates, letters
 from medattn.teaching.reports import LONGEST as MOST_WORDS
 from medattn.teaching.reports import read_words, report_texts, word_numbers
@@ -76,5 +80,62 @@ def test_a_report_names_the_side_on_which_the_evidence_lies():
     rows = word_numbers(texts)
     assert rows.shape == (60, MOST_WORDS)
     assert [read_words(row) for row in rows] == texts
-    with pytest.raises(ValueError, match="This is no report"):
+    with pytest.raises(ValueError, match="cannot be numbered"):
         word_numbers(["huge effusion left"])
+
+
+def test_a_caption_tells_what_was_drawn_and_its_words_know_their_pixels():
+    from medattn.data import draw_images
+
+    drawn = draw_images("dermoscopy", range(40))
+    texts = caption_texts(drawn)
+    painted = drawn["params"]["colour_radius"] > 0
+    for text, shown in zip(texts, painted, strict=True):
+        assert [c in text.split() for c in COLOURS] == list(shown)
+    lobed = np.array(["lobed" in text for text in texts])
+    changed = word_evidence(drawn, "lobed").any(axis=(1, 2))
+    np.testing.assert_array_equal(lobed, changed)
+    coloured = word_evidence(drawn, "red").any(axis=(1, 2))
+    np.testing.assert_array_equal(painted.any(axis=1), coloured)
+    assert lobed.any() and coloured.any() and not (lobed & coloured).all()
+    rows = word_numbers(texts, CAPTION_WORDS, MOST_CAPTION_WORDS)
+    assert [read_words(row, CAPTION_WORDS) for row in rows] == texts
+    longest = f"lobed mole with {' and '.join(COLOURS)}"
+    assert len(longest.split()) + 1 == MOST_CAPTION_WORDS
+    with pytest.raises(ValueError, match="speaks of no evidence.*Received: word='m"):
+        word_evidence(drawn, "mole")
+
+
+def test_the_fit_of_films_and_reports_is_that_of_plain_loops():
+    rng = np.random.default_rng(5)
+    films, reports = rng.normal(size=(2, 4, 3)), rng.normal(size=(3, 2, 3))
+    shown = np.array([[1, 1], [1, 0], [1, 1]])
+    layer = WordRegionFit(sharpness=4.0)
+    given = [films.astype("float32"), reports.astype("float32"), shown > 0]
+    found = keras.ops.convert_to_numpy(layer(given))
+    scores = keras.ops.convert_to_numpy(layer.scores(given))
+    for i, film in enumerate(films):
+        for j, report in enumerate(reports):
+            words = []
+            for t, word in enumerate(report):
+                similar = np.array([word @ region for region in film])
+                weight = np.exp(4 * similar) / np.exp(4 * similar).sum()
+                np.testing.assert_allclose(scores[i, j, t], weight, atol=1e-5)
+                if shown[j, t]:
+                    words.append(weight @ similar)
+            assert found[i, j] == pytest.approx(10 * np.mean(words), abs=1e-4)
+    again = WordRegionFit.from_config(layer.get_config())
+    assert again.sharpness == 4.0
+    assert again.compute_output_shape([(2, 4, 3), (3, 2, 3), (3, 2)]) == (2, 3)
+
+
+def test_films_with_one_report_share_the_right_answer():
+    fit = np.array([[2.0, 2.0, 0.0], [2.0, 2.0, 0.0], [0.0, 0.0, 3.0]], "float32")
+    loss = keras.ops.convert_to_numpy(matching_loss(np.array([7, 7, 1]), fit))
+    # the first two: half of the answer each, of e^2 / (2 e^2 + 1)
+    twins = -np.log(np.exp(2) / (2 * np.exp(2) + 1))
+    alone = -np.log(np.exp(3) / (np.exp(3) + 2))
+    np.testing.assert_allclose(loss, [twins, twins, alone], rtol=1e-5)
+    apart = keras.ops.convert_to_numpy(matching_loss(np.array([[0], [1]]), fit[:2, 1:]))
+    # of film 1 e^2 against 1, of its report e^2 against e^2; the mean of both
+    assert apart[0] == pytest.approx((np.log1p(np.exp(-2)) + np.log(2)) / 2, rel=1e-5)

@@ -29,32 +29,34 @@ def report_texts(drawn):
     return texts
 
 
-def word_numbers(texts):
-    """Numbers the words of reports.
+def word_numbers(texts, language=WORDS, longest=LONGEST):
+    """Numbers the words of texts.
 
     Args:
-        texts: A list of texts of the words in `WORDS`.
+        texts: A list of texts of the words in `language`.
+        language: All words; the first two are `<end>` and `<start>`.
+        longest: Words in a row, the end among them.
 
     Returns:
-        `(texts, LONGEST)`, int32, each filled up with `<end>`.
+        `(texts, longest)`, int32, each filled up with `<end>`.
     """
-    rows = np.zeros((len(texts), LONGEST), "int32")
+    rows = np.zeros((len(texts), longest), "int32")
     for row, text in zip(rows, texts, strict=True):
         words = text.split()
-        if len(words) >= LONGEST or not set(words) <= set(WORDS):
+        if len(words) >= longest or not set(words) <= set(language):
             raise ValueError(
-                f"This is no report. Expected fewer than {LONGEST} words of "
-                f"{list(WORDS[2:])}. Received: {text!r}"
+                f"This text cannot be numbered. Expected fewer than {longest} words "
+                f"of {list(language[2:])}. Received: {text!r}"
             )
-        row[: len(words)] = [WORDS.index(word) for word in words]
+        row[: len(words)] = [language.index(word) for word in words]
     return rows
 
 
-def read_words(numbers):
+def read_words(numbers, language=WORDS):
     """Turns numbers back into a text, up to its end."""
     words = []
     for number in numbers:
-        if number == WORDS.index("<end>"):
+        if number == language.index("<end>"):
             break
-        words.append(WORDS[number])
+        words.append(language[number])
     return " ".join(words)
