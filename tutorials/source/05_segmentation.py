@@ -21,10 +21,11 @@
 #   other (TransUNet and its many relatives).
 #
 # You will write the measure and the gate with numpy, train three small U-Nets on drawn
-# lesions, and ask whether their difference is one.
+# lesions, choose their settings without a look at the test images, and ask whether
+# their difference is one.
 #
-# You need: convolutions, tutorial 3. You will be able to: measure a segmentation, read
-# a gate, and compare with an interval.
+# You need: convolutions, tutorial 3. You will be able to: measure a segmentation, tune
+# rivals fairly, read a gate, and compare with an interval.
 
 # %%
 import keras
@@ -72,7 +73,7 @@ check("05.dice", dice)
 
 # %%
 train = draw_images("fundus", range(500), split="train")
-test = draw_images("fundus", range(140))
+test = draw_images("fundus", range(140, 280))  # why not from 0, see below
 
 
 def diseased(drawn):
@@ -81,12 +82,16 @@ def diseased(drawn):
     return drawn["image"][some].astype("float32") / 255, drawn["evidence"][some]
 
 
-images, masks = diseased(train)
+all_images, all_masks = diseased(train)
+held = np.arange(len(all_images)) % 4 == 0  # every fourth, to choose the settings by
+images, masks = all_images[~held], all_masks[~held]
+val_images, val_masks = all_images[held], all_masks[held]
 test_images, test_masks = diseased(test)
-nothing = np.zeros_like(test_masks)
-print(f"{len(images)} images to learn from, {len(test_images)} to test on")
-print(f"finding nothing: accuracy {np.mean(nothing == test_masks):.3f}, ", end="")
-print(f"Dice {dice(nothing, test_masks).mean():.3f}")
+print(f"{len(images)} images to learn from, {len(val_images)} to choose by, ", end="")
+print(f"{len(test_images)} to test on")
+nothing = np.zeros_like(val_masks)
+print(f"finding nothing: accuracy {np.mean(nothing == val_masks):.3f}, ", end="")
+print(f"Dice {dice(nothing, val_masks).mean():.3f}")
 
 # %% [markdown]
 # ## The gate in the skip connection
@@ -115,35 +120,64 @@ def skip_scores(x, g, W_x, W_g, b, v, c):
 check("05.skip_scores", skip_scores)
 
 # %% [markdown]
-# ## Three U-Nets
+# ## Three U-Nets, three tries each
 #
-# The same trunk, the same seed, the same steps, the same images in the same order. All
-# start from the belief that 5% of the pixels are lesion (`prior`); remember this line.
+# Somebody has to choose the settings, and whoever chooses by the test images reports
+# the luck of the choice with the result. So the notebook holds back every fourth
+# training image and chooses by those. **Each kind gets the same tries**, and may choose
+# another one. They differ in how large the steps are, and in how likely a pixel is
+# lesion before anything was learnt: one half (`prior=0.5`, what a bias of zero says) or
+# 5%.
+#
+# The same trunk, the same seed, as many steps, the same images in the same order.
 
 # %%
-networks, history = {}, {}
+TRIES = [(1e-2, 0.5), (1e-2, 0.05), (3e-3, 0.05)]  # (largest step, prior)
+PASSES = 8
 steps = -(-len(images) // 16)  # a pass
-for kind in KINDS:
+
+
+def trained(kind, largest, prior):
+    """Returns a network and its loss after each pass over the images."""
     keras.utils.set_random_seed(0)
-    network = unet(kind)
+    network = unet(kind, prior=prior)
     rate = keras.optimizers.schedules.CosineDecay(
-        0.0, 8 * steps - 15, warmup_target=1e-2, warmup_steps=15
+        0.0, PASSES * steps - 15, warmup_target=largest, warmup_steps=15
     )
     network.compile(keras.optimizers.Adam(rate), dice_loss, jit_compile=False)
-    found = network.fit(images, masks, 16, epochs=8, verbose=0)
-    networks[kind], history[kind] = network, found.history["loss"]
-    cost = complexity(network)
+    found = network.fit(images, masks, 16, epochs=PASSES, verbose=0)
+    return network, found.history["loss"]
+
+
+tried = {(kind, *a_try): trained(kind, *a_try) for kind in KINDS for a_try in TRIES}
+validation = {}
+for key, (network, _) in tried.items():
+    found = network.predict(val_images, verbose=0) > 0
+    validation[key] = dice(found, val_masks).mean()
+print("Dice on the validation images")
+for largest, prior in TRIES:
+    row = [f"{kind} {validation[kind, largest, prior]:.3f}" for kind in KINDS]
+    print(f"step {largest:<5} prior {prior:<4}: {'   '.join(row)}")
+
+# %%
+chosen = {kind: max(TRIES, key=lambda t: validation[kind, *t]) for kind in KINDS}
+networks = {kind: tried[kind, *chosen[kind]][0] for kind in KINDS}
+for kind, (largest, prior) in chosen.items():
+    cost = complexity(networks[kind])
     print(
-        f"{kind:>11}: {cost['parameters']['total']:,} parameters, "
+        f"{kind:>11}: step {largest}, prior {prior}; "
+        f"{cost['parameters']['total']:,} parameters, "
         f"{cost['multiply_adds']['total'] / 1e6:.1f} M multiply-adds"
     )
 lines_figure(
-    {kind: (range(1, 9), values) for kind, values in history.items()},
+    {kind: (range(1, PASSES + 1), tried[kind, *chosen[kind]][1]) for kind in KINDS},
     x="pass over the images",
-    y="loss in training",
+    y="loss in training, chosen settings",
 )
 
 # %% [markdown]
+# Now, and only now, the test images: **once**, with three networks.
+#
 # **Predict first.** By how many points (hundredths) of Dice will the gates be better
 # than the plain network, on images that neither has seen? Negative if worse.
 
@@ -155,9 +189,25 @@ drawn = {k: n.predict(test_images, verbose=0) > 0 for k, n in networks.items()}
 scores = {kind: dice(found, test_masks) for kind, found in drawn.items()}
 for kind, values in scores.items():
     missed = np.mean(values == 0)
-    print(f"{kind:>11}: Dice {values.mean():.3f}, finds nothing right in {missed:.0%}")
+    print(
+        f"{kind:>11}: test Dice {values.mean():.3f} (when it was chosen "
+        f"{validation[kind, *chosen[kind]]:.3f}), finds nothing right in {missed:.0%}"
+    )
 gain = 100 * (scores["gates"] - scores["plain"]).mean()
 print(reveal(my_guess, gain, what="gates − plain", unit="points"))
+
+# %% [markdown]
+# The Dice in brackets belongs to the images that chose, so it is a little too kind: of
+# three tries the luckiest was taken. That is what the test images are for.
+#
+# **What we did wrong ourselves.** The first version of this lesson had no validation
+# images. Its author changed the steps, their number and the prior until the Dice looked
+# well, on the first 140 images of the test split, and then reported the Dice of those
+# very images. So they are spoilt, and the test above takes the next 140, which nobody
+# had looked at when these settings were fixed. Widths, number of passes, batch and
+# augmentation (none) are still those of the first version. And if you now change a
+# setting and run the last cell again, you are doing what we did: change it above, by
+# the validation images, and look here once.
 
 # %% [markdown]
 # ## Is it a difference?
@@ -181,14 +231,25 @@ for kind in KINDS[1:]:
 #
 # ## How to win with attention
 #
-# When this lesson was written, the networks first started **without** the prior, from
-# "every pixel is lesion with a chance of one half". After the same steps, seed 0, the
-# plain network had a Dice of 0.598 and the one with gates 0.853, on 65 test images: a
-# gain of 25 points. With the prior it was 0.877 and 0.869. The gates had
-# learnt quickly to switch the healthy pixels off, which one number in the last layer
-# does as well. Nobody had cheated; the rival had only been left with a bad start.
-#
-# Try it: `unet(kind, prior=0.5)`.
+# Suppose that only our favourite had been tuned, and its rival left at the first try,
+# which is what the framework's bias of zero gives. The table of tries tells it:
+
+# %%
+default = TRIES[0]
+print("gates − plain, points of Dice on the validation images")
+for words, mine, rival in (
+    ("both tuned", chosen["gates"], chosen["plain"]),
+    ("gates tuned, plain by default", chosen["gates"], default),
+    ("plain tuned, gates by default", default, chosen["plain"]),
+    ("both by default", default, default),
+):
+    gain = 100 * (validation["gates", *mine] - validation["plain", *rival])
+    print(f"{words:>30}: {gain:+5.1f}")
+
+# %% [markdown]
+# The trunk, the data and the seed are the same in all four lines, and nobody has
+# cheated in any of them. A prior is one number in the last layer. When you read that a
+# gate won by some points, look for the line that says how the rival was tuned.
 #
 # ## What do the gates let through?
 
@@ -249,5 +310,5 @@ quiz("05_segmentation")
 #
 # *Does attention help a U-Net to find small things?* Read it from your two intervals:
 # if zero lies inside, these images cannot tell, and if not, one seed cannot tell. The
-# plain U-Net, tuned with the same care, is a rival that many papers did not give a fair
-# chance.
+# plain U-Net, tuned with the same care on images that are not those of the test, is a
+# rival that many papers did not give a fair chance.
