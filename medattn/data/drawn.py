@@ -1,8 +1,7 @@
 """The drawn data sets: their splits, drawn once into the cache."""
 
-import inspect
 from functools import lru_cache
-from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 
@@ -113,6 +112,6 @@ def _columns(name, split, count, size, preset, shortcut):
 
 def _code(name):
     """The text of everything that draws a domain: a change draws anew."""
-    modules = ("common", "paint", name, f"{name}_chances")
-    found = (import_module(f"medattn.data.synthetic.{module}") for module in modules)
-    return [inspect.getsource(module) for module in found]
+    room = Path(DOMAINS[name].__file__).parent
+    files = [room / "common.py", room / "paint.py", *sorted(room.glob(f"{name}*.py"))]
+    return [file.read_text() for file in files]

@@ -63,7 +63,7 @@ def answer(image, twin, plain, owners, distractor, p):
         distractor: Where distractors were painted, bool.
         p: Everything that chance decided; `label` among it.
     """
-    evidence = (image != twin).any(-1)
+    evidence = _differ(image, twin)
     kinds = np.zeros(evidence.shape, np.uint8)
     for bit, where in enumerate(owners.values()):
         kinds |= (where & evidence).astype(np.uint8) << bit
@@ -72,11 +72,19 @@ def answer(image, twin, plain, owners, distractor, p):
         twin=twin,
         evidence=evidence,
         kinds=kinds,
-        artefact=(image != plain).any(-1),
+        artefact=_differ(image, plain),
         distractor=distractor,
         label=p["label"].astype(np.int64),
         params={key: value for key, value in p.items() if key != "noise"},
     )
+
+
+def _differ(image, other):
+    """Tells where any of the three colours differs."""
+    if image is other:
+        return np.zeros(image.shape[:-1], bool)
+    differs = image != other
+    return differs[..., 0] | differs[..., 1] | differs[..., 2]
 
 
 def evidence_of(drawn, names):
@@ -111,9 +119,65 @@ def _joined(parts):
     return np.concatenate(parts)
 
 
+class Region:
+    """Some pixels of a batch of images, and the finer pixels that they come from.
+
+    Reckoning them alone gives what reckoning all gives, in less time.
+
+    Args:
+        chosen: Which pixels of the images, `(n, height, width)`, bool.
+        factor: Fine pixels a pixel, each way, 1 or 2.
+
+    Attributes:
+        coarse: Image, row and column of each pixel, `(pixels,)` each.
+        image, row, column: The same of each fine pixel, `(fine pixels,)`, those of one
+            pixel side by side.
+    """
+
+    def __init__(self, chosen, factor):
+        self.factor = factor
+        self.coarse = np.nonzero(chosen)
+        down, side = np.divmod(np.arange(factor * factor), factor)
+        image, row, column = self.coarse
+        self.image = np.repeat(image, factor * factor)
+        self.row = (factor * row[:, None] + down).ravel()
+        self.column = (factor * column[:, None] + side).ravel()
+        _, height, width = (factor * length for length in chosen.shape)
+        self._flat = (self.image * height + self.row) * width + self.column
+
+    def take(self, fine):
+        """Picks the fine pixels, `(..., n, height, width)` to `(..., fine pixels)`."""
+        return np.take(fine.reshape(*fine.shape[:-3], -1), self._flat, axis=-1)
+
+    def put(self, fine, values):
+        """Puts them back, in place."""
+        fine.reshape(*fine.shape[:-3], -1)[..., self._flat] = values
+
+    def number(self, values):
+        """Gives every fine pixel the number of its image."""
+        return np.take(values, self.image)
+
+    def shrink(self, values):
+        """Averages the fine pixels of each pixel, `(..., fine pixels)`."""
+        f = self.factor
+        means = shrink(values.reshape(-1, f, f), f)
+        return means.reshape(*values.shape[:-1], -1)
+
+    def spread(self, where, shape):
+        """Tells of all pixels, `shape`, which hold a true fine pixel."""
+        found = np.zeros(shape, bool)
+        found[self.coarse] = where.reshape(-1, self.factor**2).any(1)
+        return found
+
+
 def part_of(p, chosen):
     """Takes some images out of the chances of many."""
     return {key: value[chosen] for key, value in p.items()}
+
+
+def in_planes(colours):
+    """Gives one colour an image, `(n, 3)`, the form of planes, `(3, n, 1, 1)`."""
+    return np.ascontiguousarray(colours.T)[:, :, None, None]
 
 
 def shrink(fine, factor):

@@ -16,17 +16,27 @@ import numpy as np
 
 from medattn.data.synthetic.common import (
     PRESETS,
+    Region,
     answer,
     checked,
     in_parts,
-    part_of,
+    in_planes,
     shrink,
     stack,
     to_bytes,
     touched,
 )
-from medattn.data.synthetic.dermoscopy_chances import LOBE, parameters
-from medattn.data.synthetic.paint import blobs, discs, grid, tint, waves
+from medattn.data.synthetic.dermoscopy_chances import COLOURS, LOBE, parameters
+from medattn.data.synthetic.dermoscopy_layers import (
+    bubbles,
+    hairs,
+    ink,
+    patch,
+    ruler,
+    spots,
+    streaks,
+)
+from medattn.data.synthetic.paint import grid, tint, waves
 
 EVIDENCE = ("asymmetry", "border", "colour", "structure")
 NUISANCE = (
@@ -81,44 +91,92 @@ def draw(indices, *, seed, size=64, preset="standard", shortcut=None):
 
 
 def _render(p, size, factor):
-    skin = _skin(p, size)
-    top, distractor = _on_top(p, size)
-    outline = _outline(p, size)
-    scene, owners = _lesion(skin, outline, p, size)
-    marks = _artefact(p, size)
-    image = _photograph(scene, marks, top, p, size, factor)
-    twin, plain = image.copy(), image.copy()
-    # Only what has evidence has another twin, only what is marked another plain self.
-    some = np.any([p[k].reshape(len(image), -1).any(1) for k in FACTORS], 0)
-    if some.any():
-        q = part_of(p, some)
-        healthy = q | {key: 0 * q[key] for key in FACTORS}
-        benign, _ = _lesion(skin[some], part_of(outline, some), healthy, size)
-        layers = part_of(top, some), [mark[some] for mark in marks]
-        twin[some] = _photograph(benign, layers[1], layers[0], q, size, factor)
-    some = p["ruler"] | p["ink_radius"].any(1)
-    if some.any():
-        plain[some] = _photograph(
-            scene[some], None, part_of(top, some), part_of(p, some), size, factor
-        )
-    owners = {kind: touched(where, factor) for kind, where in owners.items()}
-    drawn = answer(image, twin, plain, owners, touched(distractor, factor), p)
+    """Paints whole images once; twins and plain selves only where they can differ."""
+    shape = (len(p["label"]), size // factor, size // factor)
+    scene, light = _skin(p, size), _light(p, size)
+    rays = streaks(p, size)
+    at = Region(_near(p, rays, shape, factor), factor)
+    bare = at.take(scene)
+    mole = _mole(p, at, size)
+    colour, owners = _lesion(bare, mole, p, at, _structures(p, at, rays, size))
+    at.put(scene, colour)
+    below, drawn_on, above = _on_top(p, size)
+    layers = [*below, *drawn_on, *above]
+
+    unmarked = Region(_union(drawn_on, shape, factor), factor)
+    bald = unmarked.take(scene)  # before the photograph changes the scene
+    lit = _photograph(scene, layers, light)
+    lit = shrink(lit.reshape(-1, size, size), factor).reshape(3, *shape)
+    image = _develop(np.moveaxis(lit, 0, -1), p["grain"][:, None, None], p["noise"])
+
+    def again(pixels, region, layers):
+        """Some pixels of the image with another scene or fewer layers."""
+        layers = [
+            (c[region.image] if np.ndim(c) > 1 else c, w, region.take(layer))
+            for c, w, layer in layers
+        ]
+        lit = region.shrink(_photograph(pixels, layers, region.take(light)))
+        which, row, column = region.coarse
+        seen = _develop(lit.T, p["grain"][which], p["noise"][which, row, column])
+        other = image.copy()
+        other[which, row, column] = seen
+        return other
+
+    twin = plain = image
+    if any(p[key].any() for key in FACTORS):
+        benign, _ = _lesion(bare, mole, p, at)
+        twin = again(benign, at, layers)
+    if drawn_on:
+        plain = again(bald, unmarked, [*below, *above])
+    owners = {kind: at.spread(where, shape) for kind, where in owners.items()}
+    distractor = _union([*below, *above], shape, factor)
+    drawn = answer(image, twin, plain, owners, distractor, p)
     return drawn | {"tone": p["tone"], "score": p["score"]}
 
 
 def _skin(p, size):
-    """Bare skin with blotches and criss-cross lines, `(n, size, size, 3)`."""
+    """Bare skin with blotches and criss-cross lines, `(3, n, size, size)`."""
     y, x = grid(size)
     depth = waves(y, x, p["blotch_frequency"], p["blotch_phase"], p["blotch_amplitude"])
     lines = waves(y, x, p["line_frequency"], p["line_phase"], p["line_amplitude"])
-    depth = depth - 0.6 * np.abs(lines)
-    return p["skin"][:, None, None] * (1 + depth[..., None] * np.float64([0.6, 1, 1.2]))
+    np.abs(lines, out=lines)
+    lines *= 0.6
+    depth -= lines
+    skin = np.empty((3, *depth.shape))
+    for channel, (plane, share) in enumerate(zip(skin, (0.6, 1, 1.2), strict=True)):
+        np.multiply(depth, share, out=plane)
+        plane += 1
+        plane *= p["skin"][:, channel, None, None]
+    return skin
 
 
-def _outline(p, size):
-    """What a lesion and its twin share: rim, distance to the middle, mottling."""
+def _light(p, size):
+    """The lamp, its slope and dark corners, `(3, n, size, size)`."""
     y, x = grid(size)
+    slope = p["slope"][:, 0, None, None] * y + p["slope"][:, 1, None, None] * x
+    far = y * y + x * x
+    light = 1 + slope - 0.25 * far
+    for i in np.flatnonzero(p["corner"] < 1):  # of the others the corners are bright
+        light[i] *= np.clip(0.5 - (np.sqrt(far) - p["corner"][i]) * 18, 0.02, 1)
+    return light * in_planes(p["light"])
+
+
+def _near(p, rays, shape, factor):
+    """Tells which pixels of the image a lesion or its twin may reach, with a margin."""
+    y, x = grid(shape[1])
     dy, dx = (a - p["centre"][:, k, None, None] for k, a in ((0, y), (1, x)))
+    reach = p["radius"] * (1 + np.abs(p["contour"]).sum(1)) * (1 + p["lobe"])
+    reach = reach + p["softness"] / 2 + 2 / shape[1]
+    near = dy * dy + dx * dx < (reach**2)[:, None, None]
+    return near if rays is None else near | touched(rays > 0, factor)
+
+
+def _mole(p, at, size):
+    """What a lesion and its twin share, each a row of pixels."""
+    y, x = grid(size)
+    y, x = y[at.row, 0], x[0, at.column]
+    number = at.number
+    dy, dx = y - number(p["centre"][:, 0]), x - number(p["centre"][:, 1])
     far = np.sqrt(dy * dy + dx * dx) + 1e-6
     sin, cos = dy / far, dx / far
     # Even modes leave the lesion point-symmetric; cos(k t + phase) by doubling angles.
@@ -126,264 +184,183 @@ def _outline(p, size):
     cos4, sin4 = cos2 * cos2 - sin2 * sin2, 2 * sin2 * cos2
     shape = np.ones_like(far)
     for mode, (c, s) in enumerate(((cos2, sin2), (cos4, sin4))):
-        phase = p["contour_phase"][:, mode, None, None]
-        shape += p["contour"][:, mode, None, None] * (
-            c * np.cos(phase) - s * np.sin(phase)
+        phase = p["contour_phase"][:, mode]
+        shape += number(p["contour"][:, mode]) * (
+            c * number(np.cos(phase)) - s * number(np.sin(phase))
         )
-    mottle = waves(y, x, p["patch_frequency"], p["patch_phase"], p["patch_amplitude"])
-    rim = p["radius"][:, None, None] * shape
-    return dict(far=far, sin=sin, cos=cos, rim=rim, mottle=mottle)
+    mottle = waves(
+        *grid(size), p["patch_frequency"], p["patch_phase"], p["patch_amplitude"]
+    )
+    core = np.exp(-((far / number(p["radius"] * p["middle_width"])) ** 2))
+    melanin = number(p["melanin"]) + number(p["middle"]) * core + at.take(mottle)
+    some = np.flatnonzero(number(p["network"]))
+    image = at.image[some]
+    lines = p["network"][image] * _network(y[some], x[some], p, image)
+    melanin[some] += lines * (1 - 0.6 * core[some])
+    melanin = np.maximum(melanin, 0.05)
+    globule = spots(p, "globule", size)
+    if globule is not None:
+        melanin += 0.6 * at.take(globule)
+    rim = number(p["radius"]) * shape
+    return dict(y=y, x=x, far=far, sin=sin, cos=cos, rim=rim, melanin=melanin)
 
 
-def _lesion(skin, outline, p, size):
-    """Lays the lesion into the skin; returns the scene and who owns which evidence."""
-    y, x = grid(size)
-    far, sin, cos, rim, mottle = outline.values()
+def _structures(p, at, rays, size):
+    """Colours and structures beyond those of any mole, each a row of pixels or None."""
+    layers = {
+        name: patch(p, "colour", which, size, soft=0.03)
+        for which, name in enumerate(COLOURS)
+    }
+    layers["regression"] = patch(p, "regression", 0, size, soft=0.03)
+    layers |= dict(streaks=rays, dots=spots(p, "dot", size))
+    return {k: None if v is None else at.take(v) for k, v in layers.items()}
 
-    def number(key):
-        return p[key][:, None, None]
+
+def _lesion(bare, mole, p, at, found=None):
+    """Lays the lesion into the skin; without `found`, its benign twin.
+
+    Args:
+        bare: The skin, `(3, pixels)`.
+        mole: What `_mole` returned.
+        p: Chances.
+        at: The `Region` of the pixels.
+        found: What `_structures` returned.
+
+    Returns:
+        The scene, `(3, pixels)`, and who owns which evidence, by kind.
+    """
+    number, sick = at.number, found is not None
+    found = found or dict.fromkeys((*COLOURS, "regression", "streaks", "dots"))
 
     def towards(turn):
         """Cosine of the angle between a pixel, seen from the middle, and `turn`."""
-        return cos * np.cos(turn) + sin * np.sin(turn)
+        return mole["cos"] * number(np.cos(turn)) + mole["sin"] * number(np.sin(turn))
 
-    lobes = np.zeros_like(far)
-    if p["lobe"].any():
-        up, down = towards(number("lobe_turn")), towards(number("bite_turn"))
-        lobes = number("lobe") * np.exp(LOBE * (up - 1))
-        lobes -= number("bite") * np.exp(LOBE * (down - 1))
-    gap = rim * (1 + lobes) - far  # positive inside
-    soft = np.broadcast_to(number("softness"), gap.shape)
-    abrupt = np.zeros_like(far)
-    if p["border"].any():
+    rim, soft, lobes, abrupt = mole["rim"], number(p["softness"]), None, None
+    if sick and p["lobe"].any():
+        up, down = towards(p["lobe_turn"]), towards(p["bite_turn"])
+        lobes = number(p["lobe"]) * np.exp(LOBE * (up - 1))
+        lobes -= number(p["bite"]) * np.exp(LOBE * (down - 1))
+        rim = rim * (1 + lobes)
+    gap = rim - mole["far"]  # positive inside
+    if sick and p["border"].any():
         # So many octants side by side break off at once instead of fading.
-        sector = towards(number("abrupt_turn")) - np.cos(number("border") * np.pi / 8)
-        abrupt = np.clip(6 * sector + 0.5, 0, 1) * (number("border") > 0)
+        sector = towards(p["abrupt_turn"]) - number(np.cos(p["border"] * np.pi / 8))
+        abrupt = np.clip(6 * sector + 0.5, 0, 1) * number(p["border"] > 0)
         soft = soft * (1 - abrupt) + 0.006 * abrupt
-    abrupt_all = abrupt
     cover = np.clip(gap / soft + 0.5, 0, 1)
     cover = cover * cover * (3 - 2 * cover)
 
-    patches = [_patch(p, "colour", which, size, soft=0.03) for which in range(4)]
-    scar = _patch(p, "regression", 0, size, soft=0.03)
-    streaks = _streaks(p, size)
-    dots = [_dots(p, kind, size) for kind in ("dot", "globule")]
-
-    # From here on only the pixels that the lesion touches, in one long row.
-    where = np.nonzero((cover > 0) | (streaks > 0))
-    which = where[0]
-    ys, xs = y[where[1], 0], x[0, where[2]]
-    p = {key: value[which] for key, value in p.items() if value.ndim == 1} | {
-        key: p[key][which] for key in ("mesh_phase", "bend_frequency", "bend_phase")
-    }
-    black, red, veil, white = (patch[where] for patch in patches)
-    far, gap, abrupt, cover, streak, regression = (
-        field[where] for field in (far, gap, abrupt, cover, streaks, scar)
-    )
-    core = np.exp(-((far / (p["radius"] * p["middle_width"])) ** 2))
-    melanin = p["melanin"] + p["middle"] * core + mottle[where]
-    melanin += p["network"] * _network(ys, xs, p) * (1 - 0.6 * core)
-    melanin = np.maximum(melanin, 0.05) + 0.6 * dots[1][where]
-    # An abrupt rim is pigmented up to its end.
-    melanin += 0.45 * abrupt * np.exp(-((np.maximum(gap, 0) / 0.03) ** 2))
-    faint, inside = p["faint"], np.clip(cover * 1.5, 0, 1)
-    melanin += faint * 1.9 * black * inside
-    # Streaks reach beyond the rim, so they bring their own cover.
-    depth = melanin * cover + faint * 1.5 * np.maximum(streak, dots[0][where] * cover)
-    blood = faint * 0.9 * red * inside * cover
-    colour = skin[where] * np.exp(-depth[:, None] * MELANIN - blood[:, None] * BLOOD)
-    for paint, weight in (
-        (VEIL, 0.80 * veil),
-        (SCAR, 0.80 * white),
-        ((0.80, 0.74, 0.72), 0.70 * regression),
-        ((0.42, 0.42, 0.47), 0.6 * regression * _pepper(ys, xs, p, regression)),
+    melanin, faint = mole["melanin"], number(p["faint"])
+    inside = np.clip(cover * 1.5, 0, 1)
+    if abrupt is not None:  # an abrupt rim is pigmented up to its end
+        melanin = melanin + 0.45 * abrupt * np.exp(-((np.maximum(gap, 0) / 0.03) ** 2))
+    if found["black"] is not None:
+        melanin = melanin + faint * 1.9 * found["black"] * inside
+    depth = melanin * cover
+    dark = None if found["dots"] is None else found["dots"] * cover
+    if found["streaks"] is not None:  # they reach beyond the rim with their own cover
+        dark = found["streaks"] if dark is None else np.maximum(found["streaks"], dark)
+    if dark is not None:
+        depth += faint * 1.5 * dark
+    depth = -depth * MELANIN[:, None]
+    if found["red"] is not None:
+        depth -= faint * 0.9 * found["red"] * inside * cover * BLOOD[:, None]
+    colour = bare * np.exp(depth)
+    scar, grains = found["regression"], 1.0
+    if scar is not None:
+        grains = _pepper(mole["y"], mole["x"], p, at.image)
+    for paint, weight, layer, share in (
+        (VEIL, 0.80, found["blue_grey"], 1.0),
+        (SCAR, 0.80, found["white"], 1.0),
+        ((0.80, 0.74, 0.72), 0.70, scar, 1.0),
+        ((0.42, 0.42, 0.47), 0.6, scar, grains),
     ):
-        if not weight.any():
-            continue
-        colour += (faint * weight * inside)[:, None] * (np.float64(paint) - colour)
-    scene = skin.copy()
-    scene[where] = colour
+        if layer is not None:
+            tint(colour, paint, faint * (weight * layer * share) * inside)
+    nowhere = np.zeros(len(cover), bool)
+
+    def shown(*layers):
+        masks = [layer != 0 for layer in layers if layer is not None]
+        return np.any(masks, 0) if masks else nowhere
+
     owners = {
-        "asymmetry": np.abs(lobes) > 0,
-        "border": abrupt_all > 0,
-        "colour": np.max(patches, 0) > 0,
-        "structure": (streaks + dots[0] + scar) > 0,
+        "asymmetry": shown(lobes),
+        "border": shown(abrupt),
+        "colour": shown(*(found[name] for name in COLOURS)),
+        "structure": shown(found["streaks"], found["dots"], scar),
     }
-    return scene, owners
+    return colour, owners
 
 
-def _network(y, x, p):
+def _network(y, x, p, image):
     """A honeycomb of brown lines with lighter holes; a row of pixels, in [0, 1]."""
     bend = 0
     for wave in range(p["bend_phase"].shape[1]):
-        down, side = (p["bend_frequency"][:, wave, axis] for axis in (0, 1))
+        down, side = (p["bend_frequency"][image, wave, axis] for axis in (0, 1))
         bend = bend + 0.9 * np.cos(
-            2 * np.pi * (down * y + side * x) + p["bend_phase"][:, wave]
+            2 * np.pi * (down * y + side * x) + p["bend_phase"][image, wave]
         )
     total = 0
     for third in range(3):
         turn = p["mesh_turn"] + np.float64(third * np.pi / 3)
-        along = (np.sin(turn) * y + np.cos(turn) * x) * (2 * np.pi / p["mesh"])
-        total = total + np.cos(along + p["mesh_phase"][:, third] + bend)
+        along = np.sin(turn)[image] * y + np.cos(turn)[image] * x
+        along = along * (2 * np.pi / p["mesh"])[image]
+        total = total + np.cos(along + p["mesh_phase"][image, third] + bend)
     return np.clip(0.55 - 0.45 * total, 0, 1)
 
 
-def _pepper(y, x, p, regression):
+def _pepper(y, x, p, image):
     """Grey grains of a regression, a row of pixels, in [0, 1]."""
-    if not regression.any():
-        return regression
     total = 0
     for third in range(3):
         turn = p["mesh_turn"] + np.float64(0.5 + third * np.pi / 3)
-        along = (np.sin(turn) * y + np.cos(turn) * x) * 330
-        total = total + np.cos(along + p["mesh_phase"][:, third])
+        along = (np.sin(turn)[image] * y + np.cos(turn)[image] * x) * 330
+        total = total + np.cos(along + p["mesh_phase"][image, third])
     return np.clip(total - 0.8, 0, 1)
 
 
-def _dots(p, kind, size):
-    layer = np.zeros((len(p["label"]), size, size), np.float64)
-    radius = p[f"{kind}_radius"] * size
-    if radius.any():
-        discs(layer, p[kind][..., 0], p[kind][..., 1], radius, edge=2.0)
-    return layer
-
-
-def _patch(p, kind, which, size, soft=0.008):
-    layer = np.zeros((len(p["label"]), size, size), np.float64)
-    one = slice(which, which + 1)
-    shown = p[f"{kind}_radius"][:, which] > 0
-    if shown.any():
-        part = layer[shown]
-        blobs(
-            part,
-            p[kind][shown, one, 0],
-            p[kind][shown, one, 1],
-            p[f"{kind}_radius"][shown, one] * size,
-            stretch=p[f"{kind}_stretch"][shown, one],
-            angle=p[f"{kind}_angle"][shown, one],
-            waves=p[f"{kind}_waves"][shown, one],
-            phases=p[f"{kind}_phases"][shown, one],
-            edge=max(soft * size, 1.0),
-        )
-        layer[shown] = part
-    return layer
-
-
-def _streaks(p, size):
-    """Radial strokes over the rim, thicker at their ends."""
-    layer = np.zeros((len(p["label"]), size, size), np.float64)
-    shown = (p["streak_width"] > 0).any(1)
-    if shown.any():
-        part = layer[shown]
-        turn = p["streak_turn"][shown]  # (n, streaks)
-        along = np.linspace(-0.6, 1, 24, dtype=np.float64)
-        reach = p["radius"][shown, None] * _contour(p, turn, shown)
-        far = reach[..., None] + p["streak_length"][shown, :, None] * along
-        bow = turn[..., None] + 0.10 * np.sin(5 * turn)[..., None] * along
-        y = p["centre"][shown, 0, None, None] + far * np.sin(bow)
-        x = p["centre"][shown, 1, None, None] + far * np.cos(bow)
-        thick = p["streak_width"][shown, :, None] * size * (0.75 + 0.25 * along)
-        flat = (len(part), -1)
-        discs(part, y.reshape(flat), x.reshape(flat), thick.reshape(flat), edge=3.0)
-        layer[shown] = part
-    return layer
-
-
-def _contour(p, turn, shown):
-    """The outline at given angles, `(n, angles)`, in radii."""
-    total = np.ones_like(turn)
-    for column, mode in enumerate((2, 4)):
-        phase = p["contour_phase"][shown, column, None]
-        total += p["contour"][shown, column, None] * np.cos(mode * turn + phase)
-    for sign, key in ((1, "lobe"), (-1, "bite")):
-        bump = np.exp(LOBE * (np.cos(turn - p[f"{key}_turn"][shown, None]) - 1))
-        total += sign * p[key][shown, None] * bump
-    return total
-
-
 def _on_top(p, size):
-    """Freckles, angiomas, cysts, hairs and bubbles, laid over any lesion."""
-    n = len(p["label"])
-    hair = np.zeros((n, size, size), np.float64)
-    shown = (p["hair_width"] > 0).any(1)
-    if shown.any():
-        part, points = hair[shown], p["hair"][shown]
-        t = np.linspace(0, 1, max(48, int(0.9 * size)), dtype=np.float64)[:, None]
-        start, middle, end = (points[:, :, None, k] for k in range(3))
-        path = (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end
-        path = path.reshape(len(part), -1, 2)
-        width = np.repeat(p["hair_width"][shown] * size, len(t), 1)
-        discs(
-            part,
-            path[..., 0],
-            path[..., 1],
-            np.where(width > 0, np.maximum(width / 2, 0.7), 0),
-            weight=np.clip(width, 0, 1),
-        )
-        hair[shown] = part
-    top = {kind: _dots(p, kind, size) for kind in ("freckle", "angioma", "cyst")}
-    ring, glint = _bubbles(p, size)
-    top |= dict(hair=hair, ring=ring, glint=glint)
-    return top, sum(layer for layer in top.values()) > 0
+    """What lies on the skin, in three parts: below the marks, the marks, above them.
 
-
-def _bubbles(p, size):
-    """Gel bubbles: a bright rim, and a glint on one side."""
-    outer, inner, glint = (
-        np.zeros((len(p["label"]), size, size), np.float64) for _ in range(3)
+    Each is a list of colour, `(3,)` or one an image, weight, and layer.
+    """
+    ring, glint = bubbles(p, size)
+    parts = (
+        [
+            ((0.45, 0.27, 0.18), 0.55, spots(p, "freckle", size)),
+            ((0.72, 0.12, 0.14), 0.75, spots(p, "angioma", size)),
+            ((0.97, 0.90, 0.80), 0.70, spots(p, "cyst", size)),
+        ],
+        [
+            (p["ink_colour"], 0.72, ink(p, size)),
+            ((0.10, 0.10, 0.12), 0.85, ruler(p, size)),
+        ],
+        [
+            (p["hair_colour"], 0.9, hairs(p, size)),
+            ((1.0, 0.97, 0.95), 0.35, ring),
+            ((1.0, 1.0, 1.0), 0.85, glint),
+        ],
     )
-    radius = p["bubble_radius"] * size
-    if radius.any():
-        y, x = p["bubble"][..., 0], p["bubble"][..., 1]
-        reach = p["bubble_radius"]
-        discs(outer, y, x, radius, edge=2.0)
-        discs(inner, y, x, 0.8 * radius, edge=2.0)
-        discs(glint, y - 0.4 * reach, x - 0.4 * reach, 0.22 * radius, edge=2.0)
-    return np.maximum(outer - inner, 0), glint
+    return tuple([one for one in part if one[2] is not None] for part in parts)
 
 
-def _artefact(p, size):
-    """Coverage of ruler and ink, `(n, size, size)` each."""
-    n = len(p["label"])
-    ruler, ink = (np.zeros((n, size, size), np.float64) for _ in range(2))
-    y, x = grid(size)
-    for i in np.flatnonzero(p["ruler"]):
-        along, inward = (x, y + 0.5) if p["ruler_side"][i] % 2 else (y, x + 0.5)
-        if p["ruler_side"][i] >= 2:
-            inward = 1 - inward
-        inward = inward - p["ruler_depth"][i]
-        step = p["ruler_step"][i]
-        place = (along + 0.5 + p["ruler_phase"][i]) / step
-        tick = np.rint(place)
-        length = np.where(tick % 5 == 0, 0.085, 0.05)
-        near = np.abs(place - tick) * step * size
-        stroke = np.clip(0.0045 * size - near + 0.5, 0, 1)
-        ruler[i] = stroke * ((inward > 0) & (inward < length))
-        ruler[i] = np.maximum(ruler[i], np.clip(2 - np.abs(inward) * size, 0, 1))
-    for which in range(p["ink_radius"].shape[1]):
-        ink = np.maximum(ink, _patch(p, "ink", which, size))
-    return ruler, ink
+def _union(layers, shape, factor):
+    """Tells which pixels of the image any layer touches."""
+    found = np.zeros(shape, bool)
+    for _, _, layer in layers:
+        found |= touched(layer > 0, factor)
+    return found
 
 
-def _photograph(scene, marks, top, p, size, factor):
-    """The dermatoscope: what lies on the skin, light, dark corners, grain, 8 bits."""
-    image = scene.copy()
-    y, x = grid(size)
-    tint(image, (0.45, 0.27, 0.18), 0.55 * top["freckle"])
-    tint(image, (0.72, 0.12, 0.14), 0.75 * top["angioma"])
-    tint(image, (0.97, 0.90, 0.80), 0.70 * top["cyst"])
-    if marks is not None:
-        ruler, ink = marks
-        tint(image, p["ink_colour"], 0.72 * ink)
-        tint(image, (0.10, 0.10, 0.12), 0.85 * ruler)
-    tint(image, p["hair_colour"], 0.9 * top["hair"])
-    tint(image, (1.0, 0.97, 0.95), 0.35 * top["ring"])
-    tint(image, (1.0, 1.0, 1.0), 0.85 * top["glint"])
-    slope = p["slope"][:, 0, None, None] * y + p["slope"][:, 1, None, None] * x
-    light = 1 + slope - 0.25 * (y * y + x * x)
-    dark = np.sqrt(y * y + x * x) - p["corner"][:, None, None]
-    light = light * np.clip(0.5 - dark * 18, 0.02, 1)
-    image *= light[..., None] * p["light"][:, None, None]
-    image = shrink(image, factor)
-    image += p["grain"][:, None, None, None] * p["noise"]
-    return to_bytes(image)
+def _photograph(scene, layers, light):
+    """Lays the layers on a scene and lights it, in place; any pixels, `(3, ...)`."""
+    for colour, weight, layer in layers:
+        tint(scene, colour, layer, weight)
+    scene *= light
+    return scene
+
+
+def _develop(lit, grain, noise):
+    """Adds the grain and rounds to 8 bits; `(..., 3)`."""
+    return to_bytes(lit + grain[..., None] * noise)

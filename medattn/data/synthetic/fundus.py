@@ -17,7 +17,14 @@ https://doi.org/10.1016/S0161-6420(03)00475-5
 
 import numpy as np
 
-from medattn.data.synthetic.common import answer, checked, stack, to_bytes
+from medattn.data.synthetic.common import (
+    answer,
+    checked,
+    in_parts,
+    in_planes,
+    stack,
+    to_bytes,
+)
 from medattn.data.synthetic.fundus_chances import (
     STEPS,
     VEIN,
@@ -74,7 +81,16 @@ def draw(indices, *, seed, size=64, preset="standard", shortcut=None):
         ValueError: If an option is out of range.
     """
     checked(size, preset, shortcut)
-    p = stack([parameters(seed, i, size, preset, shortcut) for i in indices])
+
+    def part(some):
+        return _render(
+            stack([parameters(seed, i, size, preset, shortcut) for i in some]), size
+        )
+
+    return in_parts(part, indices, size**2)
+
+
+def _render(p, size):
     n = len(p["label"])
     distractor = np.zeros((n, size, size), bool)
     healthy = _background(p, size, distractor)
@@ -104,11 +120,11 @@ def _background(p, size, distractor):
         y, x, p["choroid_frequency"], p["choroid_phase"], p["choroid_amplitude"]
     )
     light = 1 + field + choroid
-    scene = (light[..., None] * p["base"][:, None, None]).astype(np.float64)
+    scene = light * in_planes(p["base"])  # (3, n, size, size)
 
     far = _square_distance(y, x, p["macula"])
     dark = np.exp(-far / (2 * 0.055**2)) * p["macula_depth"][:, None, None]
-    scene *= 1 - dark[..., None] * np.float64([0.55, 0.8, 0.9])
+    scene *= 1 - dark * _planes(0.55, 0.8, 0.9)
 
     pale = _spots(p, "drusen", n, size, soft=0.55)
     tint(scene, PALE, pale)
@@ -123,8 +139,8 @@ def _background(p, size, distractor):
     cup = np.clip(
         (radius * p["cup"][:, None, None] - reach) / (0.5 * radius) + 0.5, 0, 1
     )
-    tint(scene, (0.96, 0.76, 0.46), (0.85 * rim).astype(np.float64))
-    tint(scene, (1.0, 0.92, 0.74), (0.8 * cup).astype(np.float64))
+    tint(scene, (0.96, 0.76, 0.46), rim, 0.85)
+    tint(scene, (1.0, 0.92, 0.74), cup, 0.8)
 
     artery = np.zeros((n, size, size), np.float64)
     vein = np.zeros((n, size, size), np.float64)
@@ -139,13 +155,13 @@ def _background(p, size, distractor):
             np.maximum(radius, 0.35),
             weight=np.clip(2 * radius, 0.35, 1),
         )
-    scene *= 1 - artery[..., None] * np.float64([0.20, 0.42, 0.38])
-    scene *= 1 - vein[..., None] * np.float64([0.36, 0.60, 0.52])
+    scene *= 1 - artery * _planes(0.20, 0.42, 0.38)
+    scene *= 1 - vein * _planes(0.36, 0.60, 0.52)
     return scene
 
 
 def _add_lesions(scene, p, size):
-    n = len(scene)
+    n = scene.shape[1]
 
     def canvas():
         return np.zeros((n, size, size), np.float64)
@@ -172,14 +188,14 @@ def _add_lesions(scene, p, size):
     discs(tangle, flat[..., 0], flat[..., 1], thin)
     layers["new_vessel"] = ((0.45, 0.08, 0.06), 0.85, tangle)
     for colour, strength, layer in layers.values():
-        tint(scene, colour, strength * (layer * p["opacity"][:, None, None]))
+        tint(scene, colour, layer * p["opacity"][:, None, None], strength)
     return {kind: layers[kind][2] > 0 for kind in EVIDENCE}
 
 
 def _photograph(scene, dust, p, size):
     """The camera: dust on its lens, vignette, tint, field of view, grain, 8 bits."""
     y, x = grid(size)
-    image = scene * (1 - dust[..., None])
+    image = scene * (1 - dust)
     dy, dx = (a - p["fov"][:, k, None, None] for k, a in ((0, y), (1, x)))
     far = np.sqrt(dy**2 + dx**2)
     edge = p["fov"][:, 2, None, None]
@@ -190,10 +206,16 @@ def _photograph(scene, dust, p, size):
         seen = np.maximum(seen, np.where(p["tab_radius"][:, None, None] > 0, tab, 0))
     light = seen * (1 - p["vignette"][:, None, None] * (far / edge) ** 4)
     glow = (1 - seen) * p["border"][:, None, None]
-    image = image * light[..., None] + glow[..., None]
-    image *= p["camera"][:, None, None]
-    image += p["grain"][:, None, None, None] * p["noise"]
-    return to_bytes(image)
+    image *= light
+    image += glow
+    image *= in_planes(p["camera"])
+    image = np.moveaxis(image, 0, -1)
+    return to_bytes(image + p["grain"][:, None, None, None] * p["noise"])
+
+
+def _planes(*shares):
+    """One number a colour, in the form of a scene."""
+    return np.float64(shares)[:, None, None, None]
 
 
 def _spots(p, kind, n, size, *, soft):

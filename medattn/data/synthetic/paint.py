@@ -131,18 +131,20 @@ def waves(y, x, frequencies, phases, amplitudes):
     )
 
 
-def tint(image, colour, coverage):
-    """Moves `image` towards `colour` by `coverage`, in place.
+def tint(planes, colour, coverage, weight=1.0):
+    """Moves an image towards `colour` by `weight * coverage`, in place.
 
     Args:
-        image: `(batch, size, size, 3)`.
-        colour: `(3,)`, or one a canvas, `(batch, 3)`.
-        coverage: `(batch, size, size)`, in [0, 1].
+        planes: Its red, green and blue, each of the shape of `coverage`.
+        colour: `(3,)`, or one for each entry of the first axis of `coverage`.
+        coverage: In [0, 1].
+        weight: Of all of it.
     """
     covered = np.flatnonzero(coverage > 0)  # lesions are small: leave the rest alone
-    pixels = image.reshape(-1, 3)  # a view: canvases are whole arrays
+    strength = weight * coverage.reshape(-1)[covered]
     colour = np.asarray(colour, np.float64)
     if colour.ndim > 1:  # one a canvas
-        colour = colour[covered // (coverage[0].size)]
-    seen = pixels[covered]
-    pixels[covered] = seen + coverage.reshape(-1)[covered, None] * (colour - seen)
+        colour = colour[covered // coverage[0].size].T
+    for plane, shade in zip(planes, colour, strict=True):
+        seen = plane.take(covered)
+        plane.put(covered, seen + strength * (shade - seen))
