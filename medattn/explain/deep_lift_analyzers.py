@@ -13,6 +13,7 @@ from medattn.explain.precision import (
     SINGLE,
     cancelled,
     checked_precision,
+    has_double,
     reckoned,
     with_digits,
 )
@@ -37,7 +38,8 @@ class DeepLiftRescale(Analyzer):
         precision: `"float32"`, `"float64"`, or `"auto"`: single precision, and double
             for the images whose contributions cancel so far that single loses its
             digits, as where two logits hardly differ (RevealCancel: for all, since its
-            two parts are larger than what they sum to).
+            two parts are larger than what they sum to). Double needs TensorFlow;
+            on the other backends auto is single.
 
     Reference:
         [Shrikumar et al., 2017](https://arxiv.org/abs/1704.02685), section 3.5.2.
@@ -115,7 +117,7 @@ class DeepLiftRescale(Analyzer):
             return cancelled(maps, change) > DOUBTFUL
 
         precision = self.precision
-        if precision == "auto" and self.swells:
+        if precision == "auto" and self.swells and has_double():
             precision = DOUBLE
         found, double = reckoned(self._compared, (images, neurons), precision, doubtful)
         digits = DOUBLE if self.precision == DOUBLE else SINGLE
@@ -160,7 +162,7 @@ class DeepLiftRescale(Analyzer):
             return found(images, chosen, DOUBLE)
         outputs, logit, reference = found(images, chosen, SINGLE)
         close = np.abs(logit - reference) < np.abs(logit) / DOUBTFUL
-        again = double | (close & (self.precision == "auto"))
+        again = double | (close & (self.precision == "auto") & has_double())
         if again.any():
             some = [image[again] for image in images]
             better = found(some, chosen[again], DOUBLE)

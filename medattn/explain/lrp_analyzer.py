@@ -15,6 +15,7 @@ from medattn.explain.precision import (
     SINGLE,
     cancelled,
     checked_precision,
+    has_double,
     reckoned,
 )
 from medattn.explain.survey import Survey
@@ -38,6 +39,7 @@ class LRP(Analyzer):
         precision: `"float32"`, `"float64"`, or `"auto"`: single precision, and double
             for the images whose relevance cancels so far that single loses its digits
             (and for all where the rule itself makes it cancel, as alpha 2 and beta 1).
+            Double needs TensorFlow; on the other backends auto is single.
 
     Reference:
         [Bach et al., 2015](https://doi.org/10.1371/journal.pone.0130140).
@@ -113,7 +115,7 @@ class LRP(Analyzer):
     def _reckoned(self, call, wanted, images, neurons):
         """Calls in the precision that was asked for, or that the relevance asks for."""
         precision = self.precision
-        if precision == "auto" and self.swells:
+        if precision == "auto" and self.swells and has_double():
             precision = DOUBLE
 
         def doubtful(found):

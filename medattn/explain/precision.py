@@ -22,18 +22,17 @@ def working():
 
 @contextlib.contextmanager
 def reckoned_in(precision):
-    """Reckons what is inside in one precision; JAX is allowed double for as long."""
+    """Reckons what is inside in one precision."""
     token = _working.set(precision)
     try:
-        if precision == DOUBLE and keras.backend.backend() == "jax":
-            import jax
-
-            with jax.enable_x64(True):
-                yield
-        else:
-            yield
+        yield
     finally:
         _working.reset(token)
+
+
+def has_double():
+    """Whether the backend can: on JAX and torch Keras makes float32 of float64."""
+    return keras.backend.backend() == "tensorflow"
 
 
 def with_digits(arrays, precision):
@@ -52,6 +51,13 @@ def checked_precision(precision):
         raise ValueError(
             f"Unknown precision. Expected one of {PRECISIONS}. "
             f"Received: precision={precision!r}"
+        )
+    if precision == DOUBLE and not has_double():
+        raise ValueError(
+            "Double precision is not to be had: on JAX and torch Keras makes float32 "
+            "of what is wider. Expected precision='auto' or 'float32', or "
+            f"KERAS_BACKEND=tensorflow. Received: precision={precision!r}, and the "
+            f"backend {keras.backend.backend()!r}"
         )
 
 
@@ -78,7 +84,8 @@ def reckoned(call, arrays, precision, doubtful):
         call: Takes `arrays` and `precision`; returns a nest of arrays `(batch, ...)`,
             where one sample's entries do not depend on another's.
         arrays: A nest of arrays `(batch, ...)`.
-        precision: `"float32"` or `"float64"`; or `"auto"`, to let `doubtful` decide.
+        precision: `"float32"` or `"float64"`; or `"auto"`, to let `doubtful` decide
+            where the backend has double precision.
         doubtful: A function from what single precision found to `(batch,)`, whether a
             sample has lost too many digits.
 
@@ -90,7 +97,7 @@ def reckoned(call, arrays, precision, doubtful):
         found = call(*arrays, precision=precision)
         return found, np.full(batch, precision == DOUBLE)
     found = call(*arrays, precision=SINGLE)
-    again = np.asarray(doubtful(found), bool)
+    again = np.asarray(doubtful(found), bool) & has_double()
     if again.any():
         some = keras.tree.map_structure(lambda array: array[again], arrays)
         better = call(*some, precision=DOUBLE)

@@ -103,3 +103,9 @@ def test_alpha_2_beta_1_keeps_its_sum_though_it_swells_at_every_layer():
 def test_a_precision_that_is_none_is_answered_with_those_that_are(name):
     with pytest.raises(ValueError, match="Expected one of.*auto.*Received.*float16"):
         create_analyzer(name, one_layer(), precision="float16")
+
+
+def test_double_is_refused_where_keras_would_make_single_of_it(monkeypatch):
+    monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
+    with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow.*'jax'"):
+        create_analyzer("lrp.epsilon", one_layer(), precision="float64")
