@@ -9,6 +9,7 @@ from pathlib import Path
 
 from medattn_app.answers import Answers
 from medattn_app.state import read_query
+from medattn_app.uploads import leave_no_trace
 
 HERE = Path(__file__).parent
 SCRIPTS = ("canvas.js", "viewer.js", "explore.js", "kinds.js", "controls.js")
@@ -50,10 +51,12 @@ def build(context):
         api_visibility="private",
     )
     if context.settings.uploads:
-        file = gr.UploadButton(
-            context.words("explore.own"),
-            elem_id="ma-upload",
-            elem_classes="ma-unseen",
+        file = leave_no_trace(
+            gr.UploadButton(
+                context.words("explore.own"),
+                elem_id="ma-upload",
+                elem_classes="ma-unseen",
+            )
         )
 
         def receive(path, chosen):

@@ -11,7 +11,7 @@ from medattn_app.cases import Case, upload
 from medattn_app.methods import METHODS
 from medattn_app.models_of_host import HostModels
 from medattn_app.state import DATASETS
-from medattn_app.uploads import domain_note, reads_dicom
+from medattn_app.uploads import domain_note, leave_no_trace, reads_dicom
 from medattn_app.view import alternative, chance_text
 
 FULL = 1.0  # the regime of the shipped networks that are offered here
@@ -58,8 +58,10 @@ def build(context):
     hint = "own.hint" if reads_dicom() else "own.hint_no_dicom"
     with gr.Row(elem_classes="ma-page"):
         with gr.Column(scale=1, min_width=288, elem_classes="ma-controls"):
-            file = gr.UploadButton(
-                words("own.choose"), elem_id="ma-own-file", variant="primary"
+            file = leave_no_trace(
+                gr.UploadButton(
+                    words("own.choose"), elem_id="ma-own-file", variant="primary"
+                )
             )
             limit = context.settings.max_upload
             gr.HTML(f"<p class='ma-quiet'>{escape(words(hint, limit=limit))}</p>")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from medattn_app.context import Context, Settings
 from medattn_app.lesson_path import begin
+from medattn_app.memory import tidy
 from medattn_app.offline import refuse_other_machines
 from medattn_app.words import Words
 
@@ -98,6 +99,7 @@ def launch(
     if share:
         print(f"Anybody who knows the address may come: {app.share_url}", flush=True)
     app.medattn_uploads = folder
+    tidy(app)
     _warm_up(context.bench, app, block)
     return app
 

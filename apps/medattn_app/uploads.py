@@ -52,6 +52,22 @@ def forget(path):
             pass
 
 
+def leave_no_trace(button):
+    """Lets a button hand over the path of the file that came, and make no other.
+
+    Gradio's own `gr.UploadButton` also makes an empty file for each that it hands over,
+    only for its name, and never deletes it.
+
+    Args:
+        button: A `gr.UploadButton` for a single file.
+
+    Returns:
+        The button.
+    """
+    button.preprocess = lambda payload: getattr(payload, "path", None)
+    return button
+
+
 def folder():
     """The folder to which Gradio brings what visitors send."""
     usual = Path(tempfile.gettempdir()) / "gradio"
