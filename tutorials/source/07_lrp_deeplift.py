@@ -21,7 +21,7 @@
 #   Its law is *completeness*: contributions sum to the difference.
 #
 # Then you will let the library do the same for a trained network with attention, and
-# see why the maps of a published study did not add up.
+# break it the way in which a published study's maps broke.
 #
 # You need: matrix products and the chain rule. You will be able to: derive a rule,
 # test a law, and read a ledger.
@@ -31,10 +31,11 @@ import importlib.util
 
 import keras
 import numpy as np
+from keras import ops
 
 from medattn import create_analyzer, load_zoo_model
 from medattn.data import draw_images
-from medattn.explain import audit_line
+from medattn.explain import audit_line, differences, steps
 from medattn.figures import explanation_figure, pixel_relevance
 from medattn.teaching import bars_figure, check, quiz, reveal
 
@@ -268,57 +269,125 @@ for name, reference in (("black", None), ("healthy twin", twins[3])):
 # ## Where it broke
 #
 # The survey that this course follows drew LRP and DeepLIFT maps of networks with SE and
-# CBAM gates. Its LRP had rules for layers, but none for the *products* and *sums* that
-# stand between layers: a gate computes `x * gate`, a residual block `x + f(x)`. Without
-# a rule, automatic differentiation hands **each factor the whole**. Let us do that by
-# hand: a value, and three gates that weaken or strengthen it.
-
-# %%
-value, gates = 2.0, [0.5, 1.6, 0.9]
-output = value * np.prod(gates)
-R_value, R_gates = output, 0.0
-for gate in reversed(gates):
-    # derivative times input, for both factors of the product: each gets all of it
-    R_gates += R_value
-    print(f"after the gate {gate}: {R_value + R_gates:.2f} shared of {output:.2f}")
-
-# %% [markdown]
-# One gate doubles the bill; three gates quadruple it, and it no longer says anything
-# about the logit. Measured on small networks with the rules of the study's code: the
-# relevance summed to 0.29, 4.2 and -0.77 times the logit with one, two and three SE
-# gates, and to 41 times with one residual sum.
+# CBAM gates. Its LRP had rules for layers, but none for what stands between them: the
+# product `x * gate`. That was left to automatic differentiation, as iNNvestigate leaves
+# it, which sends relevance back multiplied by the other factor, into the signal **and**
+# into the gate.
 #
-# The library gives a product a rule: *the signal takes it all, the gate decides how
-# much passes*. In calculus: `x * stop_gradient(gate)`. Its value is the same and its
-# gradient carries the relevance of the signal alone. Here are both ways, on the trained
-# network: plain input times gradient, and LRP's ledger. The gap of the first has two
-# causes, gates that were given the whole and biases that nobody counted; without a
-# ledger they cannot be told apart.
+# Here is that breakage, small and whole: pixels by channels, one to three SE gates,
+# random weights, and **no biases**, so that every layer conserves exactly and whatever
+# is missing went missing in a product. For the layers it uses your `lrp_step`.
+
 
 # %%
-plain = create_analyzer(
-    "input_t_gradient", retina_network, neuron_selection_mode="index"
-).analyze(images, 1)
-logits = ledger["logit"]
-plain_sums = plain.sum(axis=(1, 2, 3))
-ours = ledger["relevance"] + ledger["absorbed"]
-for sample in range(4):
+def spread(h, R):
+    """Shares the relevance of each channel's mean among its pixels, by their size."""
+    return h * R / np.maximum(h.sum(axis=0), 1e-9)
+
+
+def sum_over_logit(pixels, gates, seed, product):
+    """Draws a network with SE gates, and divides the sum of its LRP by its logit."""
+    draw = np.random.default_rng(seed).normal
+    first, last, kept = draw(size=(3, 8)), draw(size=(8, 1)), []
+    h = np.maximum(pixels @ first, 0)  # (pixels, channels)
+    for reduce, expand in [
+        (draw(size=(8, 4)), draw(size=(4, 8))) for _ in range(gates)
+    ]:
+        hidden = np.maximum(h.mean(axis=0) @ reduce, 0)
+        scores = 1 / (1 + np.exp(-hidden @ expand))
+        kept.append((h, hidden, scores, reduce, expand))
+        h = h * scores
+    logit = h.mean(axis=0) @ last
+    R = spread(h, lrp_step(h.mean(axis=0), last, 0, logit))
+    for h, hidden, scores, reduce, expand in reversed(kept):
+        R_h, R_scores = product(h, scores, R)
+        R_hidden = lrp_step(hidden, expand, 0, R_scores)  # the sigmoid passes it on
+        R = R_h + spread(h, lrp_step(h.mean(axis=0), reduce, 0, R_hidden))
+    pairs = zip(pixels, R, strict=True)
+    return sum(lrp_step(x, first, 0, R_x).sum() for x, R_x in pairs) / logit[0]
+
+
+def plain(h, scores, R):
+    return R * scores, (R * h).sum(axis=0)  # as a derivative goes back
+
+
+def signal_takes_all(h, scores, R):
+    return R, np.zeros_like(scores)  # the gate decides how much passes, and gets none
+
+
+pixels = images[3, ::8, ::8].reshape(-1, 3)
+print("sum of the relevance / logit, 20 random networks each; 1 would be right")
+for gates in (1, 2, 3):
+    without, with_it = (
+        np.array([sum_over_logit(pixels, gates, seed, rule) for seed in range(20)])
+        for rule in (plain, signal_takes_all)
+    )
+    low, middle, high = np.percentile(without, [0, 50, 100])
     print(
-        f"drawing {sample}: logit {logits[sample]:+.2f}   "
-        f"input x gradient {plain_sums[sample]:+.2f}   LRP's ledger {ours[sample]:+.2f}"
+        f"{gates} gate(s): plain {low:5.2f} to {high:5.2f}, median {middle:.2f}; "
+        f"with the rule off by {np.abs(with_it - 1).max():.0e} at most"
     )
 
+# %% [markdown]
+# Without a rule the bill may be many times the total or a small part of it, and the
+# picture will not tell you: a map is drawn in any case. With the rule all of them add
+# up, but for rounding and the epsilon.
+#
+# DeepLIFT breaks at the same place. Captum's, which has rules for nonlinear modules
+# only, differentiates a product $y = x s$ at the image. But
+#
+# $$\Delta y = s\,\Delta x + x\,\Delta s - \Delta x\,\Delta s,$$
+#
+# so it is off by $\Delta x\,\Delta s$. Multiply each difference by the *mean* of the
+# other factor at both ends instead, and nothing is missing (two lines on paper).
+#
+# The library looks its rules up in a dict. So exchange one entry in it, that of the
+# product, leave all else of the **trained** network as it is, and let the audit say
+# what is missing.
+
+
 # %%
+def plain_difference(walk, step, *args, **kwargs):
+    """The right difference of a product, with the derivatives at the image."""
+    right, held = differences.product(walk, step, *args, **kwargs), ops.stop_gradient
+    x, s = keras.tree.flatten(args)
+    shared = x.difference * held(s.value) + held(x.value) * s.difference
+    total = shared + held(right.difference - shared)
+    return differences.Pair(right.reference, total)
+
+
+def missing(name, table, rule):
+    """Audits with this rule for products; per cent of what was to be shared."""
+    ours, table["Multiply"] = table["Multiply"], rule
+    analyzer = create_analyzer(name, retina_network, neuron_selection_mode="index")
+    found = analyzer.audit(images, 1)
+    table["Multiply"] = ours
+    due = found["logit"] - found.get("reference", 0)
+    return 100 * np.abs(found["error"] / due)
+
+
+lrp_rules, lift_rules = steps.RULES, differences.DEEP_LIFT_RULES
+shares = {
+    "LRP, plain product": missing("lrp.epsilon", lrp_rules, steps.as_it_is),
+    "LRP, signal takes all": missing("lrp.epsilon", lrp_rules, steps.product),
+    "DeepLIFT, plain product": missing(
+        "deep_lift.rescale", lift_rules, plain_difference
+    ),
+    "DeepLIFT, mean of the other": missing(
+        "deep_lift.rescale", lift_rules, differences.product
+    ),
+}
+for name, each in shares.items():
+    print(f"{name:>28}: missing {', '.join(f'{one:.4f}%' for one in each)}")
 bars_figure(
-    {
-        "input x gradient": np.abs(plain_sums - logits).mean(),
-        "LRP-epsilon, pixels alone": np.abs(ledger["relevance"] - logits).mean(),
-        "LRP-epsilon, pixels + biases": np.abs(ours - logits).mean(),
-    },
-    label="mean distance of the sum from the logit, four drawings",
+    {name: each.mean() for name, each in shares.items()},
+    label="missing from the sum, % of what was to be shared (mean of four drawings)",
 )
 
 # %% [markdown]
+# Same weights, same images; one rule of one operation. A library that checked its own
+# sums would have seen it at the first image.
+#
 # ## Beside iNNvestigate
 #
 # iNNvestigate is the library that made these methods known in Keras. On a plain
@@ -371,6 +440,8 @@ quiz("07_lrp_deeplift")
 #   <https://arxiv.org/abs/1808.04260>
 # - R. Achtibat et al., AttnLRP: attention-aware layer-wise relevance propagation for
 #   transformers, ICML, 2024. <https://arxiv.org/abs/2402.05602>
+# - N. Kokhlikyan et al., Captum: a unified and generic model interpretability library
+#   for PyTorch, 2020. <https://arxiv.org/abs/2009.07896>
 # - T. Gonçalves et al., A survey on attention mechanisms for medical applications,
 #   IEEE Access, 2022. <https://doi.org/10.1109/ACCESS.2022.3206449>
 
