@@ -200,9 +200,10 @@ check("08.paired_interval", paired_interval)
 
 # %%
 try:
-    results = [row for row in read_results() if row["study"] == "micro"]
+    shipped = [row for row in read_results() if row["state"] == "done"]
 except ValueError:
-    results = []
+    shipped = []
+results = [row for row in shipped if row["study"] == "micro"]
 if not results:
     print("No study is shipped with this copy; these are single networks.")
     plain = {"state": "done", "initialisation": "random", "shortcut": None}
@@ -210,7 +211,6 @@ if not results:
         plain | record["trial"] | record["measured"]["test"]
         for record in list_zoo_models()
     ]
-results = [row for row in results if row["state"] == "done"]
 seeds = sorted({row["seed"] for row in results})
 print(f"{len(results)} trained networks, seeds {seeds}")
 
@@ -271,6 +271,31 @@ regime_figure(panels, label="AUROC: mean, least and greatest of the seeds")
 # and from one column to the next. Which knob would you turn first if you had one month:
 # the attention block, or the number of labelled images?
 #
+# ## Attention or pretraining, once more
+#
+# Above, gate and start could not be told apart. The pretraining study trains every gate
+# from **both** starts: random weights, and a trunk that has learnt drawn shapes.
+
+# %%
+both_starts = [row for row in shipped if row["study"] == "pretraining"]
+for name, one in contrast_table(both_starts).items() if both_starts else ():
+    print(sentence(name, one))
+for start in sorted({row["initialisation"] for row in both_starts}):
+    for regime in sorted({row["regime"] for row in both_starts}):
+        mine = [
+            row
+            for row in both_starts
+            if (row["initialisation"], row["regime"]) == (start, regime)
+        ]
+        by_model = {}
+        for row in mine:
+            by_model.setdefault(row["model"], []).append(row["auroc"])
+        means = [f"{name} {np.mean(v):.3f}" for name, v in sorted(by_model.items())]
+        print(f"{start:>8} start, {regime:>4.0%} of the data: {'  '.join(means)}")
+if not both_starts:
+    print("Not shipped with this copy: see `medattn study run pretraining`.")
+
+# %% [markdown]
 # ## Quiz
 
 # %%
