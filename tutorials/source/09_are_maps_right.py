@@ -305,11 +305,11 @@ for name, mark in marks.items():
 #
 # **How this lesson was tuned.** When it was written, networks that were taught with the
 # library's tab hardly fell for it, as you can read above from this one. A lesson about
-# shortcuts needs a fallen network, so the mark was made larger, whiter and always in
-# the same place until one fell. **The stamp was chosen because it works.** It shows
-# what a shortcut does and how a map betrays it, and nothing about how often networks
-# fall. For that, the shortcut study plants the library's own marks, in all three data
-# sets and with several seeds, and reports whatever comes out (`medattn report`).
+# shortcuts needs a fallen network, so a bolder mark was taken: larger, white, always in
+# the same place. **The stamp was chosen because it works.** It shows what a shortcut
+# does and how a map betrays it, and nothing about how often networks fall. For that,
+# the shortcut study plants the library's own marks, in all three data sets and with
+# several seeds, and reports whatever comes out (`medattn report`).
 #
 # Now the maps: of the relevance that lies on evidence or mark, how much lies on the
 # mark? Only diseased images that have the mark can be asked.
