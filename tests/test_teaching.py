@@ -27,6 +27,19 @@ def test_an_empty_exercise_is_not_yet_solved(name):
         check(name, lambda *args: ...)
 
 
+def test_a_soft_answer_is_told_from_a_hard_one():
+    with pytest.raises(NotYet, match="soft answer. Hint: one place"):
+        check("02b.hard_answer", lambda scores, values, luck: scores @ values)
+
+
+def test_a_gaze_counted_once_a_pixel_is_told():
+    def mass(scores, mask):
+        return (np.kron(scores, np.ones((4, 4))) * mask).sum()
+
+    with pytest.raises(NotYet, match="Hint: share it among its pixels"):
+        check("02b.mass_in_mask", mass)
+
+
 def test_a_forgotten_bias_is_told_with_a_hint():
     def step(x, W, b, R, epsilon):
         return x * (W @ (R / (x @ W + epsilon * np.sign(x @ W))))

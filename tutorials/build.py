@@ -53,7 +53,12 @@ METADATA = {
 
 def names():
     """Returns the names of the tutorials, in the order of the course."""
-    return sorted(path.stem for path in SOURCE.glob("[0-9][0-9]_*.py"))
+    return sorted(path.stem for path in SOURCE.glob("[0-9][0-9]*_*.py"))
+
+
+def number(name):
+    """Returns the number of a tutorial, `"07"`, or `"02b"` for a second part."""
+    return name.split("_")[0]
 
 
 def solution(name):
@@ -62,19 +67,19 @@ def solution(name):
     cells = [_clean(cell) for cell in source.cells]
     cells[1:1] = [new_markdown_cell(_note(name)), new_code_cell(SETUP)]
     notebook = nbformat.v4.new_notebook(cells=cells, metadata=METADATA)
-    for number, cell in enumerate(notebook.cells):
-        cell["id"] = f"{name[:2]}-{number:02d}"  # the same at every run
+    for place, cell in enumerate(notebook.cells):
+        cell["id"] = f"{number(name)}-{place:02d}"  # the same at every run
     return notebook
 
 
 def exercise(name):
     """Makes the notebook of a source, solutions taken out."""
     notebook = solution(name)
-    for number, cell in enumerate(notebook.cells):
+    for place, cell in enumerate(notebook.cells):
         if "solution" in cell.metadata.get("tags", []):
             later = "\n".join(
                 _plain(c.source)
-                for c in notebook.cells[number + 1 :]
+                for c in notebook.cells[place + 1 :]
                 if c.cell_type == "code"
             )
             cell.source = blank(cell.source, later)
@@ -161,7 +166,7 @@ def main():
         print("\n".join(wrong) or "all notebooks are in step")
         sys.exit(bool(wrong))
     if asked.run is not None:
-        wanted = [n for n in names() if not asked.run or n[:2] in asked.run]
+        wanted = [n for n in names() if not asked.run or number(n) in asked.run]
         for name in wanted:
             _run(name)
     for name in names():

@@ -1,6 +1,7 @@
 """Automatic checks of the exercises, each with a hint that does not give it away."""
 
 from medattn.teaching.answers import (
+    captions,
     costs,
     evidence,
     gates,
@@ -24,6 +25,8 @@ CHECKS = {
     "01.occlusion": why.occlusion,
     "02.additive_scores": sequence.additive_scores,
     "02.local_scores": sequence.local_scores,
+    "02b.hard_answer": captions.hard_answer,
+    "02b.mass_in_mask": captions.mass_in_mask,
     "03.squeeze_excite": gates.squeeze_excite,
     "03.spatial_scores": gates.spatial_scores,
     "04.patches": transformer.patches,
