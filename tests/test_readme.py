@@ -3,11 +3,15 @@
 import re
 from pathlib import Path
 
-from medattn.zoo import find_zoo_record
+import numpy as np
+
+from medattn.study.results import SHIPPED, read_results
+from medattn.study.statistics import contrast_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 MODELS = ("micro_resnet", "se_micro_resnet", "cbam_micro_resnet")
+MASS = "lrp.epsilon:relevance_mass"
 
 
 def test_the_ten_lines_print_what_their_comments_say(capsys):
@@ -19,21 +23,38 @@ def test_the_ten_lines_print_what_their_comments_say(capsys):
     assert printed == promised
 
 
-def test_the_table_is_that_of_the_records():
+def test_the_table_is_the_mean_over_the_shipped_seeds():
+    trials = [
+        row for row in read_results(SHIPPED / "micro.csv") if row["dataset"] == "fundus"
+    ]
+
+    def mean(model, regime, metric):
+        cell = [r for r in trials if (r["model"], r["regime"]) == (model, regime)]
+        assert len(cell) == len({row["seed"] for row in trials})
+        return np.mean([row[metric] for row in cell])
+
     rows = re.findall(r"^\| (\d+)% \| (.+) \|$", README, re.MULTILINE)
     assert [row[0] for row in rows] == ["1", "10", "50", "100"]
     for percent, cells in rows:
-        records = [
-            find_zoo_record(name, regime=int(percent) / 100)["measured"]
-            for name in MODELS
-        ]
-        expected = [str(records[0]["train_images"])]
-        expected += [f"{r['test']['auroc']:.3f}".lstrip("0") for r in records]
-        expected += [f"{r['test']['relevance_mass']:.1%}" for r in records]
+        regime = int(percent) / 100
+        expected = [f"{mean(MODELS[0], regime, 'train_images'):.0f}"]
+        for metric, form in (("auroc", ".3f"), (MASS, ".1%")):
+            found = [format(mean(name, regime, metric), form) for name in MODELS]
+            expected += [each.lstrip("0") if form == ".3f" else each for each in found]
         assert cells.split(" | ") == expected
-    best = find_zoo_record("micro_resnet")["measured"]["test"]
-    assert f"random map scores {best['relevance_mass_random']:.1%}" in README
-    assert f"edge detector {best['relevance_mass_edges']:.1%}" in README
+    noise = mean(MODELS[0], 1.0, "lrp.epsilon:random_relevance_mass")
+    edges = mean(MODELS[0], 1.0, "lrp.epsilon:edges_relevance_mass")
+    assert f"random map scores {noise:.1%}, an edge detector {edges:.1%}" in README
+
+
+def test_its_contrasts_are_those_of_the_shipped_results():
+    def points(value):
+        return f"{100 * value:+.2f}".replace("-", "−")
+
+    for name, found in contrast_table(read_results(SHIPPED / "micro.csv")).items():
+        low, high = map(points, (found.low, found.high))
+        line = f"- {name}: {points(found.mean)} [{low}, {high}], {found.verdict}"
+        assert line in README
 
 
 def test_its_links_and_pictures_exist():

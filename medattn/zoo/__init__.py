@@ -9,6 +9,7 @@ import json
 from pathlib import Path
 
 __all__ = [
+    "check_zoo_files",
     "find_zoo_record",
     "list_own_models",
     "list_zoo_models",
@@ -135,6 +136,22 @@ def load_zoo_weights(model, **which):
     from medattn.models import load_weights
 
     load_weights(model, _checked_file(find_zoo_record(model.name, **which)))
+
+
+def check_zoo_files():
+    """Compares each shipped weights file with the hash in its record.
+
+    Returns:
+        A list with a sentence for each file that is missing or not the one that was
+        recorded; empty if all is well.
+    """
+    faults = []
+    for record in list_zoo_models(plain=False):
+        try:
+            _checked_file(record)
+        except ValueError as error:
+            faults.append(str(error))
+    return faults
 
 
 def _kind(record):
