@@ -1,4 +1,4 @@
-"""The verbs: medattn app | data | explain | report | study | train."""
+"""The verbs: medattn app | data | doctor | explain | report | study | train."""
 
 import logging
 import os
@@ -10,6 +10,7 @@ import tyro
 
 from medattn import data_cli
 from medattn.cli_backend import import_backend
+from medattn.cli_doctor import doctor
 from medattn.cli_explain import explain
 from medattn.cli_study import report, study
 
@@ -145,6 +146,7 @@ def app(
 VERBS = {
     "app": app,
     "data": data_cli.data,
+    "doctor": doctor,
     "explain": explain,
     "report": report,
     "study": study,

@@ -30,9 +30,10 @@ ALLOWED = {
     "teaching": {"data", "models", "explain", "figures", "charts", "layers"}
     | {"study", "zoo"},
     "__main__": {"cli"},
-    "cli": {"cli_backend", "cli_explain", "cli_study", "data", "data_cli", "models"}
-    | {"explain", "figures", "layers", "study", "zoo"},
+    "cli": {"cli_backend", "cli_doctor", "cli_explain", "cli_study", "data_cli"}
+    | {"data", "explain", "figures", "layers", "models", "study", "zoo"},
     "cli_backend": set(),
+    "cli_doctor": {"cli_backend", "data", "explain", "models", "study", "zoo"},
     "cli_explain": {"cli_backend", "data", "explain", "figures", "study", "zoo"},
     "cli_study": {"cli_backend", "models", "study"},
     "data_cli": {"data"},
