@@ -80,6 +80,8 @@ def study(
     seeds: tuple[int, ...] = (),
     analyzers: tuple[str, ...] = (),
     steps: int | None = None,
+    protocol: Literal["default", "study"] | None = None,
+    reader: tuple[str, ...] = (),
     folder: Path = Path("runs"),
     root: Path | None = None,
     weights: Path | None = None,
@@ -108,6 +110,9 @@ def study(
         seeds: Seeds, likewise.
         analyzers: Whose maps to score, likewise.
         steps: Optimiser steps of a trial, likewise.
+        protocol: Of real data sets: default, patients in one split only, or study, the
+            published study's own splits; likewise.
+        reader: Options of data sets, such as mimic_cxr_jpg.view=frontal.
         folder: Where studies lie, each in a folder of its name.
         root: Folder of the data sets that are not drawn.
         weights: Folder of ImageNet weights, <network>.safetensors.
@@ -130,10 +135,15 @@ def study(
     changes = {key: value for key, value in given.items() if value}
     if steps is not None:
         changes["budget"] = {"steps": steps}
+    if protocol is not None:
+        changes["budget"] = changes.get("budget", {}) | {"protocol": protocol}
+    base = read_study(which)
+    if reader:
+        changes["by_dataset"] = _reader_options(reader, base)
     for key, path in (("root", root), ("weights", weights)):
         if path is not None:
             changes[key] = str(path)
-    chosen = change_study(read_study(which), **changes)
+    chosen = change_study(base, **changes)
     if action == "plan":
         import_backend()
         _print_plan(chosen.check_names(), folder, workers)
@@ -178,10 +188,9 @@ def _print_plan(study, folder, workers):
     from medattn.study.run import duration, estimate_seconds, open_trials
 
     trials = study.trials()
-    groups = Counter((t.dataset, t.initialisation, t.shortcut, t.model) for t in trials)
-    for (dataset, start, shortcut, model), count in groups.items():
-        planted = "" if shortcut is None else f", shortcut {shortcut:g}"
-        print(f"{count:>5} x {model:<20} {dataset}, {start} start{planted}")
+    groups = Counter((t.dataset, _manner(t), t.model) for t in trials)
+    for (dataset, manner, model), count in groups.items():
+        print(f"{count:>5} x {model:<20} {dataset}, {manner}")
     print(
         f"{len(trials)} trials: {len(study.models)} networks, {len(study.datasets)} "
         f"data sets, regimes {', '.join(f'{100 * r:g}%' for r in study.regimes)}, "
@@ -198,6 +207,33 @@ def _print_plan(study, folder, workers):
             f"about {duration(seconds)}, {workers or available_cores()} trials at "
             "once on cores like those that were timed"
         )
+
+
+def _manner(trial):
+    """Says in words what else a group of trials has in common."""
+    words = [f"{trial.initialisation} start"]
+    if trial.shortcut is not None:
+        words.append(f"shortcut {trial.shortcut:g}")
+    if trial.protocol != "default":
+        words.append(f"protocol {trial.protocol}")
+    return ", ".join(words + [f"{name}={value}" for name, value in trial.reader])
+
+
+def _reader_options(given, study):
+    """Reads `mimic_cxr_jpg.view=frontal` and adds it to the options of that set."""
+    words, found = {"true": True, "false": False}, {}
+    for one in given:
+        place, _, value = one.partition("=")
+        dataset, _, option = place.partition(".")
+        if not (dataset and option and value):
+            raise ValueError(
+                "An option of a data set has three parts. Expected "
+                f"dataset.option=value. Received: reader={one!r}"
+            )
+        before = dict(study.by_dataset.get(dataset, {}).get("reader", ()))
+        mine = found.setdefault(dataset, {"reader": before})["reader"]
+        mine[option] = words.get(value.lower(), value)
+    return found
 
 
 def _run_study(study, folder, **options):

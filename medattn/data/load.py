@@ -56,12 +56,7 @@ def load_dataset(
     """
     find_card(name)
     load = load_drawn if name in DOMAINS else load_real
-    known = _options(name)
-    if unknown := sorted(set(options) - set(known)):
-        raise ValueError(
-            f"{name!r} has no option {unknown[0]!r}. Expected some of {sorted(known)}. "
-            f"Received: {unknown[0]}={options[unknown[0]]!r}"
-        )
+    check_options(name, options)
     whole = load(name, split=split, size=size, **options)
     if split not in ("train", "validation"):
         return whole
@@ -87,6 +82,25 @@ def load_dataset(
             whole.labels, regime, seed=seed, patients=whole.patients, least=least
         )
     )
+
+
+def check_options(name, options):
+    """Refuses options and protocols that a data set does not have; reads no file.
+
+    Args:
+        name: One of `list_datasets()`.
+        options: Dict, as in `load_dataset`.
+    """
+    known = _options(name)
+    if unknown := sorted(set(options) - set(known)):
+        raise ValueError(
+            f"{name!r} has no option {unknown[0]!r}. Expected some of {sorted(known)}. "
+            f"Received: {unknown[0]}={options[unknown[0]]!r}"
+        )
+    if "protocol" in options:
+        from medattn.data.readers import check_protocol
+
+        check_protocol(name, options["protocol"])
 
 
 def _options(name):

@@ -62,7 +62,8 @@ class Study:
             `{"micro_deit": {"learning_rate": 2e-3}}`.
         by_dataset: Likewise of single data sets.
         analyzers: Whose maps to score.
-        root: Folder of the data sets that are not drawn, one folder each.
+        root: Folder of the data sets that are not drawn, in it one folder each, named
+            like them; or the folder of the only one.
         weights: Folder of `<model>.safetensors` for `"imagenet"`.
     """
 
@@ -105,6 +106,7 @@ class Study:
     def check_names(self):
         """Refuses names that nobody knows; this imports the models."""
         from medattn.data import list_datasets
+        from medattn.data.load import check_options
         from medattn.explain import list_analyzers
         from medattn.models import list_models
         from medattn.study.shapes import NAME
@@ -115,7 +117,27 @@ class Study:
             check_name("data set", name, [*list_datasets(), NAME])
         for name in self.analyzers:
             check_name("analyzer", name, list_analyzers())
+        for name, protocol, reader in sorted(
+            {(t.dataset, t.protocol, t.reader) for t in self.trials()}, key=repr
+        ):
+            options = dict(reader)
+            if protocol != "default":
+                options["protocol"] = protocol
+            if name != NAME:
+                check_options(name, options)
+            elif options:
+                raise ValueError(
+                    f"{NAME!r} is drawn without options. Expected none. "
+                    f"Received: {options}"
+                )
         return self
+
+    def root_of(self, dataset):
+        """Says where the files of a data set lie; None if it is drawn or fetched."""
+        if self.root is None or dataset in (*SYNTHETIC, "shapes"):
+            return None
+        own = Path(self.root) / dataset
+        return str(own if own.is_dir() else self.root)
 
     def trials(self):
         """Spells the trials out, each once; those that others start from come first.
@@ -186,6 +208,7 @@ PRESETS = {
             "weight_decay": 0.0,
             "selection": "best",
             "validation": "full",
+            "protocol": "study",
             "size": 224,
         },
         by_model={m: {"initialisation": s} for m, s in PUBLISHED_STARTS.items()},
@@ -228,6 +251,13 @@ def read_study(source):
         [budget]
         steps = 200
 
+    Options of a data set go into a table of their own:
+
+        preset = "paper-repaired"
+        [by_dataset.mimic_cxr_jpg.reader]
+        view = "frontal"
+        negatives = "both"
+
     Args:
         source: One of `PRESETS`, or the path of a `.toml` file.
 
@@ -259,7 +289,13 @@ def change_study(study, **changes):
     """Returns a study with some entries changed; `budget` and its like are merged."""
     from dataclasses import replace
 
-    for key in ("budget", "by_model", "by_dataset"):
+    for key in ("by_model", "by_dataset"):
+        before = getattr(study, key)
         if key in changes:
-            changes[key] = getattr(study, key) | changes[key]
+            own = {
+                k: before.get(k, {}) | options for k, options in changes[key].items()
+            }
+            changes[key] = before | own
+    if "budget" in changes:
+        changes["budget"] = study.budget | changes["budget"]
     return replace(study, **changes)

@@ -1,7 +1,6 @@
 """Promoting a study: its numbers into the package, one seed's weights into the zoo."""
 
 import shutil
-from dataclasses import fields
 from pathlib import Path, PurePosixPath
 
 from medattn.study.calibration_table import bins_path, count_bins, write_bins
@@ -10,7 +9,7 @@ from medattn.study.files import read_json, write_atomic, write_json
 from medattn.study.model_cards import model_card
 from medattn.study.names import shipped_name, shipped_room, worth_shipping
 from medattn.study.results import SHIPPED, gather_results, write_results
-from medattn.study.trial import Trial
+from medattn.study.trial import read_trial, trial_config
 
 MOST_BYTES = 4_000_000  # of one network's weights; larger ones are not shipped
 # What the record of a shipped network says of its maps, and where the table has it.
@@ -115,7 +114,7 @@ def _ship_network(place, row, room):
         new: row[key] for key, new in MAP_MEANS.items() if row.get(key) is not None
     }
     record = {
-        "trial": {f.name: config[f.name] for f in fields(Trial)},
+        "trial": trial_config(read_trial(config)),
         "measured": {
             "train_images": row["train_images"],
             "train_positives": row["train_positives"],

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from medattn.study.files import read_json, write_atomic
-from medattn.study.trial import Trial
+from medattn.study.trial import LATER, Trial
 
 ROOM = Path(__file__).parent
 SHIPPED = ROOM / "results"
@@ -49,7 +49,7 @@ COLUMNS = {
 }
 TEXT = {
     "id", "model", "dataset", "initialisation", "optimizer", "schedule", "selection",
-    "validation", "code", "state", "reason", "train_ids_sha256",
+    "validation", "code", "state", "reason", "train_ids_sha256", "protocol", "reader",
 }  # fmt: skip
 
 
@@ -72,6 +72,8 @@ def gather_results(folder):
         row = {name: None for name in COLUMNS}
         row |= {"id": place.name} | (read_json(path) or {})
         row |= {"state": outcome["state"], "reason": outcome.get("reason")}
+        if row["reader"]:
+            row["reader"] = " ".join(f"{k}={value}" for k, value in row["reader"])
         if outcome["state"] == "done":
             row |= outcome["test"]
             row |= {
@@ -94,10 +96,11 @@ def gather_results(folder):
 
 def write_results(rows, path):
     """Writes rows as CSV, the same bytes for the same rows."""
-    names = list(COLUMNS)
+    used = {key for row in rows for key in LATER if row.get(key) is not None}
+    names = [name for name in COLUMNS if name not in LATER or name in used]
     names += sorted({key for row in rows for key in row} - set(COLUMNS))
     stream = io.StringIO()
-    table = csv.DictWriter(stream, names, lineterminator="\n")
+    table = csv.DictWriter(stream, names, lineterminator="\n", extrasaction="ignore")
     table.writeheader()
     table.writerows(rows)
     write_atomic(path, stream.getvalue())
@@ -129,7 +132,8 @@ def read_results(source=SHIPPED):
     for path in paths:
         with open(path, newline="") as file:
             for line in csv.DictReader(file):
-                row = {key: _value(key, text) for key, text in line.items()}
+                row = dict.fromkeys(LATER)
+                row |= {key: _value(key, text) for key, text in line.items()}
                 rows.append(row | {"study": path.stem})
     return rows
 

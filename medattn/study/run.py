@@ -84,7 +84,7 @@ def run_study(
             "trial": asdict(trial),
             "folder": str(place),
             "analyzers": list(_analyzers(study, trial)),
-            "root": study.root,
+            "root": study.root_of(trial.dataset),
             "weights": study.weights,
             "threads": threads,
         }

@@ -22,6 +22,7 @@ from medattn.study.trial import (
     code_fingerprint,
     pretraining,
     read_trial,
+    trial_config,
     trial_id,
 )
 
@@ -72,7 +73,8 @@ def run_trial(
         if found is not None:
             return found
         sweep(place)
-        config = asdict(trial) | {"code": code_fingerprint(), "threads": threads}
+        config = trial_config(trial)
+        config |= {"code": code_fingerprint(), "threads": threads}
         write_json(place / "config.json", config)
         try:
             if not (place / "done.json").exists():

@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from medattn.study import devices, shapes
 from medattn.study.files import load_checkpoint, save_checkpoint
 from medattn.study.metrics import evaluate, probabilities
 from medattn.study.scores import auroc
-from medattn.study.trial import trial_name
+from medattn.study.trial import trial_config, trial_name
 
 SEED_STATE = "seed_generator_state"  # how Keras names the state of a SeedGenerator
 
@@ -228,7 +227,9 @@ def load_parts(trial, *, root=None):
     if trial.dataset == shapes.NAME:
         splits = ("train", "validation", "test")
         return {split: shapes.Shapes(split, trial.size) for split in splits}
-    common = {"seed": trial.seed, "size": trial.size}
+    common = {"seed": trial.seed, "size": trial.size} | dict(trial.reader)
+    if trial.protocol != "default":
+        common["protocol"] = trial.protocol
     if root is not None:
         common["root"] = root
     planted = {} if trial.shortcut is None else {"shortcut": trial.shortcut}
@@ -313,7 +314,7 @@ def save_trial(folder, trial, model, measured):
     weights = Path(folder) / trial.dataset / f"{name}.safetensors"
     save_weights(model, weights)
     record = {
-        "trial": asdict(trial),
+        "trial": trial_config(trial),
         "measured": measured,
         "weights": weights.name,
         "weights_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),

@@ -15,7 +15,10 @@ CHOICES = {
     "schedule": ("cosine", "constant"),
     "selection": ("last", "best"),
     "validation": ("regime", "full"),
+    "protocol": ("default", "study"),
 }
+# Fields that came later: trials that do not use them keep the names they had.
+LATER = ("protocol", "reader")
 # What the weights and the predictions of a trial follow from. A change of a docstring
 # or a comment in here is no change.
 DECIDING = (
@@ -60,6 +63,10 @@ class Trial:
             `"full"` keeps them all.
         class_weights: Whether a rare class weighs as much as a common one in the loss.
         rounds: Parts of the training; after each the model is validated and saved.
+        protocol: Of a real data set: `"default"` splits by patient and leaves out
+            duplicates; `"study"` takes the published study's own splits and draws.
+        reader: Further options of the data set, `{"view": "frontal"}` for instance, as
+            in `medattn.data.load_dataset`; kept as sorted pairs.
     """
 
     model: str
@@ -80,8 +87,11 @@ class Trial:
     validation: str = "regime"
     class_weights: bool = False
     rounds: int = 10
+    protocol: str = "default"
+    reader: tuple = ()
 
     def __post_init__(self):
+        object.__setattr__(self, "reader", _pairs(self.reader))
         for name in ("steps", "batch_size", "learning_rate", "size", "rounds"):
             if not getattr(self, name) > 0:
                 raise ValueError(
@@ -95,6 +105,24 @@ class Trial:
                 "A shortcut is a correlation with the label. Expected 0 <= shortcut "
                 f"<= 1. Received: shortcut={self.shortcut}"
             )
+
+
+def _pairs(reader):
+    """Sorts the options of a reader, so that one trial has one form."""
+    own = ("root", "protocol", "shortcut", "split", "regime", "seed", "size")
+    try:
+        pairs = tuple(sorted(dict(reader).items()))
+    except (TypeError, ValueError):
+        pairs = ((None, reader),)
+    for name, value in pairs:
+        known = isinstance(name, str) and isinstance(value, str | int | float)
+        if name in own or not known:
+            raise ValueError(
+                "A reader's options are words and numbers by name, none of which a "
+                f"trial or study has itself. Expected none of {list(own)}. "
+                f"Received: reader={reader!r}"
+            )
+    return pairs
 
 
 def check_name(what, name, known):
@@ -130,14 +158,23 @@ def trial_id(trial):
         A string such as `fundus-se_micro_resnet-10pct-seed0-1f3a90c2`; the last part
         is a hash of the whole trial and of the code that decides it.
     """
-    config = asdict(trial) | {"code": code_fingerprint()}
+    config = trial_config(trial) | {"code": code_fingerprint()}
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
     parts = [trial.dataset, trial_name(trial.model, trial.regime, trial.seed)]
     if trial.initialisation != "random":
         parts.insert(1, trial.initialisation)
     if trial.shortcut is not None:
         parts.insert(1, f"shortcut{trial.shortcut:g}")
+    if trial.protocol != "default":
+        parts.insert(1, f"{trial.protocol}_protocol")
     return "-".join([*parts, digest[:8]])
+
+
+def trial_config(trial):
+    """Writes a trial as a dict, without the later fields that it does not use."""
+    unused = {f.name for f in fields(Trial) if f.name in LATER}
+    unused = {name for name in unused if getattr(trial, name) == getattr(Trial, name)}
+    return {key: value for key, value in asdict(trial).items() if key not in unused}
 
 
 def read_trial(config):

@@ -16,6 +16,7 @@ from medattn.study.files import write_arrays
 from medattn.study.report_maps import gate_points
 from medattn.study.report_questions import fallen
 from medattn.study.results import COLUMNS, write_results
+from medattn.study.trial import trial_config
 
 MICRO = ("micro_resnet", "se_micro_resnet", "cbam_micro_resnet", "micro_deit")
 
@@ -46,7 +47,7 @@ class Page(HTMLParser):
 def row(model, regime=1.0, seed=0, auroc=0.9, **more):
     """One finished trial's row, its other scores made from its AUROC."""
     trial = Trial(model, regime=regime, seed=seed)
-    found = dict.fromkeys(COLUMNS) | asdict(trial)
+    found = dict.fromkeys(COLUMNS) | trial_config(trial)
     found |= {"id": trial_id(trial), "state": "done", "code": "c0de", "auroc": auroc}
     found |= {"auroc_low": auroc - 0.02, "auroc_high": min(1.0, auroc + 0.02)}
     found |= {"accuracy": auroc - 0.1, "majority_accuracy": 0.514}

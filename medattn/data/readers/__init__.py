@@ -88,12 +88,7 @@ def read_records(name, root, *, protocol="default", size=64, faults=None, **opti
         A `Records`, `splits` filled, duplicates left out under the default protocol.
     """
     card, reader = find_card(name), READERS[name]
-    known = (*reader.PROTOCOLS,)
-    if protocol not in known:
-        raise ValueError(
-            f"{name!r} knows no protocol {protocol!r}. Expected one of {list(known)}. "
-            f"Received: protocol={protocol!r}"
-        )
+    check_protocol(name, protocol)
     if root is None and reader is not medmnist:
         raise ValueError(
             f"{name!r} cannot be fetched for you. Expected root=the folder of its "
@@ -105,3 +100,13 @@ def read_records(name, root, *, protocol="default", size=64, faults=None, **opti
         splits = split_by_patient(records.labels, records.patients)
         records = records._replace(splits=splits)
     return records
+
+
+def check_protocol(name, protocol):
+    """Refuses a protocol that the reader of a data set does not know."""
+    known = list(READERS[name].PROTOCOLS)
+    if protocol not in known:
+        raise ValueError(
+            f"{name!r} knows no protocol {protocol!r}. Expected one of {known}. "
+            f"Received: protocol={protocol!r}"
+        )
