@@ -109,7 +109,7 @@ def build_chooser(context, name, *, images=True):
         kinds,
         value=PLAIN,
         label=words("chooser.kind"),
-        elem_id=f"ma-{name}-kind",
+        elem_id=f"ma-{name}-trained",
         visible=len(kinds) > 1,
     )
     return Chooser(dataset, backbone, attention, regime, kind, place, strip)

@@ -166,7 +166,7 @@ def difference(before, after, words):
         parts.append((REGIMES[after.regime], REGIMES[before.regime]))
     if before.initialisation != after.initialisation:
         parts.append(
-            tuple(words(f"explore.start_{c.initialisation}") for c in (after, before))
+            tuple(words(f"explore.from_{c.initialisation}") for c in (after, before))
         )
     if before.shortcut != after.shortcut:
         parts.append(tuple(_shortcut(c, words) for c in (after, before)))

@@ -32,11 +32,12 @@ function whereThere(name) {
     for (const id of ids) {
       const [backbone, attention, regime, initialisation, shortcut] = id.split("|");
       if ({ initialisation, shortcut }[name] === PLAIN[name]) continue;
-      blocks.set(backbone, (blocks.get(backbone) || new Set()).add(attention === "none" ? word("none") : attention));
+      blocks.set(backbone, (blocks.get(backbone) || new Set()).add(attention));
       regimes.add(Number(regime));
     }
     if (!regimes.size) continue;
-    const text = [...blocks].map(([backbone, some]) => `${backbone} (${[...some].join(", ")})`).join(", ")
+    const listed = (some) => catalogue.attention.filter((key) => some.has(key)).map((key) => (key === "none" ? word("none") : key)).join(", ");
+    const text = [...blocks].map(([backbone, some]) => `${backbone} (${listed(some)})`).join(", ")
       + `, ${[...regimes].sort((a, b) => a - b).map((regime) => catalogue.regimes[String(regime)]).join(" / ")}`;
     sets.set(text, [...(sets.get(text) || []), catalogue.datasets[dataset]]);
   }

@@ -21,7 +21,7 @@ from medattn_app.plots import Line, line_chart
 from medattn_app.view import cell_title
 
 MOVED = 0.05  # a change of probability that is worth a name
-MARK = (0, 158, 115)  # Okabe and Ito's bluish green: the mark; evidence is yellow
+MARK = (64, 224, 170)  # a green that is seen on black; the evidence is yellow
 
 
 def planted_html(case, planted, pair, words, chosen=None):
@@ -150,27 +150,22 @@ def fallen_html(fallen, words):
         y=(np.floor(10 * min(low, 0.9)) / 10, 1),
         x_label=words("doubt.falls.x"),
         y_label="AUROC",
-        ticks=[(rho, f"{rho:g}".replace("-", "−")) for rho in strengths],
+        ticks=[(rho, _signed(rho)) for rho in strengths],
         alt=say,
     )
-    heads = "".join(
-        f"<th scope='col'>{words(f'doubt.falls.{key}')}</th>"
-        for key in ("network", "tests", "auroc", "mark", "evidence")
-    )
+    names = [_signed(rho) for rho in fallen[0].strengths]
+    heads = [words("doubt.falls.network")]
+    heads += [words("doubt.falls.auroc", rho=name) for name in names]
+    heads += [words("doubt.falls.mark"), words("doubt.falls.evidence")]
+    top = "".join(f"<th scope='col'>{escape(head)}</th>" for head in heads)
     body = "".join(
-        "<tr>"
-        + (
-            f'<th scope="rowgroup" rowspan="{len(one.strengths)}">'
-            f"{escape(cell_title(one.cell, words))}</th>"
-            if at == 0
-            else ""
+        f"<tr><th scope='row'><span>{escape(cell_title(one.cell, words))}</span></th>"
+        + "".join(
+            f"<td>{area:.2f} [{low:.2f}, {high:.2f}]</td>"
+            for area, low, high in zip(one.auroc, one.low, one.high, strict=True)
         )
-        + f"<td>ρ = {one.strengths[at]:g}</td>".replace("-", "−")
-        + f"<td>{one.auroc[at]:.2f} [{one.low[at]:.2f}, {one.high[at]:.2f}]</td>"
-        f"<td>{_share(one.on_mark[at], '.1%')}</td>"
-        f"<td>{_share(one.in_evidence[at], '.1%')}</td></tr>"
+        + f"<td>{_three(one.on_mark)}</td><td>{_three(one.in_evidence)}</td></tr>"
         for one in fallen
-        for at in range(len(one.strengths))
     )
     note = words(
         "doubt.falls.note",
@@ -181,13 +176,13 @@ def fallen_html(fallen, words):
     )
     return (
         f'<p class="ma-say" data-testid="fallen">{escape(say)}</p>{chart}'
-        f'<div class="ma-wide"><table class="ma-table"><thead><tr>{heads}</tr></thead>'
+        f'<div class="ma-wide"><table class="ma-table"><thead><tr>{top}</tr></thead>'
         f'<tbody>{body}</tbody></table></div><p class="ma-note">{escape(note)}</p>'
     )
 
 
 def _fallen_sentence(fallen, words):
-    """Says who lost most from the mark's turning, beside its control."""
+    """Says who lost most from the mark's turning, if anybody did beyond noise."""
     taught = [one for one in fallen if one.cell.shortcut]
     most = min(taught, key=lambda one: one.auroc[-1] - one.auroc[0])
     control = next(
@@ -198,8 +193,10 @@ def _fallen_sentence(fallen, words):
         ),
         None,
     )
+    # It fell if the intervals of both ends leave a gap: a wide bar, on one test set.
+    fell = most.high[-1] < most.low[0]
     said = words(
-        "doubt.falls.say",
+        "doubt.falls.say" if fell else "doubt.falls.still",
         network=cell_title(most.cell, words),
         first=f"{most.auroc[0]:.2f}",
         last=f"{most.auroc[-1]:.2f}",
@@ -223,6 +220,15 @@ def _control_and_taught(planted, chosen):
     mine = [p for p in planted if p.cell.attention == chosen.attention]
     taught = [p for p in mine if p.cell.shortcut is not None]
     return sorted(taught, key=lambda p: p.cell.shortcut)
+
+
+def _three(shares):
+    """Writes the shares on the three test sets."""
+    return " / ".join(_share(share, ".1%") for share in shares)
+
+
+def _signed(rho):
+    return f"{rho:g}".replace("-", "−")
 
 
 def _share(value, form=".0%"):

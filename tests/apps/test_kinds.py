@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,7 +95,10 @@ def test_everything_on_the_page_speaks_of_the_chosen_network(answers, bench):
     pretrained = asked(answers, **PRETRAINED)
     assert pretrained["id"] == "ResNet|CBAM|1|shapes|none"
     assert 'initialisation="shapes")' in pretrained["python"]
-    assert pretrained["change"].startswith("pretrained on shapes instead of random: P(")
+    said = (
+        "starting weights pretrained on shapes instead of random starting weights: P("
+    )
+    assert pretrained["change"].startswith(said)
 
 
 def test_the_three_lines_make_the_map_of_a_taught_network(bench):
@@ -288,6 +292,10 @@ def test_the_views_of_a_planted_mark_tell_all_and_claim_no_more(bench, language)
     )  # fmt: skip
     html = plant_view.fallen_html([one], words)
     assert "0.99" in html and "0.60 [0.50, 0.70]" in html and "−0.9" in html
-    assert "25.0%" in html and "nan" not in html and "{" not in html
+    assert "20.0% / 25.0% / –" in html and "nan" not in html and "{" not in html
+    fell = {"en": "fell for it most", "pt": "foi a que mais caiu"}[language]
+    assert fell in html
+    same = replace(one, low=(0.5, 0.5, 0.5))
+    assert fell not in plant_view.fallen_html([same], words)
     said = {"en": "cannot tell", "pt": "não dá para dizer"}[language]
     assert said in html
