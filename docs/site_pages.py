@@ -77,7 +77,7 @@ def tutorial_pages(path):
         if "find_spec" in source and "%matplotlib" in source:
             continue  # the set-up is for notebooks
         parts.append(f"```python\n{source}\n```")
-        for output in cell["outputs"]:
+        for output in _joined(cell["outputs"]):
             made = _output(output, f"{path.stem}-{len(pages) + 1}.png")
             if made is None:
                 continue
@@ -166,6 +166,19 @@ def mathml(text):
 
     text = re.sub(r"\$\$(.+?)\$\$", display, text, flags=re.S)
     return re.sub(r"\$([^$\n]+)\$", lambda found: convert(found[1]), text)
+
+
+def _joined(outputs):
+    """Joins what was printed in one breath; the kernel may hand it over in pieces."""
+    joined = []
+    for output in outputs:
+        last = joined[-1] if joined else {}
+        if output.get("name") == "stdout" == last.get("name"):
+            both = _text(last["text"]) + _text(output["text"])
+            joined[-1] = last | {"text": both}
+        else:
+            joined.append(output)
+    return joined
 
 
 def _output(output, name):

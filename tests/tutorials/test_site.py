@@ -62,6 +62,17 @@ def test_the_report_of_the_site_is_made_of_the_results_that_it_is_given(tmp_path
     assert page.count("<!-- the") == 2
 
 
+def test_what_a_cell_prints_stands_in_one_box():
+    def said(text, name="stdout"):
+        return {"output_type": "stream", "name": name, "text": text}
+
+    drawn = {"output_type": "display_data", "data": {"image/png": ""}}
+    outputs = [said(["one\n"]), said("two\n"), said("!", "stderr"), drawn, said("3")]
+    joined = site_pages()._joined(outputs)
+    assert joined[0]["text"] == "one\ntwo\n" and outputs[0]["text"] == ["one\n"]
+    assert joined[1:] == outputs[2:]
+
+
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path):
     mkdocs = Path(sys.executable).parent / "mkdocs"
