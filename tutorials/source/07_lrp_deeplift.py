@@ -316,7 +316,7 @@ def signal_takes_all(h, scores, R):
 
 
 pixels = images[3, ::8, ::8].reshape(-1, 3)
-print("sum of the relevance / logit, 20 random networks each; 1 would be right")
+print("sum of the relevance / logit, 20 random networks each (1 would be right):")
 for gates in (1, 2, 3):
     without, with_it = (
         np.array([sum_over_logit(pixels, gates, seed, rule) for seed in range(20)])
@@ -325,7 +325,7 @@ for gates in (1, 2, 3):
     low, middle, high = np.percentile(without, [0, 50, 100])
     print(
         f"{gates} gate(s): plain {low:5.2f} to {high:5.2f}, median {middle:.2f}; "
-        f"with the rule off by {np.abs(with_it - 1).max():.0e} at most"
+        f"with the rule off by {np.abs(with_it - 1).max():.0e}"
     )
 
 # %% [markdown]
