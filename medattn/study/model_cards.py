@@ -186,7 +186,8 @@ def _table(shipped, done, planted):
 def _special(shipped, dataset):
     """Says what sets the networks apart from the plain ones, if anything does."""
     first, said = shipped[0], ""
-    before = pretraining(read_trial(first))
+    known = {key: value for key, value in first.items() if value is not None}
+    before = pretraining(read_trial(known))
     if before is not None:
         said += PRETRAINED.format(dataset=dataset, before=before.steps)
     if any(row["shortcut"] is not None for row in shipped):
