@@ -350,9 +350,10 @@ for name in captioners:
     print(f"{name:>8}, next words right: {own:.0%}; with a flat gaze {even:.0%}")
 
 # %% [markdown]
-# What a captioner loses under the flat gaze, it owed to looking. And a captioner that
-# loses little can still draw a map, which was then beside the point: a mean over all
-# fields holds what one field shows, only fainter.
+# What a captioner loses under the flat gaze, it owed to looking, or to surprise: the
+# hard one has never seen a mean before. And a captioner that loses little can still
+# draw a map, which was then beside the point: a mean over all fields holds what one
+# field shows, only fainter.
 #
 # Compare `soft` and `borrowed`. Their attention is the same layer; where it looks
 # depends on what the places have to tell. The borrowed eyes were trained for another
