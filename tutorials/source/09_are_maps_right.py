@@ -292,11 +292,10 @@ cheats = {name: taught(mark) for name, mark in marks.items()}
 for name, mark in marks.items():
     as_taught, without = (accuracy(cheats[name], mark, c) for c in (0.9, 0.0))
     shown = mark("test", 200, 0.9)[2].sum(axis=(1, 2))
-    print(
-        f"{name:>17} ({np.median(shown[shown > 0]):.0f} pixels): accuracy "
-        f"{as_taught:.2f} with the mark as in training, {without:.2f} where it means "
-        f"nothing: {100 * (as_taught - without):+.0f} points"
-    )
+    print(f"{name}, {np.median(shown[shown > 0]):.0f} pixels")
+    print(f"  accuracy with the mark as in training {as_taught:.2f}")
+    print(f"  accuracy where the mark means nothing {without:.2f}")
+    print(f"  price of the mark {100 * (as_taught - without):+.0f} points")
 
 # %% [markdown]
 # The first accuracy is what a test set from the same clinic would report, the second
