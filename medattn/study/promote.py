@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path, PurePosixPath
 
+from medattn.data import CARDS
 from medattn.study.calibration_table import bins_path, count_bins, write_bins
 from medattn.study.chances import promote_chances
 from medattn.study.files import read_json, write_atomic, write_json
@@ -45,11 +46,19 @@ def promote_trials(folder, *, zoo, results=SHIPPED, seed=0):
         `(trials in the table, networks shipped, their bytes)`.
 
     Raises:
-        ValueError: If nothing has ended, or the folder mixes several versions of the
-            code.
+        ValueError: If nothing has ended, the folder mixes several versions of the
+            code, or it holds trials of a data set of which nothing may be shipped.
     """
     folder = Path(folder)
     rows = gather_results(folder)
+    for name in sorted({row["dataset"] for row in rows} & set(CARDS)):
+        if CARDS[name].access.get("credentialed"):
+            raise ValueError(
+                f"Nothing that comes of {name!r} may be shipped: access to it is "
+                "credentialed. Expected a study without it; `medattn study gather` "
+                f"writes a table of your own. Received: trials of {name!r} in "
+                f"{str(folder)!r}"
+            )
     codes = sorted({str(row["code"]) for row in rows})
     if len(codes) != 1:
         raise ValueError(

@@ -223,6 +223,21 @@ def test_networks_too_large_to_ship_give_their_numbers_only(tmp_path, monkeypatc
     assert counts == (1, 0, 0) and not (tmp_path / "zoo").exists()
 
 
+def test_nothing_of_a_credentialed_data_set_is_shipped(tmp_path):
+    for name in ("aptos2019", "mimic_cxr_jpg"):
+        trial = Trial("micro_resnet", name, size=32)
+        place = tmp_path / "mine" / trial_id(trial)
+        place.mkdir(parents=True)
+        write_json(place / "config.json", asdict(trial) | {"code": "c0de"})
+        write_json(place / "failed.json", {"state": "failed", "reason": "x"})
+    shipping = dict(zoo=tmp_path / "zoo", results=tmp_path / "results")
+    with pytest.raises(ValueError, match="mimic_cxr_jpg.*Expected .* Received"):
+        promote_trials(tmp_path / "mine", **shipping)
+    assert not (tmp_path / "zoo").exists() and not (tmp_path / "results").exists()
+    shutil.rmtree(place)
+    assert promote_trials(tmp_path / "mine", **shipping) == (1, 0, 0)
+
+
 def test_two_versions_of_the_code_are_not_shipped_as_one(tmp_path):
     for seed, code in enumerate(("c0de", "0ther")):
         trial = Trial("micro_resnet", regime=0.1, size=32, seed=seed)
