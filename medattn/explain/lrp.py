@@ -220,20 +220,11 @@ class Walk:
         """Gives a linear step its value, and the derivative that its rule asks for."""
         z = ops.stop_gradient(unit.output(x))
         if self.ledger is None and not self.shared:
-            if len(terms) == 1:
-                if terms[0].slope is not None and self.rectified(step):
-                    # With its ReLU in one: two passes over memory less.
-                    z = ops.relu(z)
-                    self.done.add(id(step.outputs[0]))
-                return with_slope(z, terms[0].signal, lambda: slope(z, terms[0]))
-            carrier = 0
-            for term in terms:
-                carrier = carrier + with_slope(
-                    ops.stop_gradient(term.signal) * 0,
-                    term.signal,
-                    lambda term=term: slope(z, term),
-                )
-            return z + carrier
+            if self.rectified(step):
+                # With its ReLU in one: two passes over memory less.
+                z = ops.relu(z)
+                self.done.add(id(step.outputs[0]))
+            return carried(z, terms, unit, x)
         y = z if self.shared else 0
         for term in terms:
             whole = ops.stop_gradient(term.whole())
@@ -352,11 +343,29 @@ class Walk:
         )
 
 
-def slope(z, term):
-    """Returns what a term's signal is multiplied by, `weight * z / whole`."""
-    if term.slope is not None:
-        return term.slope(z)
-    return divided(term.weight * z, term.whole())
+def carried(z, terms, unit, x):
+    """Gives z the derivative that the terms ask for, and keeps little for the way back.
+
+    Of each term one factor is kept, not what it is made of; of a norm, where every
+    entry of x has one reader, one factor in all.
+    """
+    if len(terms) == 1 and terms[0].slope is not None:
+        return with_slope(z, terms[0].signal, lambda: terms[0].slope(z))
+    factors = [ops.stop_gradient(divided(t.weight * z, t.whole())) for t in terms]
+    if unit.kind == "BatchNormalization":
+        still = ops.stop_gradient(x)
+        factor = sum(
+            factor * divided(ops.stop_gradient(term.signal), still)
+            for term, factor in zip(terms, factors, strict=True)
+        )
+        return with_slope(z, x, lambda: factor)
+    if len(terms) == 1:
+        return with_slope(z, terms[0].signal, lambda: factors[0])
+    carrier = 0
+    for term, factor in zip(terms, factors, strict=True):
+        nothing = ops.stop_gradient(term.signal) * 0
+        carrier = carrier + with_slope(nothing, term.signal, lambda f=factor: f)
+    return z + carrier
 
 
 def _unlike(name, names):
