@@ -90,6 +90,9 @@ def launch(
             allowed_paths=[],
             enable_monitoring=False,
             strict_cors=True,
+            # Gradio asks itself for the page, and gives up after 3 s: a machine that is
+            # busy with a study takes longer.
+            _frontend=False,
         )
     except OSError:
         raise OSError(
