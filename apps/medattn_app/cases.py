@@ -1,8 +1,9 @@
 """The images on the page: drawn ones of three domains, and a visitor's own."""
 
 import threading
+import weakref
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property, lru_cache, wraps
 from hashlib import sha256
 
 import numpy as np
@@ -55,6 +56,26 @@ class Case:
     def has_evidence(self):
         """Whether there is evidence to compare a map with."""
         return self.evidence is not None and bool(self.evidence.any())
+
+
+def kept_with_case(function):
+    """Remembers what a function of a case gave, for as long as the case is there.
+
+    A visitor's image is forgotten with its session; no cache may hold it longer.
+
+    Args:
+        function: Takes a `Case`, and then anything that can be a key.
+    """
+    known = weakref.WeakKeyDictionary()
+
+    @wraps(function)
+    def remembered(case, *rest):
+        found = known.setdefault(case, {})
+        if rest not in found:
+            found[rest] = function(case, *rest)
+        return found[rest]
+
+    return remembered
 
 
 def drawn_cases(dataset):
@@ -140,7 +161,7 @@ def upload(path, dataset="fundus"):
     )
 
 
-@lru_cache(maxsize=128)
+@kept_with_case
 def baselines(case):
     """Measures what a map scores that knows no network.
 

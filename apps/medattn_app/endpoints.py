@@ -2,8 +2,13 @@
 
 from functools import wraps
 
+from medattn_app.answers import method_options
+from medattn_app.cases import upload
+from medattn_app.export import KINDS, pack
 from medattn_app.methods import METHODS
+from medattn_app.own import view_of_own
 from medattn_app.state import ATTENTION, REGIMES, read_question
+from medattn_app.uploads import domain_note, received, refuse
 from medattn_app.view import percent
 
 
@@ -123,17 +128,7 @@ def endpoints(context):
                 shortcut=shortcut,
             )
         )
-        told = _told(case, answer) | {
-            "method": method,
-            "unit": METHODS[method].unit,
-            "ledger": answer.line,
-            "refused": answer.refused,
-            "relevance_in_evidence": answer.quality.get("mass"),
-            "relevance": None,
-        }
-        if answer.relevance is not None:
-            told["relevance"] = answer.relevance.astype(float).tolist()
-        return told
+        return _mapped(case, answer, method)
 
     def compare(
         dataset: str = "fundus",
@@ -176,6 +171,104 @@ def endpoints(context):
                 )
         return rows
 
+    def explain_own(
+        image: dict,
+        dataset: str = "fundus",
+        backbone: str = "ResNet",
+        attention: str = "CBAM",
+        regime: float = 1.0,
+        seed: int = 0,
+        method: str = "lrp.epsilon",
+    ) -> dict:
+        """Gives a network's answer about an image of yours, and how far it lies.
+
+        The image is read once, stripped to its pixels and deleted. No diagnosis.
+
+        Args:
+            image: A file, gradio_client.handle_file("eye.png"): PNG, JPEG, TIFF,
+                16-bit grey, or DICOM where the host can read it.
+            dataset: What the network was trained on: fundus, dermoscopy or chest.
+            backbone: ResNet, DenseNet or DeiT.
+            attention: none, SE or CBAM; a DeiT has its own.
+            regime: Share of the training data it saw: 0.01, 0.1, 0.5 or 1.
+            seed: Of its training.
+            method: An analyzer, such as lrp.epsilon, gradient or gradcam.
+        """
+        fields = dict(
+            dataset=dataset,
+            backbone=backbone,
+            attention=attention,
+            regime=regime,
+            seed=seed,
+            method=method,
+        )
+        case, answer = _own(image, fields)
+        outside, note = domain_note(case, dataset, context.words)
+        told = _mapped(case, answer, method)
+        return told | {"like_nothing_seen": outside, "note": note}
+
+    def export_own(
+        image: dict,
+        kind: str = "png",
+        dataset: str = "fundus",
+        backbone: str = "ResNet",
+        attention: str = "CBAM",
+        regime: float = 1.0,
+        seed: int = 0,
+        method: str = "lrp.epsilon",
+    ) -> dict:
+        """Writes what explain_own gives as a file: its name, and it as a data address.
+
+        Args:
+            image: A file, as for explain_own.
+            kind: png, a picture with its caption; csv, the numbers; html, a page that
+                needs nothing else.
+            dataset: What the network was trained on: fundus, dermoscopy or chest.
+            backbone: ResNet, DenseNet or DeiT.
+            attention: none, SE or CBAM; a DeiT has its own.
+            regime: Share of the training data it saw: 0.01, 0.1, 0.5 or 1.
+            seed: Of its training.
+            method: An analyzer, such as lrp.epsilon, gradient or gradcam.
+        """
+        if not isinstance(kind, str) or kind not in KINDS:
+            refuse(image)
+            raise ValueError(
+                f"There is no such kind of file. Expected one of {list(KINDS)}. "
+                f"Received: kind={str(kind)[:40]!r}"
+            )
+        fields = dict(
+            dataset=dataset,
+            backbone=backbone,
+            attention=attention,
+            regime=regime,
+            seed=seed,
+            method=method,
+        )
+        case, answer = _own(image, fields)
+        digest = bench.record(answer.cell)["weights_sha256"]
+        view = view_of_own(case, answer, method, digest, context.words)
+        return pack(view, context.words, kind)
+
+    def _own(image, fields):
+        try:
+            asked = read_question(fields)
+            cell = _cell(asked)
+        except ValueError:
+            refuse(image)  # the file goes, whatever else is wrong
+            raise
+        case = upload(received(image), asked.dataset)
+        return case, bench.answer(case, cell, asked.method, **method_options(asked))
+
+    def _cell(asked):
+        return bench.cell(
+            asked.dataset,
+            asked.backbone,
+            asked.attention,
+            asked.regime,
+            seed=asked.seed,
+            **asked.kind,
+        )
+
     def _answer(fields):
         asked = read_question(fields)
         cases = bench.cases(asked.dataset)
@@ -184,21 +277,25 @@ def endpoints(context):
                 f"There is no such image. Expected 0 to {len(cases) - 1}. "
                 f"Received: image={asked.image}"
             )
-        cell = bench.cell(
-            asked.dataset,
-            asked.backbone,
-            asked.attention,
-            asked.regime,
-            seed=asked.seed,
-            **asked.kind,
-        )
-        options = dict(METHODS[asked.method].options)
-        if asked.method.startswith("deep_lift"):
-            options["reference"] = asked.reference
-        case = cases[asked.image]
-        return case, bench.answer(case, cell, asked.method, **options)
+        case, options = cases[asked.image], method_options(asked)
+        return case, bench.answer(case, _cell(asked), asked.method, **options)
 
-    return [list_networks, predict, explain, compare]
+    own = [explain_own, export_own] if context.settings.uploads else []
+    return [list_networks, predict, explain, compare, *own]
+
+
+def _mapped(case, answer, method):
+    told = _told(case, answer) | {
+        "method": method,
+        "unit": METHODS[method].unit,
+        "ledger": answer.line,
+        "refused": answer.refused,
+        "relevance_in_evidence": answer.quality.get("mass"),
+        "relevance": None,
+    }
+    if answer.relevance is not None:
+        told["relevance"] = answer.relevance.astype(float).tolist()
+    return told
 
 
 def _told(case, answer):

@@ -22,7 +22,7 @@ COLUMNS = (
     "initialisation", "shortcut", "method", "unit", "probability", "logit", "map_sum",
     "map_largest",
     "relevance_in_evidence", "random_map", "edge_detector", "strongest_pixel_inside",
-    "ledger", "refused", "weights_sha256", "medattn",
+    "ledger", "refused", "note", "weights_sha256", "medattn",
 )  # fmt: skip
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 1100px; margin: 2rem auto;
@@ -48,6 +48,7 @@ class View:
         others: The answers beside it, the chosen one among them.
         method: Name of the method.
         hashes: A dict from a cell to the hash of its weights.
+        note: What must be said of the image wherever it goes, or an empty text.
     """
 
     case: object
@@ -55,6 +56,7 @@ class View:
     others: tuple
     method: str
     hashes: dict = field(default_factory=dict)
+    note: str = ""
 
 
 def view_of(context, question):
@@ -129,6 +131,7 @@ def caption(view, words):
                 edges=f"{reference[1]:.0%}",
             )
         )
+    lines += [view.note] if view.note else []
     weights = view.hashes.get(answer.cell, "")[:HASH]
     lines.append(f"medattn {__version__}, weights {weights}; {words('page.warning')}")
     return lines
@@ -191,6 +194,8 @@ def page_html(view, words, sentence=""):
     )
     lines = "".join(f"<p>{escape(line)}</p>" for line in caption(view, words))
     title = escape(f"{view.chosen.cell.title}: {view.case.name}")
+    code = snippet(view)
+    python = f"<pre>{escape(code)}</pre>" if code else ""
     concluded = f"<p><b>{escape(sentence)}</b></p>" if sentence else ""
     return (
         f'<!doctype html>\n<html lang="{words.language}"><head><meta charset="utf-8">'
@@ -200,7 +205,7 @@ def page_html(view, words, sentence=""):
         f"<h1>{title}</h1><p><strong>{escape(words('page.warning'))}</strong></p>"
         f'<img alt="{escape(caption(view, words)[0])}" src="{uri}">{concluded}{lines}'
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        f"<pre>{escape(snippet(view))}</pre></body></html>\n"
+        f"{python}</body></html>\n"
     )
 
 
@@ -251,25 +256,42 @@ def pack(view, words, kind):
 
 def build(context):
     """Builds the row of buttons that export the question on the page."""
+    add_buttons(
+        context.words,
+        lambda asked: view_of(context, asked),
+        [context.shared["question"]],
+        "ma-export",
+    )
+
+
+def add_buttons(words, find, inputs, element):
+    """Adds a row of buttons, one for each kind of file.
+
+    Args:
+        words: The page's `Words`.
+        find: A function from the values of `inputs` to a `View`; a ValueError of it is
+            shown as a sentence.
+        inputs: A list of components.
+        element: What the buttons' ids begin with.
+    """
     import gradio as gr
 
-    words, question = context.words, context.shared["question"]
     with gr.Row(elem_classes="ma-export"):
         for kind, key in (("png", "picture"), ("csv", "numbers"), ("html", "page")):
             button = gr.Button(
-                words(f"export.{key}"), size="sm", elem_id=f"ma-export-{kind}"
+                words(f"export.{key}"), size="sm", elem_id=f"{element}-{kind}"
             )
             file = gr.JSON(visible=False)
 
-            def take(asked, kind=kind):
+            def take(*asked, kind=kind):
                 try:
-                    return pack(view_of(context, asked), words, kind)
+                    return pack(find(*asked), words, kind)
                 except ValueError as error:
                     raise gr.Error(escape(str(error))) from error
 
             button.click(
                 take,
-                question,
+                inputs,
                 file,
                 concurrency_id="networks",
                 api_visibility="private",
@@ -303,6 +325,7 @@ def _row(view, answer):
         "strongest_pixel_inside": answer.quality.get("pointing"),
         "ledger": answer.line,
         "refused": answer.refused,
+        "note": view.note,
         "weights_sha256": view.hashes.get(cell, ""),
         "medattn": __version__,
     }

@@ -8,6 +8,7 @@ import gradio as gr
 
 from medattn.figures import colour_scale, grey, png_bytes, relevance_rgba
 from medattn_app.cases import Case, upload
+from medattn_app.export import View, add_buttons
 from medattn_app.methods import METHODS
 from medattn_app.models_of_host import HostModels
 from medattn_app.state import DATASETS
@@ -32,18 +33,30 @@ def build(context):
         own = {words("own.of_yours", name=c.title): c for c in host.cells()}
         return own | shipped
 
+    def ask(case, network, method):
+        cell = offered().get(network) if isinstance(network, str) else None
+        if cell is None or not isinstance(method, str) or method not in METHODS:
+            raise ValueError("There is no such network or method on this page.")
+        asked = bench if network in shipped else host
+        return asked.answer(case, cell, method, **dict(METHODS[method].options))
+
     def show(case, network, method):
         if not isinstance(case, Case):
             return f"<p class='ma-wait'>{escape(words('own.wait'))}</p>"
-        cell = offered().get(network) if isinstance(network, str) else None
-        if cell is None or method not in METHODS:
-            raise gr.Error("There is no such network or method on this page.")
-        asked = bench if network in shipped else host
         try:
-            answer = asked.answer(case, cell, method, **dict(METHODS[method].options))
+            return page(case, ask(case, network, method), method, words)
         except ValueError as error:
             raise gr.Error(escape(str(error))) from error
-        return page(case, answer, method, words)
+
+    def view(case, network, method):
+        if not isinstance(case, Case):
+            raise ValueError(words("own.wait"))
+        answer = ask(case, network, method)
+        if network in shipped:
+            digest = bench.record(answer.cell)["weights_sha256"]
+        else:
+            digest = host.hash(answer.cell)
+        return view_of_own(case, answer, method, digest, words)
 
     def receive(path, network, method):
         cell = offered().get(network) if isinstance(network, str) else None
@@ -84,7 +97,8 @@ def build(context):
                 f"<p class='ma-wait'>{escape(words('own.wait'))}</p>",
                 elem_id="ma-own-result",
             )
-    case = gr.State(None, time_to_live=3600)
+            case = gr.State(None, time_to_live=3600)
+            add_buttons(words, view, [case, network, method], "ma-own-export")
     private = dict(
         concurrency_id="networks",
         trigger_mode="always_last",
@@ -94,6 +108,25 @@ def build(context):
     file.upload(receive, [file, network, method], [case, result], **private)
     for knob in (network, method):
         knob.input(show, [case, network, method], result, **private)
+
+
+def view_of_own(case, answer, method, digest, words):
+    """Makes what is exported of a visitor's image: it, one network, what it is worth.
+
+    Args:
+        case: The image's `Case`.
+        answer: An `Answer` about it.
+        method: Name of the method.
+        digest: Hash of the network's weights.
+        words: The page's `Words`.
+
+    Returns:
+        A `medattn_app.export.View`, whose note says how far the image lies from all
+        that the network has seen.
+    """
+    _, note = domain_note(case, answer.cell.dataset, words)
+    hashes = {answer.cell: digest}
+    return View(case, answer, (answer,), method, hashes, note)
 
 
 def page(case, answer, method, words):

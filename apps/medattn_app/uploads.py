@@ -4,12 +4,11 @@ import importlib.util
 import os
 import tempfile
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from medattn.data import read_image
 from medattn.domain import find_domain
-from medattn_app.cases import SIZE
+from medattn_app.cases import SIZE, kept_with_case
 from medattn_app.state import DATASETS
 
 LONGEST_NAME = 40
@@ -50,6 +49,41 @@ def forget(path):
             place.parent.rmdir()  # Gradio makes a folder for each content
         except OSError:
             pass
+
+
+def received(file):
+    """Finds a file that a visitor of an endpoint sent before.
+
+    Args:
+        file: A dict with its `path`, as `gradio_client.handle_file` becomes one.
+
+    Returns:
+        The path, which lies in the folder that files come to, and nowhere else.
+
+    Raises:
+        ValueError: If it is no such file.
+    """
+    path = file.get("path") if isinstance(file, dict) else None
+    if isinstance(path, str) and path and "\0" not in path:
+        place = Path(path).resolve()
+        if place.is_relative_to(folder()) and place.is_file():
+            return place
+    raise ValueError(
+        "No file came. Expected one image, such as "
+        'gradio_client.handle_file("eye.png").'
+    )
+
+
+def refuse(file):
+    """Deletes a file that came with a question that is none.
+
+    Args:
+        file: As in `received`; nothing happens if it is no such file.
+    """
+    try:
+        forget(received(file))
+    except ValueError:
+        pass
 
 
 def leave_no_trace(button):
@@ -113,7 +147,7 @@ class Distance:
         return self.distance > self.limit
 
 
-@lru_cache(maxsize=128)
+@kept_with_case
 def measure(case, dataset):
     """Measures how far an image lies from a data set's drawings.
 

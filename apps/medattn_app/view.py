@@ -1,12 +1,12 @@
 """Answers in, what the page draws out: numbers as texts, maps as bytes, sentences."""
 
 import base64
-from functools import lru_cache
 
 import numpy as np
 
 from medattn.figures import colour_scale, grey, png_bytes
 from medattn_app.bench import OWN
+from medattn_app.cases import kept_with_case
 from medattn_app.methods import METHODS
 from medattn_app.state import ATTENTION, REGIMES, SHORTCUTS
 
@@ -274,17 +274,17 @@ def _row_title(row, words):
     return words("explore.none") if block == "none" else block
 
 
-@lru_cache(maxsize=64)
+@kept_with_case
 def _photo(case):
     return _uri(case.picture)
 
 
-@lru_cache(maxsize=64)
+@kept_with_case
 def _grey(case):
     return _uri(grey(case.picture))
 
 
-@lru_cache(maxsize=64)
+@kept_with_case
 def _small(case):
     return _uri(case.picture[::4, ::4])
 

@@ -1,6 +1,8 @@
 """What a visitor sends is read, stripped and deleted; what is unlike is said to be."""
 
+import gc
 import io
+import weakref
 
 import numpy as np
 import pytest
@@ -8,7 +10,8 @@ import skimage.data
 from PIL import Image
 
 from medattn_app import uploads
-from medattn_app.cases import drawn_cases, upload
+from medattn_app.cases import baselines, drawn_cases, upload
+from medattn_app.view import case_view, thumbnails
 from medattn_app.words import Words
 
 
@@ -127,3 +130,17 @@ def test_a_photograph_is_said_to_be_like_nothing_seen_and_a_drawing_is_not(place
         False,
         Words()("own.unknown"),
     )
+
+
+def test_no_cache_holds_an_image_longer_than_its_visitor(place):
+    (place / "cat.png").write_bytes(encoded("PNG"))
+    case = upload(place / "cat.png")
+    words = Words()
+    assert uploads.domain_note(case, "fundus", words) == uploads.domain_note(
+        case, "fundus", words
+    )
+    case_view(case, words), thumbnails([case]), baselines(case)
+    there = weakref.ref(case)
+    del case
+    gc.collect()
+    assert there() is None
