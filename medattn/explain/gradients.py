@@ -119,6 +119,39 @@ def with_slope(value, x, slope):
     return step(x)
 
 
+def linear_in(function, x):
+    """Runs a function linear in x, and keeps nothing of it for the way back.
+
+    What it makes of weights, as their positive part, is as large as the network. In
+    TensorFlow's graph all of it would be made at once, before the first layer, and held
+    to the end; so it waits for x, and on the way back it is made again.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return function(x)
+    import tensorflow as tf
+
+    if tf.executing_eagerly():
+        return function(x)
+
+    @tf.custom_gradient
+    def step(x):
+        with tf.control_dependencies([x]):
+            y = function(x)
+        shape = tf.shape(x)  # all that a linear function's derivative asks of x
+
+        def grad(upstream):
+            with tf.control_dependencies([upstream]), tf.GradientTape() as tape:
+                again = tf.zeros(shape, x.dtype)
+                tape.watch(again)
+                z = function(again)
+            with tf.control_dependencies([upstream]):
+                return tape.gradient(z, again, upstream)
+
+        return y, grad
+
+    return step(x)
+
+
 def with_backward(function, x, backward):
     """Gives a step a backward pass of its own.
 

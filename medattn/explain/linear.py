@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from medattn.explain.gradients import linear_in
 from medattn.explain.graph import from_keras
 from medattn.explain.precision import working
 
@@ -146,22 +147,32 @@ class Unit:
 
     def positive(self, x):
         """Sums the positive contributions, `sum_j max(0, x_j w_jk)`."""
-        kernel = self.weights()
-        y = self.apply(x if self.nonnegative else ops.relu(x), ops.relu(kernel))
-        if self.nonnegative:
-            return y
-        return y + self.apply(ops.relu(-x), ops.relu(-kernel))
+        return self._signed(x, ops.relu)
 
     def negative(self, x):
         """Sums the negative contributions, `sum_j min(0, x_j w_jk)`.
 
         Not `total - positive`: rounding would leave crumbs where there are none.
         """
-        kernel = self.weights()
-        y = self.apply(x if self.nonnegative else ops.relu(x), -ops.relu(-kernel))
+        return self._signed(x, lambda weights: -ops.relu(-weights))
+
+    def _signed(self, x, part):
+        """Sums the contributions of one sign.
+
+        Args:
+            x: The input.
+            part: From the weights to those that have the sign where x is positive.
+        """
+
+        def up(x):
+            return self.apply(x, part(self.weights()))
+
+        def down(x):  # where x is negative, the others
+            return self.apply(x, part(-self.weights()))
+
         if self.nonnegative:
-            return y
-        return y - self.apply(ops.relu(-x), ops.relu(kernel))
+            return linear_in(up, x)
+        return linear_in(up, ops.relu(x)) + linear_in(down, ops.relu(-x))
 
     def ones(self, x):
         """Counts inputs: every weight is one (for a norm, its own channel only)."""
