@@ -26,7 +26,7 @@ validated, and no number below says anything about real images.
 ```python
 from medattn import load_zoo_model
 
-model = load_zoo_model("{example}", dataset="{dataset}", regime={best}{which})
+{call}
 ```
 {special}
 ## Data
@@ -136,9 +136,7 @@ def model_card(rows, shipped, *, study, classes, test_images):
         tests=TAUGHT_TESTS if planted else "",
         regimes=_listed(f"{100 * r:g}%" for r in sorted({c[1] for c in mine})),
         images=max(row["train_images"] for row in done),
-        example=example["model"],
-        best=best,
-        which=_which(example),
+        call=_call(example, dataset, best),
         classes=_listed(classes),
         test=test_images,
         commoner=first["majority_accuracy"],
@@ -206,11 +204,14 @@ def _gates(shipped):
     return ", ".join(kind for kind, there in kinds.items() if there) or "none here"
 
 
-def _which(row):
-    """Writes what `load_zoo_model` must be told besides, for the example."""
+def _call(row, dataset, regime):
+    """Writes the call that loads a network, in lines of at most 88 characters."""
     start, shortcut = _kind(row)
-    said = "" if start == "random" else f', initialisation="{start}"'
-    return said + ("" if row["shortcut"] is None else f", shortcut={shortcut:g}")
+    said = f'"{row["model"]}", dataset="{dataset}", regime={regime}'
+    said += "" if start == "random" else f', initialisation="{start}"'
+    said += "" if row["shortcut"] is None else f", shortcut={shortcut:g}"
+    line = f"model = load_zoo_model({said})"
+    return line if len(line) <= 88 else f"model = load_zoo_model(\n    {said}\n)"
 
 
 def _called(row):
