@@ -181,7 +181,7 @@ PRESETS = {
         seeds=(0, 1, 2),
         budget=MICRO_BUDGET,
     ),
-    # Do the gates fall for an artefact that goes with the label in nineteen images of twenty?
+    # Do the gates fall for an artefact that goes with the label in 19 images of 20?
     "shortcut": Study(
         name="shortcut",
         models=("micro_resnet", "se_micro_resnet", "cbam_micro_resnet"),

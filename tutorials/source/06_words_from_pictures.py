@@ -324,10 +324,10 @@ for title, some in (("all films", wet | True), ("with an effusion", wet)):
 # The interval is over films, not over seeds. R@1 of all films is the writer's "whole
 # report right" again: both chose among the same 16 sentences.
 #
-# And an honest word about the settings: two pairs of sharpness and passes were tried (10
-# with 20, 20 with 30), by a larger test set that holds these films too, and the better
-# was kept. So the figure flatters a little; choosing on films held back, as lesson 5
-# does, would not.
+# And an honest word about the settings: two pairs of sharpness and passes were tried
+# (10 with 20, 20 with 30), by a larger test set that holds these films too, and the
+# better was kept. So the figure flatters a little; choosing on films held back, as
+# lesson 5 does, would not.
 #
 # ## Which words look where?
 #
