@@ -220,11 +220,12 @@ class Walk:
         """Gives a linear step its value, and the derivative that its rule asks for."""
         z = ops.stop_gradient(unit.output(x))
         if self.ledger is None and not self.shared:
-            if self.rectified(step):
+            rectified = self.rectified(step)
+            if rectified:
                 # With its ReLU in one: two passes over memory less.
                 z = ops.relu(z)
                 self.done.add(id(step.outputs[0]))
-            return carried(z, terms, unit, x)
+            return carried(z, terms, unit, x, rectified)
         y = z if self.shared else 0
         for term in terms:
             whole = ops.stop_gradient(term.whole())
@@ -343,14 +344,14 @@ class Walk:
         )
 
 
-def carried(z, terms, unit, x):
+def carried(z, terms, unit, x, rectified):
     """Gives z the derivative that the terms ask for, and keeps little for the way back.
 
     Of each term one factor is kept, not what it is made of; of a norm, where every
     entry of x has one reader, one factor in all.
     """
     if len(terms) == 1 and terms[0].slope is not None:
-        return with_slope(z, terms[0].signal, lambda: terms[0].slope(z))
+        return with_slope(z, terms[0].signal, lambda: terms[0].slope(z, rectified))
     factors = [ops.stop_gradient(divided(t.weight * z, t.whole())) for t in terms]
     if unit.kind == "BatchNormalization":
         still = ops.stop_gradient(x)

@@ -49,8 +49,8 @@ def epsilon(unit, x, probe, *, epsilon, bias=True):
         z = with_bias(signal, unit.bias if bias else None)
         return z + epsilon * ops.cast(ops.where(z >= 0, 1.0, -1.0), z.dtype)
 
-    def slope(z):  # z / (z + epsilon sign z), in fewer passes
-        size = ops.abs(z)
+    def slope(z, rectified):  # z / (z + epsilon sign z), in fewer passes
+        size = z if rectified else ops.abs(z)
         return size / (size + epsilon)
 
     plain = bias and epsilon > 0
