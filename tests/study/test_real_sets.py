@@ -37,7 +37,7 @@ def aptos(tmp_path, monkeypatch):
 
 def test_shipped_networks_keep_the_names_of_their_trials(monkeypatch):
     """The fields that came later change no id of a trial that does not use them."""
-    key = ("dataset", "model", "regime", "seed")
+    key = ("dataset", "model", "regime", "seed", "initialisation", "shortcut")
     named = {tuple(row[k] for k in key): row for row in read_results()}
     checked = 0
     for path in Path(medattn.zoo.__file__).parent.glob("*/*.json"):
