@@ -198,7 +198,7 @@ def test_exports_are_of_the_chosen_network_and_those_beside_it(context, bench):
 
 
 def test_endpoints_name_and_take_the_kind(context):
-    listed, predict, explain, _ = endpoints(context)
+    listed, predict, explain, *_ = endpoints(context)
     kinds = {(n["initialisation"], n["shortcut"]) for n in listed("fundus")}
     assert kinds == {("random", None), ("shapes", None), ("random", 0.0),
                      ("random", 0.9)}  # fmt: skip
