@@ -1,23 +1,11 @@
 """axe-core finds no serious barrier on any tab, wide and narrow, light and dark."""
 
-import os
-import shutil
-
 import pytest
+from chromium import CHROMIUM, needs_browser
 
 from medattn_app.state import TABS
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-    None,
-)
-REQUIRED = os.environ.get("MEDATTN_BROWSER") == "required"
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and not REQUIRED,
-    reason="no browser found: apt-get install chromium (MEDATTN_BROWSER=required makes "
-    "this a failure)",
-)
+pytestmark = needs_browser
 WAIT = 240_000  # milliseconds: the first answer compiles a network
 SERIOUS = ("serious", "critical")
 LOOKS = {"wide": (1440, "light"), "narrow": (390, "light"), "dark": (1440, "dark")}

@@ -1,23 +1,11 @@
 """The page in a browser, as a learner uses it: Playwright drives Debian's Chromium."""
 
-import os
-import shutil
-
 import pytest
 import skimage.data
+from chromium import CHROMIUM, needs_browser
 from PIL import Image
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-    None,
-)
-REQUIRED = os.environ.get("MEDATTN_BROWSER") == "required"
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and not REQUIRED,
-    reason="no browser found: apt-get install chromium (MEDATTN_BROWSER=required makes "
-    "this a failure)",
-)
+pytestmark = needs_browser
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -1,23 +1,11 @@
 """Starting weights and shortcut in a browser: knobs where networks are, else words."""
 
-import os
-import shutil
-
 import pytest
+from chromium import CHROMIUM, needs_browser
 
 from medattn_app import falls
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-    None,
-)
-REQUIRED = os.environ.get("MEDATTN_BROWSER") == "required"
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and not REQUIRED,
-    reason="no browser found: apt-get install chromium (MEDATTN_BROWSER=required makes "
-    "this a failure)",
-)
+pytestmark = needs_browser
 PATIENCE = 120_000  # milliseconds: networks are compiled when first asked
 
 

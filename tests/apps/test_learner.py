@@ -1,24 +1,13 @@
 """A learner in a browser: the lesson, an own image, what is taken away, languages."""
 
 import csv
-import os
-import shutil
 
 import pytest
 import skimage.data
+from chromium import CHROMIUM, needs_browser
 from PIL import Image
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-    None,
-)
-REQUIRED = os.environ.get("MEDATTN_BROWSER") == "required"
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and not REQUIRED,
-    reason="no browser found: apt-get install chromium (MEDATTN_BROWSER=required makes "
-    "this a failure)",
-)
+pytestmark = needs_browser
 WAIT = 240_000  # milliseconds: the first answer compiles a network
 
 

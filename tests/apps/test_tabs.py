@@ -1,24 +1,13 @@
 """Predict first, Doubt it and The evidence in a browser, wide and narrow."""
 
-import os
 import re
-import shutil
 
 import pytest
+from chromium import CHROMIUM, needs_browser
 
 from medattn.zoo import list_zoo_models
 
-CHROMIUM = next(
-    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
-    None,
-)
-REQUIRED = os.environ.get("MEDATTN_BROWSER") == "required"
-
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and not REQUIRED,
-    reason="no browser found: apt-get install chromium (MEDATTN_BROWSER=required makes "
-    "this a failure)",
-)
+pytestmark = needs_browser
 PATIENCE = 120_000  # milliseconds: networks are compiled when first asked
 WIDTHS = pytest.mark.parametrize("width", [1440, 390])
 
