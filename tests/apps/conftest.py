@@ -35,6 +35,16 @@ def app():
 
 
 @pytest.fixture(scope="module")
+def raw(app):
+    """A visitor of the running app without a browser."""
+    import raw as asking
+
+    made = asking.Raw(app)
+    made.given = asking.given
+    return made
+
+
+@pytest.fixture(scope="module")
 def varied_zoo(tmp_path_factory):
     """The plain networks, and of the eye's ResNets pretrained and taught ones."""
     from medattn import zoo

@@ -13,20 +13,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-HERE = Path(__file__).parent
 SECRET = "MARIA-DA-SILVA-1956-LISBOA"
-
-
-@pytest.fixture(scope="module")
-def raw(app):
-    import importlib.util
-
-    spec = importlib.util.spec_from_file_location("raw", HERE / "raw.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    made = module.Raw(app)
-    made.given = module.given
-    return made
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import base64
 import csv
-import importlib.util
 import io
 import json
 from dataclasses import replace
@@ -19,7 +18,6 @@ from medattn_app.context import Context
 from medattn_app.endpoints import endpoints
 from medattn_app.words import Words
 
-HERE = Path(__file__).parent
 KINDS = ("png", "csv", "html")
 
 
@@ -182,16 +180,6 @@ def test_a_link_out_of_the_folder_leads_nowhere(ask, send, tmp_path):
 
 
 # Through the running server
-
-
-@pytest.fixture(scope="module")
-def raw(app):
-    spec = importlib.util.spec_from_file_location("raw", HERE / "raw.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    made = module.Raw(app)
-    made.given = module.given
-    return made
 
 
 def test_a_notebook_sends_its_file_and_nothing_stays(app, tmp_path):
