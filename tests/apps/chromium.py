@@ -1,4 +1,4 @@
-"""The browser that drives the page in tests, and when they may do without it."""
+"""The browser that drives the page: where it is, and when its page is at rest."""
 
 import os
 import shutil
@@ -15,3 +15,17 @@ needs_browser = pytest.mark.skipif(
     reason="no browser found: apt-get install chromium (MEDATTN_BROWSER=required makes "
     "this a failure)",
 )
+
+
+def settle(page, patience=120_000):
+    """Waits until nothing fades: Gradio dims the old answer while a new one is coming.
+
+    Colours measured in between would be those of the fading, not of the page.
+    """
+    page.wait_for_function(
+        """() => ![...document.querySelectorAll(".pending:not(.step-button)")]
+            .some(part => getComputedStyle(part).opacity < 1)
+          && document.getAnimations().every(one => one.playState !== "running"
+            || one.effect.getComputedTiming().endTime === Infinity)""",
+        timeout=patience,
+    )

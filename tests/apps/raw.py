@@ -15,7 +15,10 @@ class Raw:
 
     def __init__(self, app):
         self.url = app.local_url.rstrip("/")
-        self.http = httpx.Client(timeout=120, trust_env=False)
+        # A connection for each request: one that the server closes after an error may
+        # be closing just as the next request takes it.
+        fresh = httpx.Limits(max_keepalive_connections=0)
+        self.http = httpx.Client(timeout=120, trust_env=False, limits=fresh)
         self.session = secrets.token_hex(8)
         self.config = self.http.get(f"{self.url}/config").json()
 

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from chromium import CHROMIUM, needs_browser
+from chromium import CHROMIUM, needs_browser, settle
 
 from medattn.zoo import list_zoo_models
 
@@ -50,6 +50,7 @@ def barriers(page, root):
     """What axe-core finds serious inside one part of the page."""
     from axe_playwright_python.sync_playwright import Axe
 
+    settle(page)
     found = Axe().run(page, context={"include": [[root]]}).response["violations"]
     return {
         one["id"]: [str(node["target"]) for node in one["nodes"]][:3]
