@@ -93,6 +93,7 @@ def study(
     retry_failed: bool = False,
     output: Annotated[Path | None, tyro.conf.arg(aliases=["-o"])] = None,
     zoo: Path = Path("medattn/zoo"),
+    add: bool = False,
 ) -> None:
     """Plan, run and gather many trials; a study that was stopped goes on.
 
@@ -124,6 +125,7 @@ def study(
         retry_failed: Whether to try again what failed for good.
         output: gather: the CSV; <folder>/<study>.csv unless given.
         zoo: promote: folder of the shipped weights.
+        add: promote: keep the shipped trials that the folder lacks.
     """
     from medattn.study import read_study
     from medattn.study.plan import change_study
@@ -173,7 +175,7 @@ def study(
     else:
         from medattn.study import promote_trials
 
-        count, shipped, size = promote_trials(folder / chosen.name, zoo=zoo)
+        count, shipped, size = promote_trials(folder / chosen.name, zoo=zoo, add=add)
         print(
             f"{count} trials in the package's results; {shipped} networks in {zoo}, "
             f"{size / 1e6:.1f} MB"

@@ -53,6 +53,30 @@ def count_bins(rows, folder):
     return lines
 
 
+def add_bins(first, second):
+    """Takes two countings of different trials together.
+
+    Args:
+        first: Lines as `count_bins` gives them, of some trials.
+        second: Of others.
+
+    Returns:
+        Lines as of all of them, the means to the last digit that lines have.
+    """
+    both = {}
+    for line in (*first, *second):
+        both.setdefault(tuple(line[key] for key in (*CELL, "bin")), []).append(line)
+    together = []
+    for lines in both.values():
+        images = [line["images"] for line in lines]
+        means = {
+            key: round(float(np.average([x[key] for x in lines], weights=images)), 6)
+            for key in ("said", "happened")
+        }
+        together.append(lines[0] | {"images": sum(images)} | means)
+    return together
+
+
 def write_bins(lines, path):
     """Writes what `count_bins` gave as CSV."""
     stream = io.StringIO()

@@ -17,7 +17,7 @@ NEAR = 1e-4
 NAME = "chances-{study}.json"
 
 
-def promote_chances(folder, results=SHIPPED):
+def promote_chances(folder, results=SHIPPED, *, add=False):
     """Ships the chances that a study's networks gave to the first test images.
 
     An app then shows the spread over the seeds for one image without their weights.
@@ -27,17 +27,20 @@ def promote_chances(folder, results=SHIPPED):
     Args:
         folder: The study's.
         results: Folder of the shipped results; `chances-<study>.json` goes there.
+        add: Whether what that file holds of other trials stays.
 
     Returns:
         How many trials it holds.
     """
-    folder, table = Path(folder), {}
-    for path in sorted(folder.glob("*/config.json")):
-        config = read_json(path)
-        predictions = path.with_name("predictions.npz")
+    folder = Path(folder)
+    path = Path(results) / NAME.format(study=folder.name)
+    table = (read_json(path) or {}) if add and path.exists() else {}
+    for found in sorted(folder.glob("*/config.json")):
+        config = read_json(found)
+        predictions = found.with_name("predictions.npz")
         if config["dataset"] == SHAPES or not predictions.exists():
             continue
-        if not path.with_name("done.json").exists():
+        if not found.with_name("done.json").exists():
             continue
         with np.load(predictions) as held:
             chances = held["test_probabilities"][:IMAGES, POSITIVE]
@@ -45,10 +48,11 @@ def promote_chances(folder, results=SHIPPED):
         # Rounding must not make a network certain.
         row = [round(float(np.clip(chance, NEAR, 1 - NEAR)), 4) for chance in chances]
         table.setdefault(config["dataset"], {})[name] = row
+    table = {key: dict(sorted(table[key].items())) for key in sorted(table)}
     # One trial a line: a diff shows which changed.
     text = json.dumps(table, indent=1)
     text = re.sub(r"(?<=[\[,\d])\s+(?=[\d\]])", "", text)
-    write_atomic(Path(results) / NAME.format(study=folder.name), text + "\n")
+    write_atomic(path, text + "\n")
     return sum(map(len, table.values()))
 
 

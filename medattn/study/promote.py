@@ -4,12 +4,23 @@ import shutil
 from pathlib import Path, PurePosixPath
 
 from medattn.data import CARDS
-from medattn.study.calibration_table import bins_path, count_bins, write_bins
+from medattn.study.calibration_table import (
+    add_bins,
+    bins_path,
+    count_bins,
+    read_bins,
+    write_bins,
+)
 from medattn.study.chances import promote_chances
 from medattn.study.files import read_json, write_atomic, write_json
 from medattn.study.model_cards import model_card
 from medattn.study.names import shipped_name, shipped_room, worth_shipping
-from medattn.study.results import SHIPPED, gather_results, write_results
+from medattn.study.results import (
+    SHIPPED,
+    gather_results,
+    read_results,
+    write_results,
+)
 from medattn.study.trial import read_trial, trial_config
 
 MOST_BYTES = 4_000_000  # of one network's weights; larger ones are not shipped
@@ -23,7 +34,7 @@ MAP_MEANS = {
 }
 
 
-def promote_trials(folder, *, zoo, results=SHIPPED, seed=0):
+def promote_trials(folder, *, zoo, results=SHIPPED, seed=0, add=False):
     """Ships a study: all its numbers, and one seed's weights.
 
     A study of plain trials (random starts, no planted artefact) ships the networks of
@@ -41,16 +52,22 @@ def promote_trials(folder, *, zoo, results=SHIPPED, seed=0):
             calibration to `calibration/<study>.csv`, and what every seed said about the
             first test images to `chances-<study>.json`.
         seed: Whose weights to ship.
+        add: Whether trials that are shipped and that the folder lacks stay: further
+            seeds can then be run elsewhere, without those that are shipped already.
 
     Returns:
         `(trials in the table, networks shipped, their bytes)`.
 
     Raises:
-        ValueError: If nothing has ended, the folder mixes several versions of the
-            code, or it holds trials of a data set of which nothing may be shipped.
+        ValueError: If nothing has ended, the trials are of several versions of the
+            code, the folder holds trials of a data set of which nothing may be
+            shipped, or trials are added of which some are shipped already.
     """
     folder = Path(folder)
-    rows = gather_results(folder)
+    table = Path(results) / f"{folder.name}.csv"
+    mine = gather_results(folder)
+    kept = _shipped_rows(table, mine) if add and mine else []
+    rows = sorted(mine + kept, key=lambda row: row["id"])
     for name in sorted({row["dataset"] for row in rows} & set(CARDS)):
         if CARDS[name].access.get("credentialed"):
             raise ValueError(
@@ -63,29 +80,52 @@ def promote_trials(folder, *, zoo, results=SHIPPED, seed=0):
     if len(codes) != 1:
         raise ValueError(
             "Results of one version of the code are wanted. Expected one fingerprint "
-            f"in {str(folder)!r}. Received: {codes}"
+            f"in {str(folder)!r}{' and what is shipped' * bool(kept)}. Received: "
+            f"{codes}"
         )
     Path(results).mkdir(parents=True, exist_ok=True)
+    bins = count_bins([r for r in mine if r["dataset"] != "shapes"], folder)
+    if kept:
+        bins = add_bins(read_bins(bins_path(results, folder.name)), bins)
     # Failed trials stay in the table: leaving them out would flatter.
-    write_results(rows, Path(results) / f"{folder.name}.csv")
-    bins = count_bins([r for r in rows if r["dataset"] != "shapes"], folder)
+    write_results(rows, table)
     write_bins(bins, bins_path(results, folder.name))
-    promote_chances(folder, results)
+    promote_chances(folder, results, add=bool(kept))
     shipped, size = 0, 0
-    for dataset in dict.fromkeys(row["dataset"] for row in worth_shipping(rows)):
-        mine = [row for row in rows if row["dataset"] == dataset]
-        chosen = [
-            row
-            for row in worth_shipping(mine)
-            if row["state"] == "done"
-            and row["seed"] == seed
-            and _weights(folder, row).stat().st_size <= MOST_BYTES
-        ]
+    ended = [row for row in worth_shipping(mine) if row["state"] == "done"]
+    for dataset in dict.fromkeys(row["dataset"] for row in ended):
+        of_it = [row for row in rows if row["dataset"] == dataset]
+        wanted = [row for row in worth_shipping(of_it) if row["seed"] == seed]
+        room = Path(zoo) / shipped_room(worth_shipping(of_it)[0], folder.name)
+        chosen = [row for row in wanted if _is_shipped(folder, row, room)]
         if chosen:
-            room = Path(zoo) / shipped_room(chosen[0], folder.name)
-            size += _ship(folder, room, chosen, mine)
+            size += _ship(folder, room, chosen, of_it)
             shipped += len(chosen)
     return len(rows), shipped, size
+
+
+def _shipped_rows(table, mine):
+    """Reads the shipped trials that more are added to, none of them a second time."""
+    if not table.exists():
+        return []
+    kept = [{k: v for k, v in r.items() if k != "study"} for r in read_results(table)]
+    twice = sorted({row["id"] for row in kept} & {row["id"] for row in mine})
+    if twice:
+        raise ValueError(
+            "Trials are shipped already. Expected to add only those that are not, or "
+            f"to promote all anew, without adding. Received: {len(twice)} trials that "
+            f"{table.name} holds, the first {twice[0]!r}"
+        )
+    return kept
+
+
+def _is_shipped(folder, row, room):
+    """Tells whether a network is to be in the zoo: small, and here or there already."""
+    if row["state"] != "done":
+        return False
+    if (folder / row["id"]).exists():
+        return _weights(folder, row).stat().st_size <= MOST_BYTES
+    return (room / f"{shipped_name(row)}.safetensors").exists()
 
 
 def _ship(folder, room, chosen, rows):
@@ -93,13 +133,17 @@ def _ship(folder, room, chosen, rows):
     room.mkdir(parents=True, exist_ok=True)
     size, kept = 0, {"README.md"}
     for row in chosen:
-        path = _ship_network(folder / row["id"], row, room)
+        path = room / f"{shipped_name(row)}.safetensors"
+        if (folder / row["id"]).exists():
+            _ship_network(folder / row["id"], row, path)
         size += path.stat().st_size
         kept |= {path.name, path.with_suffix(".json").name}
     for path in room.iterdir():
         if path.name not in kept and path.suffix in (".json", ".safetensors"):
             path.unlink()
-    done = read_json(folder / chosen[0]["id"] / "done.json")
+    here = [row["id"] for row in rows if row["state"] == "done"]
+    here = next(name for name in here if (folder / name).exists())
+    done = read_json(folder / here / "done.json")
     card = model_card(
         rows,
         chosen,
@@ -111,11 +155,10 @@ def _ship(folder, room, chosen, rows):
     return size
 
 
-def _ship_network(place, row, room):
+def _ship_network(place, row, weights):
     """Copies a trial's weights and writes the record that the zoo reads."""
     config = read_json(place / "config.json")
     done = read_json(place / "done.json")
-    weights = room / f"{shipped_name(row)}.safetensors"
     shutil.copyfile(_weights(place.parent, row), weights)
     inside = PurePosixPath(shipped_room(row, place.parent.name))
     inside = inside.relative_to(row["dataset"])
@@ -142,7 +185,6 @@ def _ship_network(place, row, room):
         "versions": read_json(place / "environment.json")["versions"],
     }
     write_json(weights.with_suffix(".json"), record)
-    return weights
 
 
 def _weights(folder, row):

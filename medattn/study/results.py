@@ -72,8 +72,8 @@ def gather_results(folder):
         row = {name: None for name in COLUMNS}
         row |= {"id": place.name} | (read_json(path) or {})
         row |= {"state": outcome["state"], "reason": outcome.get("reason")}
-        if row["reader"]:
-            row["reader"] = " ".join(f"{k}={value}" for k, value in row["reader"])
+        options = [f"{key}={value}" for key, value in row["reader"] or ()]
+        row["reader"] = " ".join(options) or None
         if outcome["state"] == "done":
             row |= outcome["test"]
             row |= {

@@ -238,6 +238,52 @@ def test_nothing_of_a_credentialed_data_set_is_shipped(tmp_path):
     assert promote_trials(tmp_path / "mine", **shipping) == (1, 0, 0)
 
 
+def test_seeds_added_later_ship_what_all_at_once_would(tmp_path):
+    """The second machine's seeds, added to the first's, against one that ran all."""
+    for seed in (0, 1, 2):
+        for model in ("micro_resnet", "se_micro_resnet"):
+            trial = Trial(model, regime=0.1, size=32, seed=seed)
+            for place in ("all", "first" if seed < 2 else "second"):
+                finish(tmp_path / place / "micro", trial)
+    whole = dict(zoo=tmp_path / "zoo-whole", results=tmp_path / "results-whole")
+    parts = dict(zoo=tmp_path / "zoo-parts", results=tmp_path / "results-parts")
+    expected = promote_trials(tmp_path / "all" / "micro", **whole)
+    promote_trials(tmp_path / "first" / "micro", **parts)
+    counts = promote_trials(tmp_path / "second" / "micro", add=True, **parts)
+    assert counts == expected == (6, 2, expected[2])
+    for room in ("zoo", "results"):
+        one, other = tmp_path / f"{room}-whole", tmp_path / f"{room}-parts"
+        files = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())
+        assert files == sorted(
+            p.relative_to(other) for p in other.rglob("*") if p.is_file()
+        )
+        for file in files:
+            if file.parts[0] == "calibration":
+                continue
+            # Untrained networks of one seed are drawn anew: their weights differ.
+            if file.suffix in (".csv", ".md") or file.name.startswith("chances"):
+                assert (one / file).read_text() == (other / file).read_text(), file
+    lines = {}
+    for name in ("whole", "parts"):
+        bins = read_bins(tmp_path / f"results-{name}" / "calibration" / "micro.csv")
+        lines[name] = sorted(bins, key=lambda line: (line["model"], line["bin"]))
+    for one, other in zip(lines["whole"], lines["parts"], strict=True):
+        for key in ("said", "happened"):
+            assert one.pop(key) == pytest.approx(other.pop(key), abs=2e-6)
+        assert one == other
+    with pytest.raises(ValueError, match="shipped already.*Expected .* Received: 2"):
+        promote_trials(tmp_path / "second" / "micro", add=True, **parts)
+    finish(
+        tmp_path / "third" / "micro",
+        Trial("micro_resnet", regime=0.1, size=32, seed=3),
+        code="0ther",
+    )
+    before = (tmp_path / "results-parts" / "micro.csv").read_bytes()
+    with pytest.raises(ValueError, match="and what is shipped. Received: .*0ther"):
+        promote_trials(tmp_path / "third" / "micro", add=True, **parts)
+    assert (tmp_path / "results-parts" / "micro.csv").read_bytes() == before
+
+
 def test_two_versions_of_the_code_are_not_shipped_as_one(tmp_path):
     for seed, code in enumerate(("c0de", "0ther")):
         trial = Trial("micro_resnet", regime=0.1, size=32, seed=seed)
