@@ -1,6 +1,5 @@
 """The networks, ready to answer: one question at a time, equal ones only once."""
 
-import gc
 import threading
 from collections import OrderedDict
 from contextlib import contextmanager
@@ -8,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from medattn_app.analyzers import Analyzers
 from medattn_app.cases import drawn_cases, is_unmarked
 from medattn_app.cells import (
     OWN,
@@ -21,10 +21,8 @@ from medattn_app.cells import (
 from medattn_app.methods import METHODS
 from medattn_app.state import DATASETS
 
-POSITIVE = 1  # the logit that is explained: "diseased", "malignant", "effusion"
 BYTES = 128 * 2**20  # of remembered answers
 MODELS = 12  # whole networks lent out by `model`
-ANALYZERS = 12  # compiled analyzers, of about 40 MB each
 
 
 @dataclass(frozen=True)
@@ -60,9 +58,11 @@ class Bench:
     """Cases, networks and answers.
 
     Everything loads when it is first asked for, so that the page opens at once.
-    Networks of one architecture share one compiled analyzer, whose weights are
-    exchanged: 84 networks by 22 methods would not fit into memory. Each architecture
-    answers one question at a time; while one is compiled, others answer.
+    Networks of one architecture share one analyzer, whose weights are exchanged: 84
+    networks by 22 methods would not fit into memory. An analyzer answers step by step
+    at first, since compiling takes seconds and an answer then a tenth of one; one that
+    is asked again and again is compiled beside the questions. Each architecture answers
+    one question at a time.
 
     Attributes:
         lock: Hold it (`with bench.lock:`) whenever you compute with a network that
@@ -75,7 +75,7 @@ class Bench:
         self._lent = OrderedDict()  # cell -> model
         self._stages = {}  # name of an architecture -> (model, cell of its weights)
         self._weights = {}  # cell -> arrays
-        self._analyzers = OrderedDict()
+        self._analyzers = Analyzers()
         self._resting = threading.Event()
         self._locks = {name: threading.RLock() for name in architectures()}
         self._books = threading.Lock()  # of what is remembered
@@ -220,7 +220,12 @@ class Bench:
         for cell in one_of_each(shipped()):
             if self._resting.is_set():
                 return
-            self.answer(drawn_cases(cell.dataset)[0], cell, method)
+            case = drawn_cases(cell.dataset)[0]
+            self.answer(case, cell, method)
+            with self._locks[cell.model_name]:
+                entry = self._analyzer(cell, method, {})
+            # Without the lock: whoever asks meanwhile is answered step by step.
+            self._analyzers.compile(entry, case.pixels)
 
     def forget(self):
         """Forgets all answers, but not what is compiled."""
@@ -229,8 +234,9 @@ class Bench:
             self._held = 0
 
     def rest(self):
-        """Ends a warm-up that is under way."""
+        """Ends a warm-up that is under way, and compiles nothing more."""
         self._resting.set()
+        self._analyzers.rest()
 
     def _ask(self, case, cell, method, options):
         from medattn.explain import audit_line, pointing_game, relevance_mass
@@ -240,13 +246,9 @@ class Bench:
         audit = line = ledger = None
         try:
             analyzer = self._analyzer(cell, method, options)
-            if hasattr(analyzer, "account"):
-                maps, ledger, logits = analyzer.account(batch, POSITIVE)
-            else:
-                maps = analyzer.analyze(batch, POSITIVE)
+            maps, ledger, logits = self._analyzers.account(analyzer, case.pixels)
+            if logits is None:
                 logits = self._stage(cell).predict_on_batch(batch)
-                if hasattr(analyzer, "audit"):
-                    ledger = analyzer.audit(batch, POSITIVE)
         except ValueError as error:
             logits = self._stage(cell).predict_on_batch(batch)
             return Answer(cell, *_certainty(logits), refused=_reason(error))
@@ -292,7 +294,7 @@ class Bench:
         return model.get_weights()
 
     def _analyzer(self, cell, method, options):
-        """Returns the analyzer of the cell's architecture, bearing its weights."""
+        """Returns an analyzer's `Entry`; its model bears the cell's weights."""
         from medattn.explain import create_analyzer
 
         chosen = METHODS[method]
@@ -304,20 +306,12 @@ class Bench:
         stage = self._stage(cell)
         options = dict(chosen.options) | options
         key = cell.model_name, method, tuple(sorted(options.items()))
-        if key not in self._analyzers:
-            try:
-                self._analyzers[key] = create_analyzer(
-                    method, stage, neuron_selection_mode="index", **options
-                )
-            except ValueError as error:  # not to be tried again for every image
-                self._analyzers[key] = error
-            if len(self._analyzers) > ANALYZERS:
-                self._analyzers.popitem(last=False)
-                gc.collect()  # a compiled function holds itself
-        self._analyzers.move_to_end(key)
-        if isinstance(self._analyzers[key], ValueError):
-            raise self._analyzers[key]
-        return self._analyzers[key]
+        return self._analyzers.get(
+            key,
+            lambda: create_analyzer(
+                method, stage, neuron_selection_mode="index", **options
+            ),
+        )
 
     # Memory
 

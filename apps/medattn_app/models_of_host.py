@@ -11,7 +11,8 @@ from medattn.data import fit_image
 from medattn.explain import audit_line, create_analyzer
 from medattn.figures import pixel_relevance
 from medattn.zoo import list_own_models, load_own_model
-from medattn_app.bench import POSITIVE, Answer
+from medattn_app.analyzers import POSITIVE
+from medattn_app.bench import Answer
 
 KEPT = 4  # models in memory
 

@@ -9,6 +9,7 @@ from medattn.explain.attention_maps import (
     gate_reader,
 )
 from medattn.explain.audit import audit_line
+from medattn.explain.gradients import run_eagerly
 from medattn.explain.neurons import visualize_neuron
 from medattn.explain.quality import (
     area_gain,
@@ -55,6 +56,7 @@ __all__ = [
     "relevance_auc",
     "relevance_mass",
     "relevance_rank",
+    "run_eagerly",
     "shortcut_share",
     "sparseness",
     "top_region",

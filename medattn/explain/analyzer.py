@@ -111,9 +111,13 @@ class Analyzer:
             does: What does one step, as `self.does`; an analyzer that looks at what
                 passes gives its own.
         """
-        does = does or self.does
         values = dict(zip(map(id, self.graph.inputs), images, strict=True))
-        for step in self.graph.steps:
+        self.walk(self.graph.steps, values, does or self.does)
+        return values[id(self.output)]
+
+    def walk(self, steps, values, does):
+        """Does some steps, and adds to `values`, by the tensors' ids, what comes."""
+        for step in steps:
             args, kwargs = keras.tree.map_structure(
                 lambda leaf: values[id(leaf)] if is_symbolic(leaf) else leaf,
                 (step.args, step.kwargs),
@@ -122,7 +126,6 @@ class Analyzer:
             values.update(
                 zip(of.ids(step.outputs), keras.tree.flatten(results), strict=True)
             )
-        return values[id(self.output)]
 
     def does(self, step, args, kwargs):
         """Does one step of `forward`."""

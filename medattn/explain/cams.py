@@ -2,8 +2,10 @@
 
 import keras
 import numpy as np
+from keras import ops
 
 from medattn.explain import survey as of
+from medattn.explain.gradients import runs_eagerly
 from medattn.explain.graph import tensors
 from medattn.explain.places import checked_pictures, spread, token_grid
 from medattn.explain.whole import Whole
@@ -35,7 +37,7 @@ class CAM(Whole):
         check_backend(type(self).__name__)
         checked_pictures(self)
         self.place = self.find_place()
-        self.network = one_layer_model(self, self.place)
+        self.network = cut_model(self, self.place)
         self._visualise = self.visualiser()(self.network)
 
     def find_place(self):
@@ -151,8 +153,6 @@ class GradCAMPlusPlus(CAM):
         return GradcamPlusPlus
 
     def score(self, score):
-        from keras import ops
-
         return lambda outputs: score(outputs) - ops.stop_gradient(score(outputs))
 
 
@@ -242,29 +242,49 @@ class Place(keras.layers.Layer):
         return self._map
 
 
-class Network(keras.layers.Layer):
-    """The whole model as one layer, which also gives the feature map on the way.
+class Part(keras.layers.Layer):
+    """Some steps of the network as one layer, compiled, and differentiable.
 
     tf-keras-vis finds a feature map as the output of a layer of the outermost model
-    with one call. Here it may lie in a nested model, be a gate's, or a row of tokens.
+    with one call. Here it may lie in a nested model, be a gate's, or a row of tokens:
+    so the network is cut in two behind it.
     """
 
-    def __init__(self, analyzer, place):
-        super().__init__(name="network", dtype="float32")
-        self._walk = lambda images: _logits_and_map(analyzer, place, images)
+    def __init__(self, function, inputs, outputs, name):
+        import tensorflow as tf
 
-    def call(self, images):
-        return self._walk(images)
+        super().__init__(name=name, dtype="float32")
+        self._outputs = outputs
+        kinds = [tf.TensorSpec([None, *x.shape[1:]], _worked_in(x)) for x in inputs]
+        self._walk, self._is_compiled = function, False
+        self._compiled = tf.function(function, input_signature=[kinds], autograph=False)
+
+    def call(self, arrays):
+        if runs_eagerly(self._is_compiled):
+            return self._walk(arrays)
+        found = self._compiled(arrays)
+        self._is_compiled = True
+        return found
+
+    def compute_output_spec(self, arrays):
+        return [keras.KerasTensor(x.shape, _worked_in(x)) for x in self._outputs]
 
 
-def one_layer_model(analyzer, place):
+def _worked_in(tensor):
+    """The type in which the steps are done: half precision is explained in full."""
+    return "float32" if "float" in tensor.dtype else tensor.dtype
+
+
+def cut_model(analyzer, place):
     """Builds the model that tf-keras-vis is given: logits out, feature map known."""
-    inputs = [
+    images = [
         keras.Input(batch_shape=tensor.shape, name=f"image_{at}")
         for at, tensor in enumerate(analyzer.model.inputs)
     ]
-    logits, feature_map = Network(analyzer, place)(inputs)
-    model = keras.Model(inputs, logits, name=analyzer.model.name)
+    before, after = _halves(analyzer, place)
+    feature_map, *others = before(images)
+    (logits,) = after([feature_map, *others])
+    model = keras.Model(images, logits, name=analyzer.model.name)
     model.feature_map = feature_map
     predict = model.predict
     # Score-CAM asks it for every feature map, with a progress bar each time.
@@ -272,29 +292,54 @@ def one_layer_model(analyzer, place):
     return model
 
 
-def _logits_and_map(analyzer, place, images):
-    """Computes logits and feature map, the one from the other, for gradients."""
-    from keras import ops
+def _halves(analyzer, place):
+    """Cuts the network behind the feature map.
 
+    Returns:
+        Two `Part`s: from the images to the map and to whatever else the second needs;
+        from those to the logits.
+    """
     wanted, grid = place
-    seen = []
+    graph, does = analyzer.graph, analyzer.does
+    cut = next(at for at, step in enumerate(graph.steps) if step is wanted) + 1
+    first, second = graph.steps[:cut], graph.steps[cut:]
+    made = {id(x): x for x in graph.inputs}
+    made |= {id(x): x for step in first for x in step.outputs}
+    used = {name for s in second for name in of.ids(tensors((s.args, s.kwargs)))}
+    source = wanted.outputs[0]
+    crossing = [x for name, x in made.items() if name in used and x is not source]
+    if grid is not None:  # what is no patch, the class token, goes its own way
+        start, rows, columns = grid
+        tokens, channels = source.shape[1:]
+        other = keras.KerasTensor((None, start, channels), source.dtype)
+        seen = keras.KerasTensor((None, rows, columns, channels), source.dtype)
 
-    def does(step, args, kwargs):
-        result = analyzer.does(step, args, kwargs)
-        if step is not wanted:
-            return result
+    def before(images):
+        values = dict(zip(of.ids(graph.inputs), images, strict=True))
+        analyzer.walk(first, values, does)
+        found = values[id(source)]
+        others = [values[id(x)] for x in crossing]
         if grid is None:
-            seen.append(result)
-            return result
-        first, rows, columns = grid
-        tokens, channels = result.shape[1:]
-        feature_map = ops.reshape(result[:, first:], (-1, rows, columns, channels))
-        seen.append(feature_map)
-        patches = ops.reshape(feature_map, (-1, tokens - first, channels))
-        return ops.concatenate([result[:, :first], patches], axis=1)
+            return [found, *others]
+        patches = ops.reshape(found[:, start:], (-1, rows, columns, channels))
+        return [patches, found[:, :start], *others]
 
-    logits = analyzer.forward(images, does)
-    return logits, seen[0]
+    def after(arrays):
+        found, *others = arrays
+        if grid is not None:
+            rest, *others = others
+            patches = ops.reshape(found, (-1, tokens - start, channels))
+            found = ops.concatenate([rest, patches], axis=1)
+        values = {id(source): found}
+        values |= zip(of.ids(crossing), others, strict=True)
+        analyzer.walk(second, values, does)
+        return [values[id(analyzer.output)]]
+
+    between = [source, *crossing] if grid is None else [seen, other, *crossing]
+    return (
+        Part(before, graph.inputs, between, "before"),
+        Part(after, between, [analyzer.output], "after"),
+    )
 
 
 def check_backend(what):

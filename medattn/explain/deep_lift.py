@@ -14,6 +14,8 @@ Reference:
     [Shrikumar et al., 2017](https://arxiv.org/abs/1704.02685).
 """
 
+import copy
+
 import keras
 from keras import ops
 
@@ -63,6 +65,10 @@ class DifferenceWalk:
             The `Pair` of the explained output; the difference's derivatives by
             `differences` are DeepLIFT's multipliers.
         """
+        # A copy holds what one run makes, so that several threads may run it at once.
+        return copy.copy(self)._run(references, differences)
+
+    def _run(self, references, differences):
         self.values = {
             id(tensor): Pair(r, d)
             for tensor, r, d in zip(

@@ -1,5 +1,7 @@
 """Analyzers made of the plain gradient, and the two that look at no model."""
 
+import itertools
+
 import numpy as np
 from keras import ops
 
@@ -8,6 +10,7 @@ from medattn.explain.analyzer import Analyzer, choose
 from medattn.explain.gradients import value_and_gradients, with_backward
 from medattn.explain.steps import BENDS
 
+AT_ONCE = 2**16  # pixels of the points that are differentiated together
 POSTPROCESSES = {None: lambda g: g, "abs": np.abs, "square": np.square}
 
 
@@ -38,6 +41,30 @@ class Gradient(Analyzer):
     def _explain(self, images, neurons):
         gradients, _ = self._gradient(images, neurons)
         return [POSTPROCESSES[self.postprocess](g) for g in gradients]
+
+    def _sum(self, points, neurons):
+        """Sums the maps of one batch at many points, several of them at once.
+
+        Args:
+            points: Yields lists of arrays like the images, one array an input.
+            neurons: `(batch,)`, settled.
+
+        Returns:
+            One array of float64 an input.
+        """
+        points, sums = iter(points), None
+        while first := next(points, None):
+            pixels = sum(np.prod(x.shape[:-1]) for x in first)
+            some = [first, *itertools.islice(points, max(AT_ONCE // pixels - 1, 0))]
+            together = [np.concatenate(arrays) for arrays in zip(*some, strict=True)]
+            found = Gradient._explain(self, together, np.tile(neurons, len(some)))
+            sums = [
+                total + g.reshape(len(some), *x.shape).sum(0, dtype=np.float64)
+                for total, g, x in zip(
+                    sums or [0.0] * len(first), found, first, strict=True
+                )
+            ]
+        return sums
 
     def _decided(self, images, neurons):
         """Settles which neuron is explained before the images are changed."""
@@ -79,11 +106,11 @@ class IntegratedGradients(Gradient):
         starts = [
             np.broadcast_to(np.float32(self.reference_inputs), x.shape) for x in images
         ]
-        sums = [np.zeros(x.shape, np.float64) for x in images]
-        for t in np.arange(self.steps, dtype=np.float32) / self.steps:
-            points = [r + t * (x - r) for x, r in zip(images, starts, strict=True)]
-            for total, g in zip(sums, super()._explain(points, neurons), strict=True):
-                total += g
+        points = (
+            [r + t * (x - r) for x, r in zip(images, starts, strict=True)]
+            for t in np.arange(self.steps, dtype=np.float32) / self.steps
+        )
+        sums = self._sum(points, neurons)
         return [
             ((x - r) * total / self.steps).astype(np.float32)
             for x, r, total in zip(images, starts, sums, strict=True)
@@ -110,15 +137,15 @@ class SmoothGrad(Gradient):
     def _explain(self, images, neurons):
         neurons = self._decided(images, neurons)
         rng = np.random.default_rng(self.seed)
-        sums = [np.zeros(x.shape, np.float64) for x in images]
-        for _ in range(self.augment_by_n):
-            noisy = [
+        noisy = (
+            [
                 # One noise for all samples, so that a map is the same in any batch.
                 x + rng.normal(0, self.noise_scale, x.shape[1:]).astype(np.float32)
                 for x in images
             ]
-            for total, g in zip(sums, super()._explain(noisy, neurons), strict=True):
-                total += g
+            for _ in range(self.augment_by_n)
+        )
+        sums = self._sum(noisy, neurons)
         return [(total / self.augment_by_n).astype(np.float32) for total in sums]
 
 

@@ -1,8 +1,46 @@
 """The one place where the backends differ: a value and its gradients, compiled."""
 
+import contextlib
+import contextvars
+
 import keras
 
 from medattn.explain.precision import SINGLE, reckoned_in, with_digits
+
+ALWAYS, UNLESS_COMPILED, NEVER = "always", "unless_compiled", "never"
+_eager = contextvars.ContextVar("eager", default=NEVER)
+
+
+@contextlib.contextmanager
+def run_eagerly(unless_compiled=False):
+    """Lets analyzers that are called inside work step by step, nothing compiled.
+
+    As `run_eagerly` of `keras.Model.compile`: a call takes about ten times as long, but
+    the first takes no seconds, which is what counts where someone tries one analyzer
+    after another. The same analyzer may be called outside, too.
+
+    ```python
+    with run_eagerly():
+        relevance = analyzer.analyze(images)
+    ```
+
+    Args:
+        unless_compiled: Whether what was compiled by a call outside is used.
+    """
+    token = _eager.set(UNLESS_COMPILED if unless_compiled else ALWAYS)
+    try:
+        yield
+    finally:
+        _eager.reset(token)
+
+
+def runs_eagerly(is_compiled):
+    """Tells whether something is to be done step by step now.
+
+    Args:
+        is_compiled: Whether it is compiled.
+    """
+    return _eager.get() == ALWAYS or _eager.get() == UNLESS_COMPILED and not is_compiled
 
 
 def value_and_gradients(function, slopes=True):
@@ -20,22 +58,25 @@ def value_and_gradients(function, slopes=True):
         Its `precision` is that in which all is reckoned; each is compiled once.
     """
     make = {"tensorflow": _tensorflow, "jax": _jax}.get(keras.backend.backend(), _torch)
-    compiled = {}
+    made, used = {}, set()
 
     def call(*arguments, precision=SINGLE):
-        if precision not in compiled:
-            compiled[precision] = make(function, slopes)
+        eager = runs_eagerly((precision, False) in used)
+        key = precision, eager
+        if key not in made:
+            made[key] = make(function, slopes, eager)
         with reckoned_in(precision):
             given = keras.tree.map_structure(
                 keras.ops.convert_to_tensor, with_digits(arguments, precision)
             )
-            found = compiled[precision](*given)
+            found = made[key](*given)
+            used.add(key)  # only now is it compiled
             return keras.tree.map_structure(keras.ops.convert_to_numpy, found)
 
     return call
 
 
-def _tensorflow(function, slopes):
+def _tensorflow(function, slopes, eager):
     import tensorflow as tf
 
     def differentiate(wanted, *others):
@@ -47,6 +88,8 @@ def _tensorflow(function, slopes):
         none = tf.UnconnectedGradients.ZERO  # of an input that the output never sees
         return tape.gradient(value, wanted, unconnected_gradients=none), extra
 
+    if eager:
+        return differentiate
     compiled = None
 
     def call(*arguments):
@@ -64,20 +107,21 @@ def _tensorflow(function, slopes):
     return call
 
 
-def _jax(function, slopes):
+def _jax(function, slopes, eager):
     import jax
 
+    compiled = (lambda made: made) if eager else jax.jit
     if not slopes:
-        return jax.jit(lambda *arguments: ([], function(*arguments)[1]))
+        return compiled(lambda *arguments: ([], function(*arguments)[1]))
 
     def total(wanted, *others):
         value, extra = function(wanted, *others)
         return value.sum(), extra
 
-    return jax.jit(jax.grad(total, has_aux=True))
+    return compiled(jax.grad(total, has_aux=True))
 
 
-def _torch(function, slopes):
+def _torch(function, slopes, eager):  # eager or not, torch compiles nothing here
     import torch
 
     def compiled(wanted, *others):

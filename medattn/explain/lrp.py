@@ -20,6 +20,8 @@ have absorbed. So the books are kept where it happens, never derived as the rest
 A gate `x * s` becomes `x * [s]`: the signal takes the relevance, the gate is held.
 """
 
+import copy
+
 import keras
 from keras import ops
 
@@ -115,6 +117,10 @@ class Walk:
         Returns:
             The explained output, `(batch, classes)`.
         """
+        # A copy holds what one run makes, so that several threads may run it at once.
+        return copy.copy(self)._run(images, probes, ledger)
+
+    def _run(self, images, probes, ledger):
         self.ledger = ledger
         names = [id(tensor) for tensor in self.graph.inputs]
         self.values = dict(zip(names, images, strict=True))

@@ -1,0 +1,141 @@
+"""The page's analyzers: at once when first asked, compiled when asked again."""
+
+import gc
+import logging
+import threading
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+
+POSITIVE = 1  # the logit that is explained: "diseased", "malignant", "effusion"
+COMPILED = 12  # compiled analyzers that are kept, of about 40 MB each
+KEPT = 48  # analyzers in all
+ASKED = 12  # answers step by step before an analyzer is compiled
+QUIET, PATIENCE = 1.0, 15.0  # seconds without a question before that, and at most
+
+
+@dataclass
+class Entry:
+    """An analyzer, or the `ValueError` that making it raised, and what became of it."""
+
+    key: tuple
+    analyzer: object
+    asked: int = 0
+    is_compiled: bool = False
+
+
+def account(analyzer, batch):
+    """Asks an analyzer for all that it says of a batch.
+
+    Returns:
+        `(maps, ledger, logits)`; ledger and logits are None of an analyzer that keeps
+        no books.
+    """
+    if hasattr(analyzer, "account"):
+        return analyzer.account(batch, POSITIVE)
+    maps = analyzer.analyze(batch, POSITIVE)
+    audit = getattr(analyzer, "audit", None)
+    return maps, None if audit is None else audit(batch, POSITIVE), None
+
+
+class Analyzers:
+    """Makes analyzers, keeps the last ones, and compiles those that are in use.
+
+    Compiling takes one to seven seconds of a micro network, an answer step by step a
+    tenth of one: so a learner who tries a method gets an answer at once, and a class
+    that stays with it gets it ten times as fast a little later. One thread compiles,
+    when nobody asks, without the locks of questions: what it computes is thrown away.
+    """
+
+    def __init__(self):
+        self._entries = OrderedDict()
+        self._lock = threading.Lock()
+        self._waiting, self._working = [], None
+        self._resting, self._last = threading.Event(), 0.0
+
+    def get(self, key, make):
+        """Returns the `Entry` of a key, made now if it is not there.
+
+        Raises:
+            ValueError: What `make` raised, now or before: it is not tried again.
+        """
+        with self._lock:
+            entry = self._entries.get(key)
+        if entry is None:
+            try:
+                entry = Entry(key, make())
+            except ValueError as error:  # not to be tried again for every image
+                entry = Entry(key, error)
+        with self._lock:
+            entry = self._entries.setdefault(key, entry)
+            self._entries.move_to_end(key)
+            while len(self._entries) > KEPT:
+                self._entries.popitem(last=False)
+        if isinstance(entry.analyzer, ValueError):
+            raise entry.analyzer
+        return entry
+
+    def account(self, entry, pixels):
+        """Asks in the quickest way there is now, see the function `account`."""
+        from medattn.explain import run_eagerly
+
+        with run_eagerly(unless_compiled=True):
+            found = account(entry.analyzer, pixels[None])
+        self._last = time.monotonic()
+        with self._lock:
+            entry.asked += 1
+            often = entry.asked == ASKED and not entry.is_compiled
+            if often and not self._resting.is_set():
+                self._waiting.append((entry, pixels))
+                if self._working is None:
+                    # No daemon: TensorFlow must not be compiling when Python ends.
+                    self._working = threading.Thread(target=self._compile_all)
+                    self._working.start()
+        return found
+
+    def compile(self, entry, pixels):
+        """Compiles an analyzer, now.
+
+        Args:
+            entry: As `get` gives it.
+            pixels: An image.
+        """
+        account(entry.analyzer, pixels[None])
+        entry.is_compiled = True
+        with self._lock:
+            there = [e.key for e in self._entries.values() if e.is_compiled]
+            for old in there[:-COMPILED]:
+                del self._entries[old]
+        if len(there) > COMPILED:
+            gc.collect()  # a compiled function holds itself
+
+    def rest(self):
+        """Compiles nothing more; waits for what is being compiled."""
+        self._resting.set()
+        self.wait()
+
+    def wait(self):
+        """Waits until all is compiled that was asked often enough."""
+        while (working := self._working) is not None:
+            working.join()
+
+    def _compile_all(self):
+        while True:
+            self._wait_for_quiet()
+            with self._lock:
+                if self._resting.is_set() or not self._waiting:
+                    self._working = None
+                    return
+                entry, pixels = self._waiting.pop(0)
+                if self._entries.get(entry.key) is not entry:
+                    continue  # nobody has asked for it for long
+            try:
+                self.compile(entry, pixels)
+            except Exception:  # it goes on answering step by step
+                logging.getLogger(__name__).exception("Not compiled: %s", entry.key)
+
+    def _wait_for_quiet(self):
+        end = time.monotonic() + PATIENCE
+        while (now := time.monotonic()) < min(self._last + QUIET, end):
+            if self._resting.wait(min(self._last + QUIET, end) - now):
+                return
