@@ -8,20 +8,30 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 POSITIVE = 1  # the logit that is explained: "diseased", "malignant", "effusion"
-COMPILED = 12  # compiled analyzers that are kept, of about 40 MB each
-KEPT = 48  # analyzers in all
+COMPILED = 6  # analyzers that are kept compiled beside those that stay, 40 MB each
+KEPT = 48  # analyzers that are kept beside those that stay
 ASKED = 12  # answers step by step before an analyzer is compiled
+SLOW = 0.03  # seconds of one such answer, below which it is not worth it
 QUIET, PATIENCE = 1.0, 15.0  # seconds without a question before that, and at most
 
 
 @dataclass
 class Entry:
-    """An analyzer, or the `ValueError` that making it raised, and what became of it."""
+    """An analyzer, and what became of it.
+
+    Attributes:
+        key: What it is kept under.
+        analyzer: Itself, or the `ValueError` that making it raised.
+        asked: How often.
+        is_compiled: Whether it is.
+        stays: Whether it is kept whatever else is asked for.
+    """
 
     key: tuple
     analyzer: object
     asked: int = 0
     is_compiled: bool = False
+    stays: bool = False
 
 
 def account(analyzer, batch):
@@ -69,8 +79,8 @@ class Analyzers:
         with self._lock:
             entry = self._entries.setdefault(key, entry)
             self._entries.move_to_end(key)
-            while len(self._entries) > KEPT:
-                self._entries.popitem(last=False)
+            for old in [e.key for e in self._entries.values() if not e.stays][:-KEPT]:
+                del self._entries[old]
         if isinstance(entry.analyzer, ValueError):
             raise entry.analyzer
         return entry
@@ -79,9 +89,12 @@ class Analyzers:
         """Asks in the quickest way there is now, see the function `account`."""
         from medattn.explain import run_eagerly
 
+        start = time.monotonic()
         with run_eagerly(unless_compiled=True):
             found = account(entry.analyzer, pixels[None])
         self._last = time.monotonic()
+        if self._last - start < SLOW:
+            return found
         with self._lock:
             entry.asked += 1
             often = entry.asked == ASKED and not entry.is_compiled
@@ -93,19 +106,20 @@ class Analyzers:
                     self._working.start()
         return found
 
-    def compile(self, entry, pixels):
+    def compile(self, entry, pixels, stays=False):
         """Compiles an analyzer, now.
 
         Args:
             entry: As `get` gives it.
             pixels: An image.
+            stays: Whether to keep it whatever else is asked for.
         """
         account(entry.analyzer, pixels[None])
-        entry.is_compiled = True
+        entry.is_compiled, entry.stays = True, stays
         with self._lock:
-            there = [e.key for e in self._entries.values() if e.is_compiled]
+            there = [e for e in self._entries.values() if e.is_compiled and not e.stays]
             for old in there[:-COMPILED]:
-                del self._entries[old]
+                del self._entries[old.key]
         if len(there) > COMPILED:
             gc.collect()  # a compiled function holds itself
 

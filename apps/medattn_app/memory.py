@@ -8,6 +8,7 @@ the page has links of its own.
 """
 
 import ctypes
+import gc
 import threading
 from types import SimpleNamespace
 
@@ -35,6 +36,16 @@ def give_back():
     except (AttributeError, OSError, TypeError):  # musl, macOS, Windows
         return False
     return bool(trim(0))
+
+
+def look_past_what_stays():
+    """Lets the collector of cyclic garbage look past all that is there now.
+
+    It holds every thread while it looks, and at TensorFlow's and Gradio's millions of
+    objects for most of a second.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 class Nothing(dict):

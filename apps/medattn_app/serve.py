@@ -11,7 +11,7 @@ from pathlib import Path
 
 from medattn_app.context import Context, Settings
 from medattn_app.lesson_path import begin
-from medattn_app.memory import tidy
+from medattn_app.memory import look_past_what_stays, tidy
 from medattn_app.offline import refuse_other_machines
 from medattn_app.words import Words
 
@@ -239,7 +239,7 @@ def _warm_up(bench, app, block):
     """Compiles the networks while the first visitor looks around."""
     # Only now, and stopped before the process ends: TensorFlow must not be compiling
     # in a thread when Python shuts down.
-    warming = threading.Thread(target=_get_ready, args=(bench,))
+    warming = threading.Thread(target=get_ready, args=(bench,))
     warming.start()
     if block:
         try:
@@ -249,9 +249,11 @@ def _warm_up(bench, app, block):
             warming.join()
 
 
-def _get_ready(bench):
+def get_ready(bench):
+    """Does what the first answers of each kind would wait for."""
     from medattn_app.uploads import measure
 
     bench.warm_up()
     for dataset in bench.datasets():
         measure(bench.cases(dataset)[0], dataset)
+    look_past_what_stays()

@@ -20,6 +20,7 @@ def pixels():
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch):
     monkeypatch.setattr(kept, "QUIET", 0.0)
+    monkeypatch.setattr(kept, "SLOW", 0.0)
 
 
 def make_of(model, method):
@@ -47,11 +48,14 @@ def test_few_are_kept_and_fewer_compiled(trained, pixels, monkeypatch):
     monkeypatch.setattr(kept, "KEPT", 4)
     monkeypatch.setattr(kept, "COMPILED", 2)
     held, model = Analyzers(), trained("micro_resnet", 1.0)
+    default = held.get("default", make_of(model, "gradient"))
+    held.compile(default, pixels, stays=True)
     entries = [held.get(n, make_of(model, "gradient")) for n in range(6)]
-    assert list(held._entries) == [2, 3, 4, 5]
+    assert list(held._entries) == ["default", 2, 3, 4, 5]
     for entry in entries[2:5]:
         held.compile(entry, pixels)
-    assert list(held._entries) == [3, 4, 5]
+    assert list(held._entries) == ["default", 3, 4, 5]
+    assert held.get("default", None).is_compiled
     assert held.get(5, None) is entries[5]  # made once
     assert not held.get(2, make_of(model, "gradient")).is_compiled
 
@@ -87,6 +91,16 @@ def test_a_refusal_is_remembered_and_a_broken_compiler_is_survived(
         held.account(other, pixels)
     held.wait()
     assert other.is_compiled
+
+
+def test_what_is_quick_step_by_step_is_not_compiled(trained, pixels, monkeypatch):
+    monkeypatch.setattr(kept, "SLOW", 60.0)
+    held = Analyzers()
+    entry = held.get("a", make_of(trained("micro_resnet", 1.0), "random"))
+    for _ in range(kept.ASKED + 1):
+        held.account(entry, pixels)
+    held.wait()
+    assert not entry.is_compiled
 
 
 def test_at_rest_nothing_is_compiled(trained, pixels):
