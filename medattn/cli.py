@@ -112,7 +112,7 @@ def app(
         uploads: Whether visitors may send images.
         max_upload: Largest file that they may send, such as 20mb.
         models: Folder of .keras models of your own, of medattn train, to offer.
-        mcp: Whether language models may use the endpoints; needs gradio[mcp].
+        mcp: Whether language models may use the endpoints; needs medattn[mcp].
     """
     from medattn_app.context import Settings
     from medattn_app.serve import check, launch, read_auth

@@ -129,9 +129,8 @@ def check(settings, *, share=False, mcp=False):
         )
     if mcp and importlib.util.find_spec("mcp") is None:
         raise ValueError(
-            "The package mcp is not installed. Expected `pip install gradio[mcp]`, in "
-            "an environment of its own: it needs an older pydantic than the pinned. "
-            "Received: --mcp"
+            "The package mcp is not installed. Expected "
+            '`pip install "medattn[mcp]"`. Received: --mcp'
         )
     if not 1 <= settings.queue <= 10_000:
         raise ValueError(
