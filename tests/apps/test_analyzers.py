@@ -19,6 +19,7 @@ def pixels():
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch):
+    monkeypatch.setattr(kept, "ASKED", 4)
     monkeypatch.setattr(kept, "QUIET", 0.0)
     monkeypatch.setattr(kept, "SLOW", 0.0)
 

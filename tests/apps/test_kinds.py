@@ -211,6 +211,33 @@ def test_endpoints_name_and_take_the_kind(context):
         predict(shortcut="0.5")
 
 
+def test_compare_takes_the_kind_and_tells_only_what_is_shipped(context, bench):
+    compare = endpoints(context)[3]
+    for kind in ({}, PRETRAINED, TAUGHT):
+        start, shortcut = kind.get("initialisation", "random"), kind.get("shortcut")
+        there = [
+            cell
+            for cell in bench.networks("fundus", plain=False)
+            if cell.backbone == "ResNet"
+            and cell.initialisation == start
+            and cell.shortcut == (shortcut and float(shortcut))
+        ]
+        rows = compare(**kind)
+        assert there and len(rows) == len(there)
+        for cell in there:
+            own = bench.answer(bench.cases("fundus")[0], cell, "lrp.epsilon")
+            (row,) = [
+                row
+                for row in rows
+                if (row["attention"], row["regime"]) == (cell.attention, cell.regime)
+            ]
+            assert row["probability"] == own.chance and row["ledger"] == own.line
+    with pytest.raises(ValueError, match="not shipped"):
+        compare(backbone="DeiT", shortcut="0.9")
+    with pytest.raises(ValueError, match="method"):
+        compare(method="magic")
+
+
 def test_the_other_tabs_choose_the_kind_too_and_refuse_nonsense(bench):
     keys = [key for _, key in _kinds(bench, Words())]
     assert keys == ["random|none", "random|0", "random|0.9", "shapes|none"]

@@ -102,6 +102,25 @@ def test_every_kind_of_file_carries_the_numbers_and_what_they_are_worth(ask, sen
     assert "<pre>" not in html  # no line of Python makes a visitor's image
 
 
+def test_networks_of_another_kind_answer_too(ask, send, bench, tmp_path):
+    content = png(skimage.data.astronaut())
+    kind = dict(attention="SE", initialisation="shapes")
+    told = ask["explain_own"](send(content), **kind)
+    (tmp_path / "again.png").write_bytes(content)
+    cell = bench.cell("fundus", "ResNet", "SE", 1.0, initialisation="shapes")
+    expected = bench.answer(upload(tmp_path / "again.png"), cell, "lrp.epsilon")
+    assert told["probability"] == pytest.approx(expected.chance, abs=1e-5)
+    assert told["initialisation"] == "shapes"
+    _, content = opened(ask["export_own"](send(content), "csv", **kind))
+    (row,) = csv.DictReader(io.StringIO(content.decode()))
+    digest = find_zoo_record("se_micro_resnet", initialisation="shapes")
+    assert row["weights_sha256"] == digest["weights_sha256"]
+    with pytest.raises(ValueError, match="not shipped"):
+        ask["explain_own"](
+            send(png(skimage.data.astronaut())), shortcut="0.9", regime=0.1
+        )
+
+
 def test_a_host_that_takes_no_images_offers_no_such_endpoint(context):
     closed = replace(context, settings=replace(context.settings, uploads=False))
     names = {function.__name__ for function in endpoints(closed)}
