@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 POSITIVE = 1  # the logit that is explained: "diseased", "malignant", "effusion"
-COMPILED = 6  # analyzers that are kept compiled beside those that stay, 40 MB each
+COMPILED = 4  # analyzers that are kept compiled beside those that stay, 40 MB each
 KEPT = 48  # analyzers that are kept beside those that stay
 ASKED = 12  # answers step by step before an analyzer is compiled
 SLOW = 0.03  # seconds of one such answer, below which it is not worth it

@@ -12,6 +12,11 @@ from gradio_client import Client
 LEARNERS, EVERY = 30, 3.0  # seconds between two toggles of one learner
 PATIENCE = 300  # seconds until a wait counts as an error
 BLOCKS, SHARES = ("none", "SE", "CBAM"), (0.01, 0.1, 0.5, 1.0)
+METHODS = (
+    *("lrp.epsilon", "lrp.gamma", "lrp.alpha_1_beta_0", "lrp.sequential_preset_a"),
+    *("deep_lift.rescale", "integrated_gradients", "gradient", "input_t_gradient"),
+    *("smoothgrad", "gradcam", "attention.spatial_gate", "attention.rollout"),
+)
 
 
 def a_client(url):
@@ -23,29 +28,32 @@ def a_client(url):
     )
 
 
-def toggle_by_client(client, chance):
-    """One toggle through gradio_client and the queue; returns what came."""
-    found = client.predict(
-        "fundus",
-        chance.randrange(8),
-        "ResNet",
-        chance.choice(BLOCKS),
-        chance.choice(SHARES),
-        0,
-        "lrp.epsilon",
-        api_name="/explain",
-    )
-    return found["probability"] is not None and found["ledger"]
-
-
-def toggle_by_page(url, component, session, chance):
-    """One toggle as the page's own script asks it, in its one session."""
-    question = {
-        "dataset": "fundus",
+def first_lesson(chance):
+    """A question of learners who all follow the lesson: image, block, share of data."""
+    return {
         "image": chance.randrange(8),
         "attention": chance.choice(BLOCKS),
         "regime": chance.choice(SHARES),
     }
+
+
+def anything(chance):
+    """A question of learners who each try what they like, in any data set."""
+    return first_lesson(chance) | {
+        "dataset": chance.choice(("fundus", "dermoscopy", "chest")),
+        "backbone": chance.choice(("ResNet", "DenseNet", "DeiT")),
+        "method": chance.choice(METHODS),
+    }
+
+
+def toggle_by_client(client, question):
+    """One toggle through gradio_client and the queue; tells whether an answer came."""
+    found = client.predict(**question, api_name="/explain")
+    return found["probability"] is not None
+
+
+def toggle_by_page(url, component, session, question):
+    """One toggle as the page's own script asks it, in its one session."""
     body = {
         "session_hash": session,
         "component_id": component,
@@ -61,8 +69,14 @@ def toggle_by_page(url, component, session, chance):
     return answer.status_code == 200 and answer.json().get("cell")
 
 
-def a_class(url, seconds):
-    """Lets thirty learners toggle; returns the waits in seconds, and the errors."""
+def a_class(url, seconds, asks=first_lesson):
+    """Lets thirty learners toggle; returns the waits in seconds, and the errors.
+
+    Args:
+        url: Of the app.
+        seconds: How long.
+        asks: A function from a `random.Random` to the fields of a question.
+    """
     url = url.rstrip("/")
     config = httpx.get(f"{url}/config", timeout=PATIENCE, trust_env=False).json()
     component = next(
@@ -91,9 +105,10 @@ def a_class(url, seconds):
             asked = time.monotonic()
             try:
                 if client is not None:
-                    good = toggle_by_client(client, chance)
+                    good = toggle_by_client(client, asks(chance))
                 else:
-                    good = toggle_by_page(url, component, f"learner{number}", chance)
+                    session = f"learner{number}"
+                    good = toggle_by_page(url, component, session, asks(chance))
                 if not good:
                     errors.append("an answer without content")
             except Exception as error:

@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 import numpy as np
-from learners import BLOCKS, a_class, a_client
+import pytest
+from learners import BLOCKS, a_class, a_client, anything, first_lesson
 
 
 def resident(pid):
@@ -28,7 +29,8 @@ def compile_all(url):
     client.close()
 
 
-def test_thirty_learners_wait_no_two_seconds_and_memory_is_flat(benchmark):
+@pytest.mark.parametrize("asks", [first_lesson, anything])
+def test_thirty_learners_wait_no_two_seconds_and_memory_is_flat(benchmark, asks):
     server = subprocess.Popen(
         [sys.executable, "-u", "-m", "medattn", "app", "--port", "0"]
         + ["--no-open-browser", "--offline"],
@@ -41,10 +43,11 @@ def test_thirty_learners_wait_no_two_seconds_and_memory_is_flat(benchmark):
                 url = re.search(r"http://\S+", line).group(0)
                 break
         compile_all(url)
-        a_class(url, 20)  # every learner has a session, every answer is known
+        a_class(url, 20, asks)  # every learner has a session
         before = resident(server.pid)
         seconds = float(os.environ.get("MEDATTN_LOAD", "120"))
-        waits, errors = benchmark.pedantic(a_class, args=(url, seconds), rounds=1)
+        options = dict(args=(url, seconds, asks), rounds=1)
+        waits, errors = benchmark.pedantic(a_class, **options)
         after = resident(server.pid)
     finally:
         server.terminate()
