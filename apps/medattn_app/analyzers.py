@@ -1,6 +1,5 @@
 """The page's analyzers: at once when first asked, compiled when asked again."""
 
-import gc
 import logging
 import threading
 import time
@@ -8,9 +7,9 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 POSITIVE = 1  # the logit that is explained: "diseased", "malignant", "effusion"
-COMPILED = 4  # analyzers that are kept compiled beside those that stay, 40 MB each
-KEPT = 48  # analyzers that are kept beside those that stay
-ASKED = 12  # answers step by step before an analyzer is compiled
+COMPILED = 4  # analyzers that are compiled beside the default, of up to 40 MB each
+KEPT = 48  # analyzers in all
+ASKED = 24  # answers step by step before an analyzer is compiled
 SLOW = 0.03  # seconds of one such answer, below which it is not worth it
 QUIET, PATIENCE = 1.0, 15.0  # seconds without a question before that, and at most
 
@@ -23,15 +22,15 @@ class Entry:
         key: What it is kept under.
         analyzer: Itself, or the `ValueError` that making it raised.
         asked: How often.
-        is_compiled: Whether it is.
         stays: Whether it is kept whatever else is asked for.
+        is_compiled: Whether it is.
     """
 
     key: tuple
     analyzer: object
     asked: int = 0
-    is_compiled: bool = False
     stays: bool = False
+    is_compiled: bool = False
 
 
 def account(analyzer, batch):
@@ -55,12 +54,15 @@ class Analyzers:
     tenth of one: so a learner who tries a method gets an answer at once, and a class
     that stays with it gets it ten times as fast a little later. One thread compiles,
     when nobody asks, without the locks of questions: what it computes is thrown away.
+
+    What is compiled is never given up for another: TensorFlow keeps the gradients of a
+    graph, and with them the graph, until the process ends. So it is only a few.
     """
 
     def __init__(self):
         self._entries = OrderedDict()
         self._lock = threading.Lock()
-        self._waiting, self._working = [], None
+        self._waiting, self._working, self._left = [], None, COMPILED
         self._resting, self._last = threading.Event(), 0.0
 
     def get(self, key, make):
@@ -79,7 +81,8 @@ class Analyzers:
         with self._lock:
             entry = self._entries.setdefault(key, entry)
             self._entries.move_to_end(key)
-            for old in [e.key for e in self._entries.values() if not e.stays][:-KEPT]:
+            others = [e.key for e in self._entries.values() if not e.stays]
+            for old in others[: max(0, len(self._entries) - KEPT)]:
                 del self._entries[old]
         if isinstance(entry.analyzer, ValueError):
             raise entry.analyzer
@@ -97,8 +100,9 @@ class Analyzers:
             return found
         with self._lock:
             entry.asked += 1
-            often = entry.asked == ASKED and not entry.is_compiled
-            if often and not self._resting.is_set():
+            often = entry.asked == ASKED and not entry.stays
+            if often and self._left and not self._resting.is_set():
+                entry.stays, self._left = True, self._left - 1
                 self._waiting.append((entry, pixels))
                 if self._working is None:
                     # No daemon: TensorFlow must not be compiling when Python ends.
@@ -106,22 +110,16 @@ class Analyzers:
                     self._working.start()
         return found
 
-    def compile(self, entry, pixels, stays=False):
+    def compile(self, entry, pixels):
         """Compiles an analyzer, now.
 
         Args:
             entry: As `get` gives it.
             pixels: An image.
-            stays: Whether to keep it whatever else is asked for.
         """
+        entry.stays = True
         account(entry.analyzer, pixels[None])
-        entry.is_compiled, entry.stays = True, stays
-        with self._lock:
-            there = [e for e in self._entries.values() if e.is_compiled and not e.stays]
-            for old in there[:-COMPILED]:
-                del self._entries[old.key]
-        if len(there) > COMPILED:
-            gc.collect()  # a compiled function holds itself
+        entry.is_compiled = True
 
     def rest(self):
         """Compiles nothing more; waits for what is being compiled."""
@@ -141,8 +139,6 @@ class Analyzers:
                     self._working = None
                     return
                 entry, pixels = self._waiting.pop(0)
-                if self._entries.get(entry.key) is not entry:
-                    continue  # nobody has asked for it for long
             try:
                 self.compile(entry, pixels)
             except Exception:  # it goes on answering step by step

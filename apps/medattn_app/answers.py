@@ -11,6 +11,7 @@ from medattn_app import view
 from medattn_app.cases import baselines, upload
 from medattn_app.conclude import changed, over_seeds
 from medattn_app.methods import METHODS
+from medattn_app.names import class_name, refusal
 from medattn_app.state import (
     ATTENTION,
     BACKBONES,
@@ -24,10 +25,13 @@ from medattn_app.state import (
     write_query,
 )
 from medattn_app.uploads import domain_note
+from medattn_app.words import LANGUAGES, Words, read_texts
 
 PATIENCE = 0.15  # seconds that one call goes on filling the grid
 OWN_IMAGES = 64  # visitors' images that are remembered
 OWN_SECONDS = 3600
+# Beside its own texts the page's script writes those whose keys begin so.
+NAMED = ("dataset.", "group.", "method.", "hint.", "reference.")
 
 
 class Answers:
@@ -44,7 +48,7 @@ class Answers:
 
     def words(self, question):
         """Returns the texts in the question's language."""
-        return _words(question.lang) or self._host_words
+        return self._words_in(getattr(question, "lang", None))
 
     def catalogue(self):
         """Lists what can be chosen, for the controls."""
@@ -52,29 +56,27 @@ class Answers:
         cells = [c for d in bench.datasets() for c in bench.networks(d)]
         groups = {}
         for method in METHODS.values():
-            groups.setdefault(method.group, []).append(
-                {"name": method.name, "title": method.title, "hint": method.hint}
-            )
+            groups.setdefault(method.group, []).append(method.name)
         return {
-            "datasets": {d: DATASETS[d] for d in bench.datasets()},
+            "datasets": bench.datasets(),
             "images": {d: len(_gallery(d)) for d in bench.datasets()},
             "backbones": [b for b in BACKBONES if any(c.backbone == b for c in cells)],
             "attention": [a for a in ATTENTION if any(c.attention == a for c in cells)],
             "regimes": {f"{r:g}": title for r, title in REGIMES.items()},
             "methods": groups,
-            "references": REFERENCES,
+            "references": list(REFERENCES),
             "seeds": sorted({c.seed for c in cells}),
             "varied": {d: view.varied(bench, d) for d in bench.datasets()},
             "initialisations": list(INITIALISATIONS),
             "shortcuts": list(SHORTCUTS),
             "uploads": self.settings.uploads,
             "first": asdict(self.first()) | {"hide": []},
-            "texts": {lang: _texts(lang) for lang in _languages()},
+            "texts": {lang: _texts(lang) for lang in LANGUAGES},
         }
 
     def first(self):
         """The question that the page opens with."""
-        question = Question(lang=_language(self.settings.language))
+        question = Question(lang=self._host_words.language)
         datasets = self.bench.datasets()
         if datasets and question.dataset not in datasets:
             question = replace(question, dataset=datasets[0])
@@ -99,7 +101,8 @@ class Answers:
         """Sends the images of a data set, small."""
         dataset = payload.get("dataset")
         self._known(dataset)
-        return {"images": view.thumbnails(self.bench.cases(dataset))}
+        words = self._words_in(payload.get("lang"))
+        return {"images": view.thumbnails(self.bench.cases(dataset), words)}
 
     def picture(self, payload):
         """Sends one image, large, with its truth and its evidence."""
@@ -111,8 +114,7 @@ class Answers:
         """Answers a question: the chosen cell, and what of the grid is known."""
         question = read_question(payload.get("question"))
         case = self.case(question, payload.get("own"))
-        words, method = self.words(question), METHODS[question.method]
-        cell = self.cell(question)
+        words, cell = self.words(question), self.cell(question)
         options = method_options(question)
         own = self.bench.answer(case, cell, question.method, **options)
         found = self._grid(payload, question, case)
@@ -124,8 +126,8 @@ class Answers:
             "cell": self._cell(case, own, words),
             "change": changed(self, question, case, own, payload.get("previous")),
             "python": view.snippet(cell, question.method, options, case),
-            "hint": method.hint,
-            "positive": positive(question.dataset),
+            "hint": words(f"hint.{question.method}"),
+            "positive": class_name(question.dataset, 1, words),
             "caution": caution(case, question.dataset, words),
         }
         known = baselines(case)
@@ -171,7 +173,7 @@ class Answers:
         case = self.case(question, payload.get("own"))
         found = self.bench.answer(case, self.cell(question), "attention.spatial_gate")
         if found.relevance is None:
-            return {"refused": found.refused}
+            return {"refused": refusal(found, self.words(question))}
         return {"map": view.packed(found.relevance), "id": view.cell_id(found.cell)}
 
     # What calls share
@@ -182,9 +184,7 @@ class Answers:
             with self._lock:
                 found = self._own.get(own) if isinstance(own, str) else None
                 if found is None or time.monotonic() - found[1] > OWN_SECONDS:
-                    raise ValueError(
-                        "Your image is no longer kept. Expected it to be sent again."
-                    )
+                    raise ValueError(self.words(question)("refused.forgotten"))
                 return found[0]
         self._known(question.dataset)
         cases = self.bench.cases(question.dataset)
@@ -212,6 +212,10 @@ class Answers:
                 if now - since > OWN_SECONDS or len(self._own) > OWN_IMAGES:
                     del self._own[key]
         return token
+
+    def _words_in(self, language):
+        known = isinstance(language, str) and language in LANGUAGES
+        return _words(language) if known else self._host_words
 
     def _known(self, dataset):
         if not isinstance(dataset, str) or dataset not in self.bench.datasets():
@@ -245,7 +249,7 @@ class Answers:
             | {"title": view.grid_title(question, words)},
             "cells": sent,
             "missing": missing,
-            "scale": view.scale_view(known, question.method),
+            "scale": view.scale_view(known, question.method, words),
         }
 
     def _cell(self, case, answer, words):
@@ -274,14 +278,6 @@ def caution(case, dataset, words):
     return f"{words('explore.caution')} {note}"
 
 
-@lru_cache(maxsize=8)
-def positive(dataset):
-    """Names the class whose probability the page shows."""
-    from medattn.data import find_card
-
-    return find_card(dataset).classes[1]
-
-
 def _nearest_first(cells, chosen):
     """Orders cells: the same network first, then the same regime, then the rest."""
     return sorted(
@@ -303,27 +299,13 @@ def _gallery(dataset):
 
 @lru_cache(maxsize=8)
 def _words(language):
-    from medattn_app.words import LANGUAGES, Words
-
-    return Words(language) if language in LANGUAGES else None
-
-
-def _languages():
-    from medattn_app.words import LANGUAGES
-
-    return list(LANGUAGES)
-
-
-def _language(wanted):
-    return wanted if wanted in _languages() else "en"
+    return Words(language)
 
 
 def _texts(language):
     """Gives the texts that the page's script writes itself."""
-    from medattn_app.words import read_texts
-
     return {
         key.removeprefix("explore."): both[language]
         for key, both in read_texts().items()
-        if key.startswith("explore.")
+        if key.startswith(("explore.", *NAMED))
     }

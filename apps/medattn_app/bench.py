@@ -12,16 +12,17 @@ from medattn_app.cases import drawn_cases, is_unmarked
 from medattn_app.cells import (
     OWN,
     Cell,
+    NotShipped,
     architectures,
     one_of_each,
     seed_chances,
     shipped,
-    what_is_shipped,
 )
 from medattn_app.methods import METHODS
 from medattn_app.state import BACKBONES, DATASETS
+from medattn_app.words import Words
 
-BYTES = 128 * 2**20  # of remembered answers
+BYTES = 64 * 2**20  # of remembered answers
 MODELS = 12  # whole networks lent out by `model`
 
 
@@ -37,11 +38,14 @@ class Answer:
             if the method cannot read this network.
         audit: The ledger, as `analyzer.audit` gives it for one image (floats), or None
             where the method keeps none.
-        line: The ledger in words, or None.
+        line: The ledger in English words, or None; in the page's language it is
+            `names.ledger_line`'s.
         quality: Measures of the map against the evidence, by name: `mass` (the share
             of relevance inside), `pointing` (1 if the strongest pixel lies inside);
             empty without evidence or map.
-        refused: Why there is no map, in a sentence, or None.
+        refused: Why there is no map, in an English sentence, or None; the page's own
+            reasons in its language are `names.refusal`'s.
+        method: Name of the method that was asked.
     """
 
     cell: Cell
@@ -52,6 +56,7 @@ class Answer:
     line: str | None = None
     quality: dict = field(default_factory=dict)
     refused: str | None = None
+    method: str = ""
 
 
 class Bench:
@@ -134,7 +139,7 @@ class Bench:
             dataset, backbone, attention, regime, seed, initialisation, shortcut
         )
         if wanted not in shipped():
-            raise ValueError(what_is_shipped(wanted))
+            raise NotShipped(wanted)
         return wanted
 
     def record(self, cell):
@@ -232,9 +237,9 @@ class Bench:
             with self._locks[cell.model_name]:
                 entry = self._analyzer(cell, method, {})
             # Without the lock: whoever asks meanwhile is answered step by step.
-            self._analyzers.compile(entry, case.pixels, stays=True)
+            self._analyzers.compile(entry, case.pixels)
         for chosen in METHODS.values():
-            readers = [cell for cell in networks if _can_read(chosen.needs, cell)]
+            readers = [cell for cell in networks if chosen.can_read(cell)]
             if readers and not self._resting.is_set():
                 case = drawn_cases(readers[0].dataset)[0]
                 self.answer(case, readers[0], chosen.name)
@@ -263,7 +268,8 @@ class Bench:
                 logits = self._stage(cell).predict_on_batch(batch)
         except ValueError as error:
             logits = self._stage(cell).predict_on_batch(batch)
-            return Answer(cell, *_certainty(logits), refused=_reason(error))
+            refused = _reason(error)
+            return Answer(cell, *_certainty(logits), refused=refused, method=method)
         if ledger is not None:
             audit = {name: float(values[0]) for name, values in ledger.items()}
             line = audit_line(ledger)
@@ -275,7 +281,8 @@ class Bench:
                 ("pointing", pointing_game),
             ):
                 quality[name] = float(measure(relevance[None], case.evidence[None])[0])
-        return Answer(cell, *_certainty(logits), relevance, audit, line, quality)
+        found = relevance, audit, line, quality
+        return Answer(cell, *_certainty(logits), *found, method=method)
 
     # Networks
 
@@ -310,11 +317,8 @@ class Bench:
         from medattn.explain import create_analyzer
 
         chosen = METHODS[method]
-        if not _can_read(chosen.needs, cell):
-            raise ValueError(
-                f"{chosen.title} reads {WORDS[chosen.needs]}, and {cell.backbone} "
-                f"{_block(cell)} has none."
-            )
+        if not chosen.can_read(cell):
+            raise ValueError(chosen.what_is_missing(cell, Words()))
         stage = self._stage(cell)
         options = dict(chosen.options) | options
         key = cell.model_name, method, tuple(sorted(options.items()))
@@ -342,26 +346,6 @@ class Bench:
             while self._held > self._most and len(self._answers) > 1:
                 _, old = self._answers.popitem(last=False)
                 self._held -= _size(old)
-
-
-WORDS = {
-    "spatial": "spatial gates",
-    "channel": "channel gates",
-    "tokens": "attention between patches",
-}
-
-
-def _can_read(needs, cell):
-    return {
-        "": True,
-        "tokens": cell.attention == OWN,
-        "spatial": cell.attention == "CBAM",
-        "channel": cell.attention in ("SE", "CBAM"),
-    }[needs]
-
-
-def _block(cell):
-    return "without attention" if cell.attention == "none" else f"({cell.attention})"
 
 
 def _certainty(logits):

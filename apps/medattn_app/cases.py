@@ -8,6 +8,9 @@ from hashlib import sha256
 
 import numpy as np
 
+from medattn_app.names import case_name, truth_text
+from medattn_app.words import Words
+
 SIZE, LARGE = 64, 384  # pixels that the networks see; pixels that the eye sees
 # Places in the test sets: healthy ones, and positives from plain to barely visible.
 GALLERIES = {
@@ -15,7 +18,6 @@ GALLERIES = {
     "dermoscopy": (0, 1, 2, 3, 4, 5, 6, 7),
     "chest": (0, 1, 2, 3, 4, 5, 6, 7),
 }
-GRADES = ("healthy", "mild", "moderate", "severe", "proliferative")
 _drawing = threading.Lock()
 
 
@@ -24,25 +26,33 @@ class Case:
     """One image on the page.
 
     Attributes:
-        name: What it is called there.
         pixels: What the networks see, `(64, 64, 3)`, float32 in [0, 1].
         picture: What the learner sees, `(height, width, 3)`, float32 in [0, 1].
         dataset: The data set it belongs to; of a visitor's image, the one that the page
             showed when it came.
         position: Its place in the test set, or None.
         label: 0 or 1, or None where nobody knows.
-        truth: The label in words, or None.
+        grade: How far the disease has gone, from 1; 0 where that is not graded.
         evidence: `(64, 64)`, bool, or None.
     """
 
-    name: str
     pixels: np.ndarray
     picture: np.ndarray = field(repr=False)
     dataset: str = "fundus"
     position: int | None = None
     label: int | None = None
-    truth: str | None = None
+    grade: int = 0
     evidence: np.ndarray | None = None
+
+    @property
+    def name(self):
+        """What it is called in English, for endpoints; see `names.case_name`."""
+        return case_name(self, Words())
+
+    @property
+    def truth(self):
+        """The label in English words, or None; see `names.truth_text`."""
+        return truth_text(self, Words())
 
     @cached_property
     def key(self):
@@ -106,31 +116,22 @@ def draw_cases(dataset, places):
     Returns:
         A list of `Case`s.
     """
-    from medattn.data import draw_images, find_card
+    from medattn.data import draw_images
 
     seen = draw_images(dataset, places, size=SIZE)
     shown = draw_images(dataset, places, size=LARGE)
-    classes = find_card(dataset).classes
-    cases = []
-    for at, position in enumerate(places):
-        label = int(seen["label"][at])
-        truth = classes[label]
-        grade = int(seen["grade"][at]) if "grade" in seen else 0
-        if grade:
-            truth = f"{truth} ({GRADES[grade]})"
-        cases.append(
-            Case(
-                name=f"drawn {dataset} image {position}",
-                pixels=seen["image"][at].astype(np.float32) / 255,
-                picture=shown["image"][at].astype(np.float32) / 255,
-                dataset=dataset,
-                position=position,
-                label=label,
-                truth=truth,
-                evidence=seen["evidence"][at],
-            )
+    return [
+        Case(
+            pixels=seen["image"][at].astype(np.float32) / 255,
+            picture=shown["image"][at].astype(np.float32) / 255,
+            dataset=dataset,
+            position=position,
+            label=int(seen["label"][at]),
+            grade=int(seen["grade"][at]) if "grade" in seen else 0,
+            evidence=seen["evidence"][at],
         )
-    return cases
+        for at, position in enumerate(places)
+    ]
 
 
 @lru_cache(maxsize=256)
@@ -153,12 +154,7 @@ def upload(path, dataset="fundus"):
 
     image = take(path)
     side = min(LARGE, max(image.shape[:2]))
-    return Case(
-        "your own image",
-        fit_image(image, SIZE),
-        fit_image(image, side),
-        dataset=dataset,
-    )
+    return Case(fit_image(image, SIZE), fit_image(image, side), dataset=dataset)
 
 
 @kept_with_case

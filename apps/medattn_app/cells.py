@@ -11,6 +11,7 @@ from medattn_app.state import (
     REGIMES,
     SHORTCUTS,
 )
+from medattn_app.words import Words
 
 OWN = "self"  # the attention of a DeiT, whatever the knob says
 
@@ -50,15 +51,24 @@ class Cell:
 
     @property
     def title(self):
+        """What it is called in English, for endpoints and in errors."""
+        return self.title_in(Words())
+
+    def title_in(self, words):
         """What the page calls it, such as `"ResNet with CBAM, 10 % of the data"`."""
-        block = {"none": "without attention", OWN: "with its own attention"}.get(
-            self.attention, f"with {self.attention}"
+        block = {"none": "explore.without", OWN: "explore.with_own"}.get(self.attention)
+        title = words(
+            "explore.network",
+            backbone=self.backbone,
+            block=words(block)
+            if block
+            else words("explore.with", attention=self.attention),
+            share=REGIMES[self.regime],
         )
-        title = f"{self.backbone} {block}, {REGIMES[self.regime]} of the data"
         if self.initialisation != "random":
-            title += f", pretrained on {self.initialisation}"
+            title += f", {words(f'explore.start_{self.initialisation}')}"
         if self.shortcut is not None:
-            title += f", shortcut ρ = {self.shortcut:g}"
+            title += f", {words('explore.taught', rho=f'{self.shortcut:g}')}"
         return title
 
     @property
@@ -118,27 +128,44 @@ def shipped():
     return found
 
 
-def what_is_shipped(wanted):
+class NotShipped(ValueError):
+    """A network was asked for that is not shipped.
+
+    Attributes:
+        wanted: The `Cell`.
+    """
+
+    def __init__(self, wanted):
+        super().__init__(what_is_shipped(wanted, Words()))
+        self.wanted = wanted
+
+
+def what_is_shipped(wanted, words):
     """Says, in three parts, what there is instead of a network that is not shipped.
 
     Args:
         wanted: A `Cell`.
+        words: The texts.
     """
     mine = [cell for cell in shipped() if cell.dataset == wanted.dataset]
     kind = wanted.initialisation, wanted.shortcut
     alike = [c for c in mine if (c.initialisation, c.shortcut) == kind]
     if not alike:
         kinds = {(c.initialisation, c.shortcut): None for c in mine}
-        offered = f"pairs of initialisation and shortcut {list(kinds)}"
+        offered = words("refused.kinds", kinds=list(kinds))
     else:
         there = sorted({(c.backbone, c.attention) for c in alike})
         regimes = sorted({c.regime for c in alike})
-        offered = f"{there} with a regime of {regimes} and a seed of it"
-    return (
-        f"{wanted.title}: this network is not shipped for {wanted.dataset!r}. "
-        f"Expected one of {offered}. Received: regime={wanted.regime}, "
-        f"seed={wanted.seed}, initialisation={wanted.initialisation!r}, "
-        f"shortcut={wanted.shortcut}"
+        offered = words("refused.networks", networks=there, regimes=regimes)
+    return words(
+        "refused.not_shipped",
+        title=wanted.title_in(words),
+        dataset=wanted.dataset,
+        offered=offered,
+        regime=wanted.regime,
+        seed=wanted.seed,
+        start=wanted.initialisation,
+        shortcut=wanted.shortcut,
     )
 
 

@@ -5,10 +5,10 @@ from html import escape
 from pathlib import Path
 
 from medattn_app.layers import uri
+from medattn_app.names import attention_title, case_name
 from medattn_app.state import (
     ATTENTION,
     BACKBONES,
-    DATASETS,
     INITIALISATIONS,
     REGIMES,
     SHORTCUTS,
@@ -71,7 +71,7 @@ def build_chooser(context, name, *, images=True):
     blocks = [a for a in ATTENTION if any(c.attention == a for c in cells)]
     regimes = [r for r in REGIMES if any(c.regime == r for c in cells)]
     dataset = gr.Radio(
-        [(DATASETS[key], key) for key in datasets],
+        [(words(f"dataset.{key}"), key) for key in datasets],
         value=first,
         label=words("chooser.dataset"),
         elem_id=f"ma-{name}-dataset",
@@ -81,7 +81,7 @@ def build_chooser(context, name, *, images=True):
     strip = None
     if images:
         strip = gr.HTML(
-            strip_html(bench.cases(first), 0),
+            strip_html(bench.cases(first), 0, words),
             js_on_load=(HERE / "places.js").read_text(),
             elem_id=f"ma-{name}-strip",
         )
@@ -93,7 +93,7 @@ def build_chooser(context, name, *, images=True):
         visible=len(backbones) > 1,
     )
     attention = gr.Radio(
-        blocks,
+        [(attention_title(block, words), block) for block in blocks],
         value=blocks[-1],
         label=words("chooser.attention"),
         elem_id=f"ma-{name}-attention",
@@ -183,13 +183,13 @@ def chosen_case(bench, dataset, place):
     return cases[place]
 
 
-def strip_html(cases, chosen):
+def strip_html(cases, chosen, words):
     """Draws the images as buttons; `chosen` is a place among them."""
     buttons = "".join(
         f'<button type="button" data-place="{place}" '
         f'aria-pressed="{"true" if place == chosen else "false"}" '
-        f'aria-label="{escape(case.name)}"><img src="{uri(case.picture[::4, ::4])}" '
-        'alt=""></button>'
+        f'aria-label="{escape(case_name(case, words))}">'
+        f'<img src="{uri(case.picture[::4, ::4])}" alt=""></button>'
         for place, case in enumerate(cases)
     )
     return f'<div class="ma-strip">{buttons}</div>'

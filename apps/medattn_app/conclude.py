@@ -3,6 +3,7 @@
 from functools import lru_cache
 
 from medattn_app import view
+from medattn_app.names import cell_title, class_name
 from medattn_app.state import REGIMES
 
 # The shipped studies, in the order in which they are asked; seeds are paired in one.
@@ -29,14 +30,14 @@ def changed(answers, question, case, own, previous):
     Returns:
         A sentence, plain text.
     """
-    from medattn_app.answers import method_options, positive
+    from medattn_app.answers import method_options
 
     words = answers.words(question)
     before = compared_with(answers.bench, own.cell, previous)
     if before is None:
         return words(
             "explore.stands",
-            what=view.cell_title(own.cell, words),
+            what=cell_title(own.cell, words),
             chance=view.chance_text(own.chance),
         )
     other = answers.bench.answer(
@@ -45,7 +46,7 @@ def changed(answers, question, case, own, previous):
     text = words(
         "explore.changed",
         what=difference(before, own.cell, words),
-        name=positive(question.dataset),
+        name=class_name(question.dataset, 1, words),
         before=view.chance_text(other.chance),
         after=view.chance_text(own.chance),
     )

@@ -1,7 +1,6 @@
 // Explore's controls: what the learner changes, and what is changed without the server.
 function METHOD_TITLE() {
-  const all = Object.values(catalogue.methods).flat();
-  return all.find((method) => method.name === page.question.method)?.title || "";
+  return word(`method.${page.question.method}`);
 }
 
 function radios(name, title, options, value, note) {
@@ -23,13 +22,13 @@ function buildKnobs() {
   const strip = make("div", { class: "mx-strip", role: "group", "aria-label": word("image") });
   const method = make("select", { "aria-label": word("method"), onchange: (event) => change({ method: event.target.value }) });
   for (const [group, methods] of Object.entries(catalogue.methods))
-    method.append(make("optgroup", { label: group }, ...methods.map((one) => make("option", { value: one.name, text: one.title, title: one.hint }))));
+    method.append(make("optgroup", { label: word(`group.${group}`) }, ...methods.map((name) => make("option", { value: name, text: word(`method.${name}`), title: word(`hint.${name}`) }))));
   const reference = make("select", { "aria-label": word("reference"), onchange: (event) => change({ reference: event.target.value }) },
-    ...Object.entries(catalogue.references).map(([key, text]) => make("option", { value: key, text })));
+    ...catalogue.references.map((key) => make("option", { value: key, text: word(`reference.${key}`) })));
   const seed = make("select", { "aria-label": word("seed"), onchange: (event) => change({ seed: Number(event.target.value) }) },
     ...catalogue.seeds.map((key) => make("option", { value: key, text: String(key) })));
   knobs.replaceChildren(
-    radios("dataset", word("dataset"), Object.entries(catalogue.datasets), q.dataset),
+    radios("dataset", word("dataset"), catalogue.datasets.map((key) => [key, word(`dataset.${key}`)]), q.dataset),
     make("fieldset", { class: "mx-knob", "data-knob": "image" }, make("legend", { text: word("image") }), strip,
       catalogue.uploads ? make("button", { type: "button", class: "mx-own-image", "data-knob": "upload", text: `⤒ ${word("own")}`,
         onclick: () => (document.querySelector("#ma-upload input[type=file]") || document.querySelector("#ma-upload")).click() }) : null),
@@ -85,16 +84,15 @@ function drawKnobs() {
   page.knobs.reference.value = q.reference;
   page.knobs.reference.disabled = !q.method.startsWith("deep_lift");
   page.knobs.seed.value = q.seed;
-  const methods = Object.values(catalogue.methods).flat();
-  $(".mx-method-hint").textContent = methods.find((one) => one.name === q.method)?.hint || "";
+  $(".mx-method-hint").textContent = word(`hint.${q.method}`);
   const drawer = $(".mx-drawer");
-  drawer.replaceChildren(make("span", { text: [catalogue.datasets[q.dataset], q.backbone, own ? null : q.attention === "none" ? word("none") : q.attention,
+  drawer.replaceChildren(make("span", { text: [word(`dataset.${q.dataset}`), q.backbone, own ? null : q.attention === "none" ? word("none") : q.attention,
     catalogue.regimes[String(Number(q.regime))], q.initialisation === "random" ? null : word(`start_${q.initialisation}_short`),
     q.shortcut === "none" ? null : word(`shortcut_${q.shortcut}`), METHOD_TITLE()].filter(Boolean).join(" · ") }), make("b", { text: word("show") }));
   for (const name of ["dataset", "image", "backbone", "attention", "regime", "method", "more", ...KINDS, "upload", "truth", "grid", "sentence", "python"])
     $(".mx").classList.toggle(`mx-no-${name}`, q.hide.includes(name));
   for (const name of KINDS) drawKind(name);
-  $("[data-knob=dataset]").hidden = Object.keys(catalogue.datasets).length < 2;
+  $("[data-knob=dataset]").hidden = catalogue.datasets.length < 2;
   drawStrip();
 }
 
@@ -105,7 +103,7 @@ async function drawStrip() {
     const count = catalogue.images[dataset];
     strip.replaceChildren(...Array.from({ length: count }, (_, at) => make("button", { type: "button", "data-testid": `image-${at}`,
       onclick: () => { page.own = null; page.question = { ...page.question, image: -1 }; change({ image: at }); } })));
-    if (!page.strips.has(dataset)) page.strips.set(dataset, server.strip({ dataset }));
+    if (!page.strips.has(dataset)) page.strips.set(dataset, server.strip({ dataset, lang: page.question.lang }));
     try {
       const { images } = await page.strips.get(dataset);
       if (strip.dataset.of === dataset) images.forEach((image, at) => {
@@ -175,7 +173,7 @@ function open(text) {
   const given = JSON.parse(text);
   page.question = { ...catalogue.first, ...given.question };
   if (!catalogue.texts[page.question.lang]) page.question.lang = catalogue.first.lang;
-  if (!(page.question.dataset in catalogue.datasets)) page.question.dataset = catalogue.first.dataset;
+  if (!catalogue.datasets.includes(page.question.dataset)) page.question.dataset = catalogue.first.dataset;
   const unknown = settle(page.question);
   document.documentElement.lang = page.question.lang;
   buildKnobs();

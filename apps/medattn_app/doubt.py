@@ -12,10 +12,9 @@ from medattn_app.chooser import (
 from medattn_app.doubt_view import compared_html, deleted_html, randomised_html
 from medattn_app.falls import taught_networks
 from medattn_app.lab import lab_beside, planted_pair
-from medattn_app.methods import METHODS
+from medattn_app.names import cell_title, sentence_of
 from medattn_app.plant_view import fallen_html, planted_html
 from medattn_app.state import ATTENTION
-from medattn_app.view import cell_title
 
 HERE = Path(__file__).parent
 SWITCHES = ("randomise", "reference", "plant", "delete")
@@ -77,6 +76,9 @@ def build(context):
                             ask_tests, tests = _tests_controls(words)
     knobs = [methods, kind, grey, order]
 
+    def refused(error):
+        return gr.Error(sentence_of(error, words), title=words("refused.title"))
+
     def show(which, dataset, backbone, attention, regime, kind, place, *knobs):
         """Draws the switch that is open; the randomisation waits for its button."""
         drawn = {name: gr.skip() for name in SWITCHES}
@@ -85,7 +87,7 @@ def build(context):
             case = chosen_case(bench, dataset, place)
             drawn[which] = answer(which, case, cell, *knobs)
         except ValueError as error:
-            raise gr.Error(str(error), title="This cannot be asked") from error
+            raise refused(error) from error
         return list(drawn.values())
 
     def answer(which, case, cell, methods, kind, grey, order):
@@ -144,7 +146,7 @@ def build(context):
         try:
             cell = chosen_cell(bench, dataset, backbone, attention, regime, kind)
         except ValueError as error:
-            raise gr.Error(str(error), title="This cannot be asked") from error
+            raise refused(error) from error
         taught = in_order(taught_networks(bench, cell))
         strength = max((c.shortcut for c in taught), default=0)
         if not strength:
@@ -170,16 +172,13 @@ def build(context):
             case = chosen_case(bench, dataset, place)
             chosen = [name for name in WATCHED if name in (methods or ())]
             if not chosen:
-                raise ValueError(
-                    "No map is watched. Expected one or more of the methods. "
-                    "Received: none"
-                )
+                raise ValueError(words("refused.unwatched"))
             broken = []
             for at, name in enumerate(chosen):
-                progress((at, len(chosen)), desc=METHODS[name].title)
+                progress((at, len(chosen)), desc=words(f"method.{name}"))
                 broken.append(lab.randomise(case, cell, name))
         except ValueError as error:
-            raise gr.Error(str(error), title="This cannot be asked") from error
+            raise refused(error) from error
         return randomised_html(case, broken, words)
 
     def slide(which, *chosen):
@@ -200,12 +199,12 @@ def build(context):
         place = event._data.get("place") if isinstance(event._data, dict) else None
         network = dataset, backbone, attention, regime, trained
         drawn = show(which, *network, place, *knobs)
-        return place, strip_html(bench.cases(dataset), place), *drawn
+        return place, strip_html(bench.cases(dataset), place, words), *drawn
 
     def change_dataset(which, dataset, backbone, attention, regime, kind, *knobs):
         network = dataset, backbone, attention, regime, kind
         drawn = show(which, *network, 0, *knobs)
-        return 0, strip_html(bench.cases(dataset), 0), *drawn
+        return 0, strip_html(bench.cases(dataset), 0, words), *drawn
 
     shared = dict(
         concurrency_id="networks",
@@ -262,7 +261,7 @@ def follow_question(context, chooser):
     question = context.shared.get("question")
     if question is None:
         return
-    bench = context.bench
+    bench, words = context.bench, context.words
 
     def follow(question):
         import gradio as gr
@@ -275,7 +274,9 @@ def follow_question(context, chooser):
         cases = bench.cases(asked.dataset)
         place = asked.image if asked.image < len(cases) else 0
         attention = asked.attention if asked.attention in ATTENTION else "none"
-        strip = gr.skip() if chooser.strip is None else strip_html(cases, place)
+        strip = gr.skip()
+        if chooser.strip is not None:
+            strip = strip_html(cases, place, words)
         kind = kind_of(asked.initialisation, asked.shortcut)
         network = asked.dataset, asked.backbone, attention, asked.regime, kind
         return *network, place, strip
@@ -310,7 +311,7 @@ def _randomise_controls(words):
     import gradio as gr
 
     methods = gr.CheckboxGroup(
-        [(METHODS[name].title, name) for name in WATCHED],
+        [(words(f"method.{name}"), name) for name in WATCHED],
         value=FIRST_WATCHED,
         label=words("doubt.randomise.methods"),
         elem_id="ma-doubt-methods",
@@ -358,7 +359,7 @@ def _order_control(words):
     import gradio as gr
 
     return gr.Radio(
-        [(METHODS[name].title, name) for name in ORDERING],
+        [(words(f"method.{name}"), name) for name in ORDERING],
         value=ORDERING[0],
         label=words("doubt.delete.method"),
         elem_id="ma-doubt-order",

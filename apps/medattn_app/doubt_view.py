@@ -4,7 +4,6 @@ from html import escape
 
 import numpy as np
 
-from medattn.data import find_card
 from medattn_app.lab import STAGES
 from medattn_app.layers import (
     chance_text,
@@ -18,7 +17,7 @@ from medattn_app.layers import (
     uri,
     where,
 )
-from medattn_app.methods import METHODS
+from medattn_app.names import case_name, class_name, ledger_line, library_sentence
 from medattn_app.plots import LEFT, RIGHT, WIDTH, Line, line_chart
 
 
@@ -53,9 +52,9 @@ def randomised_html(case, broken, words):
     )
     answers = "".join(f"<td>{escape(chance_text(p))}</td>" for p in shown[0].chances)
     ground = pale(case.pixels)
-    rows = "".join(_randomised_row(one, ground) for one in shown)
+    rows = "".join(_randomised_row(one, ground, words) for one in shown)
     lines = [
-        Line(METHODS[one.method].title, list(enumerate(one.spearman)), look)
+        Line(words(f"method.{one.method}"), list(enumerate(one.spearman)), look)
         for look, one in enumerate(shown)
     ]
     chart = line_chart(
@@ -77,14 +76,20 @@ def randomised_html(case, broken, words):
     )
 
 
-def _randomised_row(one, ground):
-    title = METHODS[one.method].title
+def _randomised_row(one, ground, words):
+    title = words(f"method.{one.method}")
     cells = "".join(
         "<td>"
         + pile(
             ground,
             map_layer(relevance),
-            alt=f"{title}, {step} of {STAGES} parts shuffled: {where(relevance)}",
+            alt=words(
+                "doubt.randomise.alt",
+                method=title,
+                step=step,
+                parts=STAGES,
+                where=where(relevance, words),
+            ),
         )
         + f"ρ {_correlation(rho)}</td>"
         for step, (relevance, rho) in enumerate(
@@ -95,7 +100,7 @@ def _randomised_row(one, ground):
 
 
 def _randomised_sentence(shown, words):
-    last = {METHODS[one.method].title: one.spearman[-1] for one in shown}
+    last = {words(f"method.{one.method}"): one.spearman[-1] for one in shown}
     known = {title: rho for title, rho in last.items() if np.isfinite(rho)}
     if len(known) < 2:
         (title, rho), *_ = known.items() or last.items()
@@ -116,7 +121,9 @@ def _least(shown):
 
 
 def _refusal(one, words):
-    return words("doubt.refused", method=METHODS[one.method].title, reason=one.refused)
+    method = words(f"method.{one.method}")
+    reason = library_sentence(one.refused, words)
+    return words("doubt.refused", method=method, reason=reason)
 
 
 def _correlation(rho):
@@ -138,7 +145,7 @@ def compared_html(case, one, greys, grey, words):
     held, kept = one.ledger, case.has_evidence
     outline = [evidence_layer(case)] if kept else []
     pictures = (
-        ("doubt.reference.image", pile(photo(case), alt=case.name)),
+        ("doubt.reference.image", pile(photo(case), alt=case_name(case, words))),
         (
             "doubt.reference.picture",
             pile(one.picture, alt=words("doubt.reference.picture")),
@@ -149,7 +156,7 @@ def compared_html(case, one, greys, grey, words):
                 pale_photo(case),
                 map_layer(one.relevance),
                 *outline,
-                alt=f"{words('doubt.reference.map')}: {where(one.relevance)}",
+                alt=f"{words('doubt.reference.map')}: {where(one.relevance, words)}",
             ),
         ),
     )
@@ -196,12 +203,13 @@ def compared_html(case, one, greys, grey, words):
         at=grey,
         alt=say,
     )
+    line = ledger_line(one.ledger, words)
     sure = "" if "fails" in one.line else " ✓"
     return (
         f'<div class="ma-row">{row}</div>'
         f'<dl class="ma-tiles">{tiles}</dl>'
-        f'<p class="ma-ledger" data-testid="reference-ledger">{escape(one.line)}{sure}'
-        f'</p>{chart}<p class="ma-say">{escape(say)}</p>'
+        f'<p class="ma-ledger" data-testid="reference-ledger">{escape(line)}{sure}</p>'
+        f'{chart}<p class="ma-say">{escape(say)}</p>'
     )
 
 
@@ -215,7 +223,7 @@ def deleted_html(case, one, words):
         one: A `lab.Deleted`.
         words: Of the page.
     """
-    positive = find_card(case.dataset).classes[1]
+    positive = class_name(case.dataset, 1, words)
     orders = len(one.chance)
     fractions = [float(f) for f in one.fractions]
     mean = one.chance.mean(axis=0)
@@ -250,11 +258,11 @@ def deleted_html(case, one, words):
             zip(one.pictures, fractions, one.values, strict=True)
         )
     )
-    label = words("doubt.delete.slider")
+    label, name = words("doubt.delete.slider"), case_name(case, words)
     return (
         '<div class="ma-delete" data-axis="'
         f'{WIDTH - LEFT - RIGHT}"><div class="ma-delete-picture">'
-        f'<div class="ma-pile ma-steps" role="img" aria-label="{escape(case.name)}">'
+        f'<div class="ma-pile ma-steps" role="img" aria-label="{escape(name)}">'
         f"{steps}</div>"
         f'<div class="ma-slide"><span>{label} <output data-say="share">0%</output>'
         f'</span><input type="range" min="0" max="{len(fractions) - 1}" value="0" '

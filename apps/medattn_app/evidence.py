@@ -4,6 +4,7 @@ import threading
 from html import escape
 
 from medattn.study import report_fragment
+from medattn_app.conclude import STUDIES
 
 SNIPPET = """from medattn.study import read_results, contrast_table, write_report
 contrasts = contrast_table(read_results())  # each with its interval and verdict
@@ -61,6 +62,8 @@ def page_html(words, **where):
 
 def seeds_text(study, held, words):
     """Says on how many seeds a study rests."""
+    if study in STUDIES:
+        study = words(f"study.{study}")
     if not held:
         return words("evidence.unfinished", study=study)
     if len(held) == 1:

@@ -22,6 +22,10 @@ function currentId(question = page.question) {
   return isPlain(question) ? id : `${id}|${question.initialisation}|${question.shortcut}`;
 }
 
+function spoken(id) {
+  return id.replace(/none|self|random|shapes/g, (part) => word(`id_${part}`));
+}
+
 async function call(name, extra = {}) {
   const sent = { question: page.question, own: page.own, previous: page.previous, ...extra };
   const reply = await server[name](sent);
@@ -125,7 +129,7 @@ function wait(on) {
   const stage = $(".mx-stage");
   if (!stage) return;
   const first = !page.reply;
-  stage.dataset.wait = on ? `${word("computing")}: ${currentId().replaceAll("|", ", ")}${first ? " · " + word("first_time") : ""}` : "";
+  stage.dataset.wait = on ? `${word("computing")}: ${spoken(currentId()).replaceAll("|", ", ")}${first ? " · " + word("first_time") : ""}` : "";
 }
 
 function fail(message) {
@@ -217,7 +221,7 @@ function drawGrid() {
     const note = $(".mx-note", button);
     note.dataset.text = cell ? (cell.refused ? "—" : cell.mass ? `${cell.mass}` : "") : "";
     note.textContent = note.dataset.text;
-    button.setAttribute("aria-label", cell ? `${cell.title}: ${cell.alt}` : `${word("computing")} ${id}`);
+    button.setAttribute("aria-label", cell ? `${cell.title}: ${cell.alt}` : `${word("computing")} ${spoken(id)}`);
     button.title = cell ? `${cell.title} · ${word("test_auroc")} ${cell.auroc}${cell.refused ? " · " + cell.refused : ""}` : "";
   }
   if (focused) $(`[data-cell="${focused}"]`, box)?.focus({ preventScroll: true });

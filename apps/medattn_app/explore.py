@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 
 from medattn_app.answers import Answers
+from medattn_app.names import sentence_of
 from medattn_app.state import read_query
 from medattn_app.uploads import leave_no_trace
 
@@ -25,13 +26,13 @@ def build(context):
     """
     import gradio as gr
 
-    answers = Answers(context)
+    answers, words = Answers(context), context.words
     question = gr.JSON(elem_id="ma-question", elem_classes="ma-unseen")
     viewer = gr.HTML(
         value="",
         html_template=(HERE / "explore.html").read_text(),
         js_on_load="\n".join((HERE / name).read_text() for name in SCRIPTS),
-        server_functions=[_call(getattr(answers, name)) for name in CALLS],
+        server_functions=[_call(getattr(answers, name), words) for name in CALLS],
         elem_id="ma-explore",
         catalogue=json.dumps(answers.catalogue()),
         opened="",
@@ -53,7 +54,7 @@ def build(context):
     if context.settings.uploads:
         file = leave_no_trace(
             gr.UploadButton(
-                context.words("explore.own"),
+                words("explore.own"),
                 elem_id="ma-upload",
                 elem_classes="ma-unseen",
             )
@@ -63,7 +64,7 @@ def build(context):
             try:
                 token = answers.receive(path, (chosen or {}).get("dataset", "fundus"))
             except ValueError as error:
-                title = context.words("explore.unfit")
+                title = words("explore.unfit")
                 raise gr.Error(escape(str(error), quote=False), title=title) from None
             return gr.HTML(own=token)
 
@@ -109,7 +110,7 @@ def as_dict(question):
     return asdict(question) | {"hide": list(question.hide)}
 
 
-def _call(function):
+def _call(function, words):
     """Makes a function of the server that answers every call, if with a sentence."""
 
     @wraps(function)
@@ -121,10 +122,10 @@ def _call(function):
                 raise ValueError("A call carries a question. Expected a dict.")
             return function(payload)
         except ValueError as error:
-            return {"error": str(error)}
+            return {"error": sentence_of(error, words)}
         except Exception:
             # What went wrong is for the host; a visitor learns that it did.
             logging.getLogger("medattn_app").exception("A call of the page failed")
-            return {"error": "This could not be computed; the host's log says why."}
+            return {"error": words("refused.broken")}
 
     return call

@@ -12,9 +12,19 @@ from medattn import __version__
 from medattn.figures import explanation_figure
 from medattn_app.answers import method_options
 from medattn_app.cases import baselines
-from medattn_app.methods import METHODS
+from medattn_app.names import (
+    case_name,
+    cell_title,
+    drawing_name,
+    ledger_line,
+    refusal,
+    sentence_of,
+    truth_text,
+    unit_text,
+)
 from medattn_app.state import read_question
 from medattn_app.view import grid
+from medattn_app.words import Words
 
 HASH = 12  # digits of a hash that are shown
 COLUMNS = (
@@ -111,16 +121,15 @@ def caption(view, words):
     Returns:
         A list of lines: the network, the method, the ledger, the measures, the hash.
     """
-    answer, method = view.chosen, METHODS[view.method]
+    answer, cell = view.chosen, view.chosen.cell
+    truth = truth_text(view.case, words)
     lines = [
-        f"{answer.cell.title} ({answer.cell.dataset}); {view.case.name}"
-        + (f", {view.case.truth}" if view.case.truth else ""),
-        f"{method.title}, {method.unit}",
+        f"{cell_title(cell, words)} ({drawing_name(cell.dataset, words)}); "
+        + case_name(view.case, words)
+        + (f", {truth}" if truth else ""),
+        f"{words(f'method.{view.method}')}, {unit_text(view.method, words)}",
     ]
-    if answer.line:
-        lines.append(answer.line)
-    if answer.refused:
-        lines.append(answer.refused)
+    lines += filter(None, (ledger_line(answer.audit, words), refusal(answer, words)))
     reference = baselines(view.case)
     if "mass" in answer.quality and reference is not None:
         lines.append(
@@ -133,7 +142,8 @@ def caption(view, words):
         )
     lines += [view.note] if view.note else []
     weights = view.hashes.get(answer.cell, "")[:HASH]
-    lines.append(f"medattn {__version__}, weights {weights}; {words('page.warning')}")
+    hashed = words("export.weights", version=__version__, weights=weights)
+    lines.append(f"{hashed}; {words('page.warning')}")
     return lines
 
 
@@ -155,15 +165,23 @@ def picture_png(view, words):
         lines=lines,
         mask=view.case.evidence,
     )
-    unit = METHODS[view.method].unit
-    figure.axes[-1].set_xlabel(f"{unit}: against  <  0  <  for")
+    outlined = "_outlined" if view.case.has_evidence else ""
+    for axes, key in zip(figure.axes, ("shown", f"moved{outlined}"), strict=False):
+        axes.title.set_text(words(f"export.{key}"))
+    unit = unit_text(view.method, words)
+    ends = words("explore.against"), words("explore.for")
+    figure.axes[-1].set_xlabel(f"{unit}: {ends[0]}  <  0  <  {ends[1]}")
     stream = io.BytesIO()
     figure.savefig(stream, format="png", metadata={"Description": "\n".join(lines)})
     return stream.getvalue()
 
 
-def numbers_csv(view):
+def numbers_csv(view, words=None):
     """Writes every number of the view, one row a network.
+
+    Args:
+        view: A `View`.
+        words: The page's `Words`; English unless given.
 
     Returns:
         The text of a CSV file with the columns of `COLUMNS`.
@@ -172,7 +190,7 @@ def numbers_csv(view):
     table = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
     table.writeheader()
     for answer in view.others:
-        table.writerow(_row(view, answer))
+        table.writerow(_row(view, answer, words or Words()))
     return stream.getvalue()
 
 
@@ -185,7 +203,7 @@ def page_html(view, words, sentence=""):
         sentence: What the page concludes, as plain text.
     """
     uri = "data:image/png;base64," + base64.b64encode(picture_png(view, words)).decode()
-    rows = [_row(view, answer) for answer in view.others]
+    rows = [_row(view, answer, words) for answer in view.others]
     shown = [c for c in COLUMNS if any(row[c] not in ("", None) for row in rows)]
     head = "".join(f"<th scope='col'>{escape(name)}</th>" for name in shown)
     body = "".join(
@@ -193,7 +211,8 @@ def page_html(view, words, sentence=""):
         for row in rows
     )
     lines = "".join(f"<p>{escape(line)}</p>" for line in caption(view, words))
-    title = escape(f"{view.chosen.cell.title}: {view.case.name}")
+    title = cell_title(view.chosen.cell, words)
+    title = escape(f"{title}: {case_name(view.case, words)}")
     code = snippet(view)
     python = f"<pre>{escape(code)}</pre>" if code else ""
     concluded = f"<p><b>{escape(sentence)}</b></p>" if sentence else ""
@@ -225,7 +244,7 @@ def snippet(view):
 
 KINDS = {
     "png": ("image/png", lambda view, words: picture_png(view, words)),
-    "csv": ("text/csv", lambda view, words: numbers_csv(view).encode()),
+    "csv": ("text/csv", lambda view, words: numbers_csv(view, words).encode()),
     "html": ("text/html", lambda view, words: page_html(view, words).encode()),
 }
 SAVE = """(file) => { if (!file) return; const link = document.createElement("a");
@@ -287,7 +306,8 @@ def add_buttons(words, find, inputs, element):
                 try:
                     return pack(find(*asked), words, kind)
                 except ValueError as error:
-                    raise gr.Error(escape(str(error))) from error
+                    said = sentence_of(error, words)
+                    raise gr.Error(escape(said)) from error
 
             button.click(
                 take,
@@ -299,14 +319,14 @@ def add_buttons(words, find, inputs, element):
             ).then(None, file, None, js=SAVE)
 
 
-def _row(view, answer):
-    cell, method = answer.cell, METHODS[view.method]
+def _row(view, answer, words):
+    cell = answer.cell
     reference = baselines(view.case) or (None, None)
     relevance = answer.relevance
     return {
-        "image": view.case.name,
-        "truth": view.case.truth,
-        "network": cell.title,
+        "image": case_name(view.case, words),
+        "truth": truth_text(view.case, words),
+        "network": cell_title(cell, words),
         **{
             key: getattr(cell, key, None)
             for key in ("dataset", "backbone", "attention", "regime", "seed")
@@ -314,7 +334,7 @@ def _row(view, answer):
         "initialisation": getattr(cell, "initialisation", None),
         "shortcut": getattr(cell, "shortcut", None),
         "method": view.method,
-        "unit": method.unit,
+        "unit": unit_text(view.method, words),
         "probability": answer.chance,
         "logit": answer.logit,
         "map_sum": None if relevance is None else float(relevance.sum()),
@@ -323,8 +343,8 @@ def _row(view, answer):
         "random_map": reference[0],
         "edge_detector": reference[1],
         "strongest_pixel_inside": answer.quality.get("pointing"),
-        "ledger": answer.line,
-        "refused": answer.refused,
+        "ledger": ledger_line(answer.audit, words),
+        "refused": refusal(answer, words),
         "note": view.note,
         "weights_sha256": view.hashes.get(cell, ""),
         "medattn": __version__,

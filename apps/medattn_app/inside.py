@@ -6,6 +6,7 @@ from medattn_app import inside_view
 from medattn_app.bench import OWN
 from medattn_app.chooser import build_chooser, chosen_case, chosen_cell, kind_of
 from medattn_app.doubt import follow_question
+from medattn_app.names import sentence_of
 from medattn_app.state import read_question
 
 POST = "lrp.epsilon"  # the map that is made afterwards
@@ -103,7 +104,7 @@ def build(context):
             )
             case = chosen_case(context.bench, dataset, place)
         except ValueError as error:
-            return inside_view.sentence(str(error))
+            return inside_view.sentence(sentence_of(error, words))
         return inside_view.page(case, cell, inside.look(case, cell), words)
 
     quiet = dict(
@@ -120,7 +121,7 @@ def build(context):
         from medattn_app.chooser import strip_html
 
         chosen_case(context.bench, dataset, place)
-        strip = strip_html(context.bench.cases(dataset), place)
+        strip = strip_html(context.bench.cases(dataset), place, words)
         drawn = show(dataset, backbone, attention, regime, kind, place)
         return place, strip, drawn
 

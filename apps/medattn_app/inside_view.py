@@ -7,6 +7,7 @@ import numpy as np
 from medattn.figures import relevance_rgba
 from medattn_app.bench import OWN
 from medattn_app.layers import map_layer, outline_layer, pale, pile
+from medattn_app.names import cell_title
 from medattn_app.view import alternative, chance_text, percent
 
 WIDE, TALL = 320, 64  # of a bar chart's drawing
@@ -61,13 +62,13 @@ def _before_and_after(case, cell, look, words):
                 _shape(own.relevance),
                 words(f"inside.{name.split('.')[1]}"),
                 _inside(own, words),
+                words,
             )
         )
     if "spatial" in look:
         large = [_large(values[..., 0]) for values in look["spatial"].values()]
-        figures.append(
-            _figure(case, _shape(np.mean(large, axis=0)), words("inside.spatial"), "")
-        )
+        mean, title = _shape(np.mean(large, axis=0)), words("inside.spatial")
+        figures.append(_figure(case, mean, title, "", words))
     figures.append(
         _pile(
             case,
@@ -77,7 +78,8 @@ def _before_and_after(case, cell, look, words):
             alternative(case, answer, words),
         )
     )
-    title = escape(f"{cell.title}: P = {chance_text(answer.chance)}")
+    title = cell_title(cell, words)
+    title = escape(f"{title}: P = {chance_text(answer.chance)}")
     return (
         f'<section class="ma-inside"><h3>{title}</h3>'
         f'<div class="ma-inside-row ma-inside-large">{"".join(figures)}</div></section>'
@@ -91,6 +93,7 @@ def _spatial(case, gates, words):
             _shape(_large(values[..., 0])),
             words("inside.stage", number=at + 1, size=values.shape[0]),
             f"{values.min():.2f} – {values.max():.2f}",
+            words,
         )
         for at, values in enumerate(gates.values())
     )
@@ -126,6 +129,7 @@ def _heads(case, heads, words):
                 _shape(values),
                 words("inside.head", layer=layer + 1, head=at + 1),
                 "",
+                words,
             )
             for at, values in enumerate(row)
         )
@@ -137,10 +141,11 @@ def _heads(case, heads, words):
     )
 
 
-def _figure(case, shape, title, note):
+def _figure(case, shape, title, note, words):
     layer = "heat", relevance_rgba(shape, 1.0)
     row, column = np.unravel_index(np.argmax(shape), shape.shape)
-    alt = f"{title}: strongest at row {row}, column {column} of {len(shape)}. {note}"
+    place = words("inside.strongest", row=row, column=column, size=len(shape))
+    alt = f"{title}: {place} {note}"
     return _pile(case, layer, title, note, alt)
 
 

@@ -39,7 +39,7 @@ function whereThere(name) {
     const listed = (some) => catalogue.attention.filter((key) => some.has(key)).map((key) => (key === "none" ? word("none") : key)).join(", ");
     const text = [...blocks].map(([backbone, some]) => `${backbone} (${listed(some)})`).join(", ")
       + `, ${[...regimes].sort((a, b) => a - b).map((regime) => catalogue.regimes[String(regime)]).join(" / ")}`;
-    sets.set(text, [...(sets.get(text) || []), catalogue.datasets[dataset]]);
+    sets.set(text, [...(sets.get(text) || []), word(`dataset.${dataset}`)]);
   }
   return [...sets].map(([text, names]) => `${names.join(", ")}: ${text}`).join("; ");
 }

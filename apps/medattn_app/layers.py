@@ -80,21 +80,25 @@ def pale(picture):
     return grey(picture)
 
 
-def where(relevance):
+def where(relevance, words):
     """Says in a few words where a map has most of its relevance."""
     size = np.abs(np.asarray(relevance, float))
     height, width = (length // 2 for length in size.shape)
     quarters = {
-        "upper left": size[:height, :width].sum(),
-        "upper right": size[:height, width:].sum(),
-        "lower left": size[height:, :width].sum(),
-        "lower right": size[height:, width:].sum(),
+        "00": size[:height, :width].sum(),
+        "01": size[:height, width:].sum(),
+        "10": size[height:, :width].sum(),
+        "11": size[height:, width:].sum(),
     }
     total = sum(quarters.values())
     if not total:
-        return "no relevance anywhere"
-    name = max(quarters, key=quarters.get)
-    return f"most relevance, {quarters[name] / total:.0%}, in the {name} quarter"
+        return words("where.none")
+    place = max(quarters, key=quarters.get)
+    return words(
+        "where.most",
+        share=f"{quarters[place] / total:.0%}",
+        quarter=words(f"explore.quarter_{place}"),
+    )
 
 
 def chance_text(chance):

@@ -8,12 +8,13 @@ import gradio as gr
 
 from medattn.figures import colour_scale, grey, png_bytes, relevance_rgba
 from medattn_app.cases import Case, upload
+from medattn_app.cells import Cell
 from medattn_app.export import View, add_buttons
 from medattn_app.methods import METHODS
 from medattn_app.models_of_host import HostModels
-from medattn_app.state import DATASETS
+from medattn_app.names import cell_title, ledger_line, refusal, unit_text
 from medattn_app.uploads import domain_note, leave_no_trace, reads_dicom
-from medattn_app.view import alternative, chance_text
+from medattn_app.view import alternative, cell_id, chance_text
 
 FULL = 1.0  # the regime of the shipped networks that are offered here
 
@@ -23,15 +24,20 @@ def build(context):
     words, bench = context.words, context.bench
     host = HostModels(context.settings.own_models, bench.lock)
     shipped = {
-        f"{DATASETS[dataset]}: {cell.title.partition(',')[0]}": cell
+        f"{dataset}|{cell_id(cell)}": cell
         for dataset in bench.datasets()
         for cell in bench.networks(dataset)
         if cell.regime == FULL and cell.seed == 0
     }
 
     def offered():
-        own = {words("own.of_yours", name=c.title): c for c in host.cells()}
-        return own | shipped
+        return {f"own|{cell.name}": cell for cell in host.cells()} | shipped
+
+    def title(cell):
+        name = cell_title(cell, words)
+        if not isinstance(cell, Cell):
+            return words("own.of_yours", name=name)
+        return f"{words(f'dataset.{cell.dataset}')}: {name.partition(',')[0]}"
 
     def ask(case, network, method):
         cell = offered().get(network) if isinstance(network, str) else None
@@ -67,7 +73,7 @@ def build(context):
             raise gr.Error(escape(str(error), quote=False), title=title) from None
         return case, show(case, network, method)
 
-    networks = list(offered())
+    networks = [(title(cell), key) for key, cell in offered().items()]
     hint = "own.hint" if reads_dicom() else "own.hint_no_dicom"
     with gr.Row(elem_classes="ma-page"):
         with gr.Column(scale=1, min_width=288, elem_classes="ma-controls"):
@@ -80,13 +86,13 @@ def build(context):
             gr.HTML(f"<p class='ma-quiet'>{escape(words(hint, limit=limit))}</p>")
             network = gr.Dropdown(
                 networks,
-                value=networks[0] if networks else None,
+                value=networks[0][1] if networks else None,
                 label=words("own.network"),
                 info=words("own.network_hint"),
                 elem_id="ma-own-network",
             )
             method = gr.Dropdown(
-                [(m.title, m.name) for m in METHODS.values()],
+                [(words(f"method.{name}"), name) for name in METHODS],
                 value="lrp.epsilon",
                 label=words("own.method"),
                 info=words.tip("analyzer"),
@@ -140,19 +146,20 @@ def page(case, answer, method, words):
             '<img class="ma-pixels" data-testid="own-map" alt="" '
             f'src="{_uri(relevance_rgba(answer.relevance, full))}">'
         )
-        unit = escape(METHODS[method].unit)
+        unit = escape(unit_text(method, words))
         scale = (
             '<div class="ma-own-scale" aria-hidden="true"></div><p class="ma-quiet">'
             f"−{full:.2g} … 0 … +{full:.2g} {unit}</p>"
         )
     text = escape(alternative(case, _even(answer), words))
-    line = answer.line or answer.refused or ""
+    line = ledger_line(answer.audit, words) or refusal(answer, words) or ""
+    network = escape(cell_title(answer.cell, words))
     return (
         '<div class="ma-own">'
         f'<p class="ma-own-note{" ma-outside" if outside else ""}" role="status" '
         f'data-testid="own-note">{escape(note)}</p>'
         f'<div class="ma-own-layers" role="img" aria-label="{text}">{layers}</div>'
-        f'{scale}<p class="ma-own-chance"><span>{escape(answer.cell.title)}</span> '
+        f'{scale}<p class="ma-own-chance"><span>{network}</span> '
         f'<output data-testid="own-chance">P {escape(chance_text(answer.chance))}'
         f'</output></p><p data-testid="own-ledger">{escape(line)}</p>'
         f'<p class="ma-quiet">{escape(words("own.caution"))} '

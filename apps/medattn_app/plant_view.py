@@ -4,7 +4,6 @@ from html import escape
 
 import numpy as np
 
-from medattn.data import find_card
 from medattn.figures import colour_scale
 from medattn_app.falls import IMAGES, MAPS
 from medattn_app.layers import (
@@ -17,8 +16,8 @@ from medattn_app.layers import (
     uri,
     where,
 )
+from medattn_app.names import case_name, cell_title, class_name
 from medattn_app.plots import Line, line_chart
-from medattn_app.view import cell_title
 
 MOVED = 0.05  # a change of probability that is worth a name
 MARK = (64, 224, 170)  # a green that is seen on black; the evidence is yellow
@@ -41,14 +40,14 @@ def planted_html(case, planted, pair, words, chosen=None):
     outlines = [outline]
     if case.has_evidence:
         outlines.append(outline_layer(case.evidence))
-    positive = find_card(case.dataset).classes[1]
+    positive, name = class_name(case.dataset, 1, words), case_name(case, words)
     scale = colour_scale(*(one.relevance for one in planted))
     ground = pale(marked)
     figures = [
-        (words("doubt.plant.before"), pile(plain, alt=case.name)),
+        (words("doubt.plant.before"), pile(plain, alt=name)),
         (
             words("doubt.plant.after"),
-            pile(marked, outline, alt=f"{case.name}, {words('doubt.plant.after')}"),
+            pile(marked, outline, alt=f"{name}, {words('doubt.plant.after')}"),
         ),
     ]
     for one in _control_and_taught(planted, chosen):
@@ -65,7 +64,7 @@ def planted_html(case, planted, pair, words, chosen=None):
                     ground,
                     map_layer(one.relevance, scale),
                     *outlines,
-                    alt=f"{cell_title(one.cell, words)}: {where(one.relevance)}",
+                    alt=f"{cell_title(one.cell, words)}: {where(one.relevance, words)}",
                 ),
             )
         )
@@ -85,7 +84,7 @@ def planted_html(case, planted, pair, words, chosen=None):
             thumb,
             map_layer(one.relevance, scale),
             outline,
-            alt=f"{cell_title(one.cell, words)}: {where(one.relevance)}",
+            alt=f"{cell_title(one.cell, words)}: {where(one.relevance, words)}",
             kind="ma-thumb",
         )
         + f"<span>{escape(cell_title(one.cell, words))}</span></th>"

@@ -12,6 +12,7 @@ from medattn_app.game import (
     reveal,
     score,
 )
+from medattn_app.names import sentence_of
 from medattn_app.predict_view import ask_html, revealed_html, score_html
 
 HERE = Path(__file__).parent
@@ -63,14 +64,15 @@ def build(context):
         dataset, backbone, attention, regime, kind, sitting, event: gr.EventData
     ):
         if not sitting["open"] or sitting["seed"] is None:
-            raise gr.Error("This image was revealed already: take the next one.")
+            raise gr.Error(words("refused.revealed"))
         try:
             said = read_said(event._data)
             cell = chosen_cell(bench, dataset, backbone, attention, regime, kind)
             case = case_of(dataset, sitting)
             answer = bench.answer(case, cell, METHOD)
         except ValueError as error:
-            raise gr.Error(str(error), title="This cannot be asked") from error
+            reason = sentence_of(error, words)
+            raise gr.Error(reason, title=words("refused.title")) from error
         rounds = sitting["rounds"][-LONGEST:]
         rounds = [*rounds, Round(case.label, said.chance, answer.chance)]
         sitting = sitting | {"open": False, "rounds": rounds}

@@ -4,7 +4,6 @@ from html import escape
 
 import numpy as np
 
-from medattn.data import find_card
 from medattn_app.game import BINS, FEW, SIDE
 from medattn_app.layers import (
     MAPS,
@@ -17,6 +16,7 @@ from medattn_app.layers import (
     uri,
     where,
 )
+from medattn_app.names import case_name, cell_title, class_name, truth_text
 from medattn_app.plots import Line, line_chart
 
 SHORT = {
@@ -34,11 +34,11 @@ def ask_html(case, turn, words):
         turn: Which of the sitting, from 1.
         words: Of the page.
     """
-    classes = find_card(case.dataset).classes
+    classes = [class_name(case.dataset, label, words) for label in (0, 1)]
     options = "".join(
         f'<label class="ma-choice"><input type="radio" name="ma-label" '
         f'value="{value}"> {escape(name)}</label>'
-        for value, name in enumerate(classes[:2])
+        for value, name in enumerate(classes)
     )
     status = escape(words("predict.status"))
     return f"""
@@ -89,7 +89,7 @@ def revealed_html(case, said, answer, found, turn, words):
         turn: Which of the sitting, from 1.
         words: Of the page.
     """
-    classes = find_card(case.dataset).classes
+    classes = [class_name(case.dataset, label, words) for label in (0, 1)]
     layers = [
         map_layer(answer.relevance),
         outline_layer(found.map, "region", MAPS),
@@ -124,10 +124,12 @@ def revealed_html(case, said, answer, found, turn, words):
             ("heat", "heat", ""),
         )
     )
+    name, truth = case_name(case, words), truth_text(case, words)
     alt = (
-        f"{case.name}: {words('predict.yours')}, {words('predict.evidence')}, "
-        f"{words('predict.map')}; {where(answer.relevance)}"
+        f"{name}: {words('predict.yours')}, {words('predict.evidence')}, "
+        f"{words('predict.map')}; {where(answer.relevance, words)}"
     )
+    versus = cell_title(answer.cell, words)
     return f"""
 <div class="ma-play ma-hide-heat" data-state="revealed">
   <div class="ma-board">{pile(pale_photo(case), *layers, alt=alt)}
@@ -137,14 +139,14 @@ def revealed_html(case, said, answer, found, turn, words):
     <p class="ma-note">{escape(words("predict.turn", turn=turn))}</p>
     <dl class="ma-tiles">{answers}
       <div><dt>{escape(words("predict.truth"))}</dt>
-        <dd data-testid="revealed-truth">{escape(case.truth)}</dd></div></dl>
+        <dd data-testid="revealed-truth">{escape(truth)}</dd></div></dl>
     {_pairs(found, words)}
     <button type="button" class="ma-go" data-do="next" data-testid="next">
       {escape(words("predict.next"))}</button>
   </div>
   <p class="ma-say" aria-live="polite" data-testid="predict-say">
     {escape(_sentence(case, said, answer, found, words))}
-    <span class="ma-note">{escape(words("predict.versus", network=answer.cell.title))}
+    <span class="ma-note">{escape(words("predict.versus", network=versus))}
     </span></p>
 </div>"""
 

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, fields
 
-DATASETS = {"fundus": "Eye", "dermoscopy": "Skin", "chest": "Chest"}
+DATASETS = ("fundus", "dermoscopy", "chest")
 BACKBONES = {
     "ResNet": "micro_resnet",
     "DenseNet": "micro_densenet",
@@ -12,7 +12,7 @@ ATTENTION = {"none": "", "SE": "se_", "CBAM": "cbam_"}
 REGIMES = {0.01: "1 %", 0.1: "10 %", 0.5: "50 %", 1.0: "100 %"}
 INITIALISATIONS = ("random", "shapes")
 SHORTCUTS = {"none": None, "0": 0.0, "0.9": 0.9}  # correlations of a planted mark
-REFERENCES = {"zeros": "black", "mean": "grey", "blur": "blurred"}
+REFERENCES = ("zeros", "mean", "blur")
 IMAGES = 12  # in the strip of each data set, at most
 SEEDS = 100
 LONGEST = 600  # characters of a query string that are read at all
@@ -29,13 +29,13 @@ class Question:
     """Everything that a learner can choose on the page.
 
     Attributes:
-        dataset: A key of `DATASETS`.
+        dataset: A name in `DATASETS`.
         image: Place in the strip of images, from 0.
         backbone: A key of `BACKBONES`.
         attention: A key of `ATTENTION`; a DeiT has its own and ignores it.
         regime: A key of `REGIMES`.
         method: A name of `medattn_app.methods.METHODS`.
-        reference: What DeepLIFT compares with, a key of `REFERENCES`.
+        reference: What DeepLIFT compares with, a name in `REFERENCES`.
         seed: Seed of the trial that trained the network.
         initialisation: What it began from, a name in `INITIALISATIONS`.
         shortcut: How a planted mark goes with the label, a key of `SHORTCUTS`.

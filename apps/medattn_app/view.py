@@ -7,7 +7,15 @@ import numpy as np
 from medattn.figures import colour_scale, grey, png_bytes
 from medattn_app.bench import OWN
 from medattn_app.cases import kept_with_case
-from medattn_app.methods import METHODS
+from medattn_app.names import (
+    attention_title,
+    case_name,
+    cell_title,
+    ledger_line,
+    refusal,
+    truth_text,
+    unit_text,
+)
 from medattn_app.state import ATTENTION, REGIMES, SHORTCUTS
 
 PERCENTILE = 99  # of |R| over the grid: beyond it colours are full
@@ -109,29 +117,6 @@ def grid_title(question, words):
     return title
 
 
-def cell_title(cell, words):
-    """Names a network in the language of the page.
-
-    Args:
-        cell: A `Cell`.
-        words: The texts.
-    """
-    block = {"none": "explore.without", OWN: "explore.with_own"}.get(cell.attention)
-    title = words(
-        "explore.network",
-        backbone=cell.backbone,
-        block=words(block)
-        if block
-        else words("explore.with", attention=cell.attention),
-        share=REGIMES[cell.regime],
-    )
-    if cell.initialisation != "random":
-        title += f", {words(f'explore.start_{cell.initialisation}')}"
-    if cell.shortcut is not None:
-        title += f", {words('explore.taught', rho=f'{cell.shortcut:g}')}"
-    return title
-
-
 def cell_view(case, answer, record, words, seeds=()):
     """Describes one cell for the page.
 
@@ -151,8 +136,8 @@ def cell_view(case, answer, record, words, seeds=()):
         "title": cell_title(answer.cell, words),
         "auroc": f"{record['measured']['test']['auroc']:.3f}",
         "alt": alternative(case, answer, words),
-        "refused": answer.refused,
-        "ledger": answer.line,
+        "refused": refusal(answer, words),
+        "ledger": ledger_line(answer.audit, words),
         "adds": answer.line is not None and "fails" not in answer.line,
         "mass": None,
         "map": None,
@@ -177,13 +162,13 @@ def cell_view(case, answer, record, words, seeds=()):
     return found
 
 
-def scale_view(answers, method):
+def scale_view(answers, method, words):
     """Finds the one scale of all maps on the page, as a number and as a text."""
     maps = [a.relevance for a in answers if a.relevance is not None]
     if not maps:
-        return {"value": 1.0, "text": "", "unit": METHODS[method].unit}
+        return {"value": 1.0, "text": "", "unit": unit_text(method, words)}
     scale = colour_scale(*maps, percentile=PERCENTILE)
-    return {"value": scale, "text": f"{scale:.2g}", "unit": METHODS[method].unit}
+    return {"value": scale, "text": f"{scale:.2g}", "unit": unit_text(method, words)}
 
 
 def case_view(case, words):
@@ -193,8 +178,8 @@ def case_view(case, words):
         rows = ["".join("1" if bit else "0" for bit in row) for row in case.evidence]
     return {
         "key": case.key,
-        "name": case.name,
-        "truth": case.truth or words("explore.nobody_knows"),
+        "name": case_name(case, words),
+        "truth": truth_text(case, words) or words("explore.nobody_knows"),
         "label": case.label,
         "known": case.label is not None,
         "photo": _photo(case),
@@ -203,9 +188,9 @@ def case_view(case, words):
     }
 
 
-def thumbnails(cases):
+def thumbnails(cases, words):
     """Draws a strip of images: what each is called, and a small picture."""
-    return [{"name": case.name, "picture": _small(case)} for case in cases]
+    return [{"name": case_name(c, words), "picture": _small(c)} for c in cases]
 
 
 def packed(relevance):
@@ -218,18 +203,18 @@ def packed(relevance):
 
 def alternative(case, answer, words):
     """Says in a sentence what the map shows, for those who do not see it."""
-    chance = chance_text(answer.chance)
+    chance, name = chance_text(answer.chance), case_name(case, words)
     if answer.relevance is None:
-        return words("explore.alt_none", name=case.name, chance=chance)
+        return words("explore.alt_none", name=name, chance=chance)
     size = np.abs(answer.relevance)
     height, width = size.shape
     quarters = size.reshape(2, height // 2, 2, width // 2).sum(axis=(1, 3))
     if not quarters.sum():
-        return words("explore.alt_zero", name=case.name, chance=chance)
+        return words("explore.alt_zero", name=name, chance=chance)
     row, column = np.unravel_index(quarters.argmax(), quarters.shape)
     return words(
         "explore.alt",
-        name=case.name,
+        name=name,
         share=percent(quarters.max() / quarters.sum()),
         quarter=words(f"explore.quarter_{row}{column}"),
         chance=chance,
@@ -271,7 +256,7 @@ def _row_title(row, words):
     backbone, block = row
     if block == OWN:
         return backbone
-    return words("explore.none") if block == "none" else block
+    return attention_title(block, words)
 
 
 @kept_with_case

@@ -47,18 +47,21 @@ def test_it_is_compiled_once_asked_often_and_says_the_same(trained, pixels):
 
 def test_few_are_kept_and_fewer_compiled(trained, pixels, monkeypatch):
     monkeypatch.setattr(kept, "KEPT", 4)
-    monkeypatch.setattr(kept, "COMPILED", 2)
+    monkeypatch.setattr(kept, "COMPILED", 1)
     held, model = Analyzers(), trained("micro_resnet", 1.0)
     default = held.get("default", make_of(model, "gradient"))
-    held.compile(default, pixels, stays=True)
+    held.compile(default, pixels)
+    for _ in range(kept.ASKED):
+        for name in ("first", "second"):
+            held.account(held.get(name, make_of(model, "gradient")), pixels)
+    held.wait()
+    assert held.get("first", None).is_compiled
+    second = held.get("second", None)
+    assert not second.is_compiled  # one beside the default, and none in its stead
     entries = [held.get(n, make_of(model, "gradient")) for n in range(6)]
-    assert list(held._entries) == ["default", 2, 3, 4, 5]
-    for entry in entries[2:5]:
-        held.compile(entry, pixels)
-    assert list(held._entries) == ["default", 3, 4, 5]
-    assert held.get("default", None).is_compiled
+    assert list(held._entries) == ["default", "first", 4, 5]
     assert held.get(5, None) is entries[5]  # made once
-    assert not held.get(2, make_of(model, "gradient")).is_compiled
+    assert held.get("second", make_of(model, "gradient")) is not second
 
 
 def test_a_refusal_is_remembered_and_a_broken_compiler_is_survived(

@@ -67,7 +67,7 @@ def test_every_reply_is_plain_json(answers):
      {"dataset": "../.."}, {"dataset": ["fundus"]}],
 )  # fmt: skip
 def test_nonsense_is_answered_with_a_sentence(answers, name, payload):
-    reply = _call(getattr(answers, name))(payload)
+    reply = _call(getattr(answers, name), Words())(payload)
     if name == "strip" or not (payload and isinstance(payload, dict)):
         assert "error" in reply
     if "error" in reply:

@@ -14,6 +14,7 @@ from PIL import Image
 from medattn.zoo import find_zoo_record
 from medattn_app.context import Context
 from medattn_app.export import COLUMNS, numbers_csv, pack, page_html, snippet, view_of
+from medattn_app.models_of_host import OwnCell
 from medattn_app.words import Words
 
 QUESTION = dict(dataset="fundus", image=2, backbone="ResNet", attention="SE")
@@ -87,8 +88,11 @@ def test_the_page_needs_nothing_else_and_runs_no_script(context, view):
 
 def test_a_name_from_outside_stays_text(context, view):
     evil = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
-    case = replace(view.case, name=evil, truth=evil, position=None)
-    html = page_html(replace(view, case=case), context.words)
+    cell = OwnCell(name=evil, title=evil, dataset=evil)  # a file's name and its record
+    answer = replace(view.chosen, cell=cell, refused=evil)
+    shown = replace(view, chosen=answer, others=(answer,), hashes={}, note=evil)
+    html = page_html(shown, context.words)
+    assert html.count("&lt;script") >= 4
     read = Outside()
     read.feed(html)
     assert "script" not in read.tags and read.tags.count("img") == 1

@@ -139,7 +139,7 @@ def test_no_cache_holds_an_image_longer_than_its_visitor(place):
     assert uploads.domain_note(case, "fundus", words) == uploads.domain_note(
         case, "fundus", words
     )
-    case_view(case, words), thumbnails([case]), baselines(case)
+    case_view(case, words), thumbnails([case], words), baselines(case)
     there = weakref.ref(case)
     del case
     gc.collect()

@@ -19,12 +19,11 @@ def case(**changes):
     mask = np.zeros((64, 64), bool)
     mask[10:14, 10:14] = True
     shown = dict(
-        name="an eye",
         pixels=np.zeros((64, 64, 3), np.float32),
         picture=np.zeros((64, 64, 3), np.float32),
         position=7,
         label=1,
-        truth="diseased (mild)",
+        grade=1,
         evidence=mask,
     )
     return Case(**{**shown, **changes})
@@ -66,8 +65,9 @@ def test_a_map_arrives_as_it_was_to_four_digits():
 def test_the_scale_is_the_percentile_of_all_maps_and_not_of_one():
     strong, weak = (np.full((64, 64), v, np.float32) for v in (2.0, 0.1))
     both = [answer(relevance=strong), answer(relevance=weak)]
-    assert view.scale_view(both, "lrp.epsilon")["value"] == pytest.approx(2.0)
-    assert view.scale_view(both, "lrp.epsilon")["unit"] == "logits a pixel"
+    scale = view.scale_view(both, "lrp.epsilon", words)
+    assert scale["value"] == pytest.approx(2.0)
+    assert scale["unit"] == "logits a pixel"
 
 
 def test_a_spread_is_said_only_of_several_seeds():
@@ -108,6 +108,6 @@ def test_an_image_carries_its_evidence_bit_by_bit():
     sent = view.case_view(case(), words)
     assert sent["evidence"][10] == "0" * 10 + "1111" + "0" * 50
     assert (
-        view.case_view(case(evidence=None, label=None, truth=None), words)["truth"]
+        view.case_view(case(evidence=None, label=None), words)["truth"]
         == "nobody knows"
     )
