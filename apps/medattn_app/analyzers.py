@@ -7,8 +7,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 POSITIVE = 1  # the logit that is explained: "diseased", "malignant", "effusion"
-COMPILED = 4  # analyzers that are compiled beside the default, of up to 40 MB each
-KEPT = 48  # analyzers in all
+COMPILED = 2  # analyzers that are compiled beside the default, of up to 40 MB each
+KEPT = 28  # analyzers in all
 ASKED = 24  # answers step by step before an analyzer is compiled
 SLOW = 0.03  # seconds of one such answer, below which it is not worth it
 QUIET, PATIENCE = 1.0, 15.0  # seconds without a question before that, and at most

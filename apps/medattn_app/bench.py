@@ -22,7 +22,7 @@ from medattn_app.methods import METHODS
 from medattn_app.state import BACKBONES, DATASETS
 from medattn_app.words import Words
 
-BYTES = 64 * 2**20  # of remembered answers
+BYTES = 32 * 2**20  # of remembered answers
 MODELS = 12  # whole networks lent out by `model`
 
 

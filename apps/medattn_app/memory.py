@@ -13,6 +13,7 @@ import threading
 from types import SimpleNamespace
 
 EVERY = 15.0  # seconds between two times that memory is given back
+ARENA_MAX, ARENAS = -8, 2  # glibc's M_ARENA_MAX; it would keep eight a core
 
 
 def tidy(app):
@@ -23,6 +24,18 @@ def tidy(app):
     """
     _keep_sessions_small(app)
     threading.Thread(target=_give_back_now_and_then, args=(app,), daemon=True).start()
+
+
+def share_arenas():
+    """Lets all threads take memory from the same two pools; call it before they start.
+
+    Returns:
+        Whether they will; False, too, where the C library is not glibc.
+    """
+    try:
+        return bool(ctypes.CDLL(None).mallopt(ARENA_MAX, ARENAS))
+    except (AttributeError, OSError, TypeError):
+        return False
 
 
 def give_back():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from medattn_app.context import Context, Settings
 from medattn_app.lesson_path import begin
-from medattn_app.memory import look_past_what_stays, tidy
+from medattn_app.memory import look_past_what_stays, share_arenas, tidy
 from medattn_app.offline import refuse_other_machines
 from medattn_app.words import Words
 
@@ -60,6 +60,7 @@ def launch(
     if settings.offline:
         refuse_other_machines(also=host)
     folder = _private_folder()
+    share_arenas()
 
     from medattn_app.page import build_app
 

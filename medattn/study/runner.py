@@ -192,7 +192,7 @@ def _train(trial, place, lease, trunk, root, verbose):
         lines = "".join(json.dumps(line) + "\n" for line in history)
         write_atomic(place / "history.jsonl", lines)
 
-    board = keras.callbacks.TensorBoard(place / "tensorboard", write_graph=False)
+    board = train.Board(place / "tensorboard", write_graph=False)
     with _mlflow(trial) as trackers:
         model, parts, history = train.fit_trial(
             trial,

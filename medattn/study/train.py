@@ -24,6 +24,16 @@ SEED_STATE = "seed_generator_state"  # how Keras names the state of a SeedGenera
 SAME = "test_with_shortcut"
 
 
+class Board(keras.callbacks.TensorBoard):
+    """Writes what Keras's own writes by the epoch.
+
+    That makes two summaries for every batch, too, and then has nowhere to write them.
+    """
+
+    def on_train_batch_end(self, batch, logs=None):
+        super().on_train_batch_end(batch, None)
+
+
 class Diverged(ValueError):
     """The loss is no number any more: a trial's own fault, which no retry mends."""
 

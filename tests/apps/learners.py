@@ -10,6 +10,7 @@ import numpy as np
 from gradio_client import Client
 
 LEARNERS, EVERY = 30, 3.0  # seconds between two toggles of one learner
+TEACHER = 20.0  # seconds until a class is told to try the next method
 PATIENCE = 300  # seconds until a wait counts as an error
 BLOCKS, SHARES = ("none", "SE", "CBAM"), (0.01, 0.1, 0.5, 1.0)
 METHODS = (
@@ -37,13 +38,11 @@ def first_lesson(chance):
     }
 
 
-def anything(chance):
-    """A question of learners who each try what they like, in any data set."""
-    return first_lesson(chance) | {
-        "dataset": chance.choice(("fundus", "dermoscopy", "chest")),
-        "backbone": chance.choice(("ResNet", "DenseNet", "DeiT")),
-        "method": chance.choice(METHODS),
-    }
+def later_lesson(chance):
+    """A question of learners who follow a teacher through methods, on all networks."""
+    method = METHODS[int(time.monotonic() / TEACHER) % len(METHODS)]
+    backbone = chance.choice(("ResNet", "DenseNet", "DeiT"))
+    return first_lesson(chance) | {"backbone": backbone, "method": method}
 
 
 def toggle_by_client(client, question):

@@ -38,6 +38,7 @@ def bare():
         parts["train"].batches(TRIAL.batch_size, training=True),
         epochs=TRIAL.rounds,
         steps_per_epoch=TRIAL.steps // TRIAL.rounds,
+        shuffle=False,  # the pipeline shuffles
         validation_data=parts["validation"].batches(250),
         verbose=0,
     )
