@@ -19,6 +19,7 @@ from medattn.explain import (
     randomisation_check,
     reference_images,
     relevance_mass,
+    run_eagerly,
     shortcut_share,
     with_reference,
 )
@@ -33,7 +34,7 @@ STEPS = 16  # in which pixels are taken away
 ORDERS = 5  # orders by chance, beside that of the map
 GREYS = tuple(step / 8 for step in range(9))
 KEPT = 48  # results of experiments that are remembered
-ANALYZERS = 12  # compiled ones that are kept
+ANALYZERS = 12  # that are kept
 
 
 @dataclass(frozen=True)
@@ -128,7 +129,7 @@ class Lab:
     def __init__(self):
         self.lock = threading.RLock()
         self._models = {}  # name of an architecture -> (model, cell of its weights)
-        self._analyzers = OrderedDict()  # (architecture, method) -> compiled
+        self._analyzers = OrderedDict()  # (architecture, method) -> analyzer
         self._results = OrderedDict()
 
     def randomise(self, case, cell, method):
@@ -168,7 +169,8 @@ class Lab:
     def _remember(self, key, make):
         with self.lock:
             if key not in self._results:
-                self._results[key] = make()
+                with run_eagerly():  # an experiment is made once or twice
+                    self._results[key] = make()
                 if len(self._results) > KEPT:
                     self._results.popitem(last=False)
             self._results.move_to_end(key)
