@@ -154,7 +154,8 @@ class LRP(Analyzer):
             neuron_selection: As in `analyze`.
 
         Returns:
-            A dict of arrays `(batch,)`, in logits: `logit`, from the model itself;
+            A dict of arrays `(batch,)`, in logits: `logit`, from the model itself, of
+            samples that were reckoned in double precision its own in double, too;
             `relevance`, its sum over the pixels; `absorbed`, the sum of what each
             layer's constants took (biases, batch-norm shifts, class token, positions,
             the stabiliser); `dropped`, what the rule gave to nobody; and `error`, what
@@ -194,10 +195,15 @@ class LRP(Analyzer):
         _, outputs = self._logits([], images)
         largest = outputs.argmax(-1)
         neurons = np.where(neurons < 0, largest, neurons).astype(np.int32)
-        found, _ = self._reckoned(self._ledger, [*probes, ones], images, neurons)
+        found, double = self._reckoned(self._ledger, [*probes, ones], images, neurons)
         (*maps, lines), _ = found
         maps = [each.astype(self._digits, copy=False) for each in maps]
         logit = np.take_along_axis(outputs, neurons[:, None], 1)[:, 0]
+        logit = logit.astype(np.float64)
+        if double.any():  # a deep model rounds its own by more than relevance misses
+            some = [image[double] for image in images]
+            _, better = self._logits([], some, precision=DOUBLE)
+            logit[double] = np.take_along_axis(better, neurons[double, None], 1)[:, 0]
         sums = [m.sum(tuple(range(1, m.ndim)), dtype=np.float64) for m in maps]
         books = {"pixels": sum(sums[place] for place in self._inputs)}
         for place, tensor in enumerate(self.model.inputs):
@@ -205,4 +211,4 @@ class LRP(Analyzer):
                 books[f"input {tensor.name}"] = sums[place]
         names = [*self._walk.lines, "dropped"]
         books |= dict(zip(names, lines.T.astype(np.float64), strict=True))
-        return books, logit.astype(np.float64), maps, outputs
+        return books, logit, maps, outputs

@@ -3,11 +3,10 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers, ops
+from keras import layers
 from networks import calibrated, one_layer, randomised, uncompiled
 
 from medattn.explain import create_analyzer
-from medattn.explain.precision import reckoned_in
 from medattn.explain.recipes import LRP_ANALYZERS
 from medattn.models import create_model, list_models
 
@@ -159,27 +158,13 @@ SOME = ("cbam_micro_resnet", "se_micro_densenet", "micro_deit")
 
 
 def adds_up(model, names):
-    """Relevance sums to the logit: the model's own, or the same in double precision.
-
-    In a deep network of chance the model itself rounds its logit by up to 8e-4, more on
-    one kind of processor than on another; what is explained in double shares out the
-    logit that a plain forward pass in double finds.
-    """
     size = model.input_shape[1:]
     images = np.random.default_rng(6).random((2, *size)).astype(np.float32)
-    wide = ops.convert_to_tensor(images.astype(np.float64))
-    with uncompiled(), reckoned_in("float64"):
-        outputs = create_analyzer("gradient", model).forward([wide])
     for name in names:
-        analyzer = create_analyzer(name, model)
         with uncompiled():
-            books = analyzer.audit(images)
-        double = ops.convert_to_numpy(analyzer.head(outputs)).max(-1)
+            books = create_analyzer(name, model).audit(images)
         scale = np.maximum(1, np.abs(books["logit"]))
-        np.testing.assert_array_less(np.abs(books["logit"] - double) / scale, 5e-3)
-        total = books["logit"] - books["error"]
-        misses = [np.abs(total - logit) / scale for logit in (books["logit"], double)]
-        worst = np.max(np.minimum(*misses))
+        worst = np.max(np.abs(books["error"]) / scale)
         assert worst <= 1e-4, f"{name} misses {worst:.1e} of the logit"
 
 
