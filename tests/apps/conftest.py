@@ -45,6 +45,20 @@ def app():
 
 
 @pytest.fixture(scope="module")
+def browser():
+    """A browser for the tests of one file."""
+    from chromium import CHROMIUM
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
 def raw(app):
     """A visitor of the running app without a browser."""
     import raw as asking

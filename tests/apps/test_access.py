@@ -1,7 +1,7 @@
 """axe-core finds no serious barrier on any tab, wide and narrow, light and dark."""
 
 import pytest
-from chromium import CHROMIUM, needs_browser
+from chromium import needs_browser
 
 from medattn_app.state import TABS
 
@@ -9,18 +9,6 @@ pytestmark = needs_browser
 WAIT = 240_000  # milliseconds: the first answer compiles a network
 SERIOUS = ("serious", "critical")
 LOOKS = {"wide": (1440, "light"), "narrow": (390, "light"), "dark": (1440, "dark")}
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield running
-        running.close()
 
 
 @pytest.mark.parametrize("look", LOOKS)

@@ -4,23 +4,11 @@ import csv
 
 import pytest
 import skimage.data
-from chromium import CHROMIUM, needs_browser
+from chromium import needs_browser
 from PIL import Image
 
 pytestmark = needs_browser
 WAIT = 240_000  # milliseconds: the first answer compiles a network
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield running
-        running.close()
 
 
 @pytest.fixture(params=[1440, 390])

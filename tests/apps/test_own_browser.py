@@ -5,25 +5,13 @@ import io
 
 import pytest
 import skimage.data
-from chromium import CHROMIUM, needs_browser, settle
+from chromium import needs_browser, settle
 from PIL import Image
 
 from medattn_app.view import chance_text
 
 pytestmark = needs_browser
 PATIENCE = 120_000  # milliseconds
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield running
-        running.close()
 
 
 @pytest.fixture(params=[1440, 390])

@@ -3,25 +3,13 @@
 import re
 
 import pytest
-from chromium import CHROMIUM, needs_browser, settle
+from chromium import needs_browser, settle
 
 from medattn.zoo import list_zoo_models
 
 pytestmark = needs_browser
 PATIENCE = 120_000  # milliseconds: networks are compiled when first asked
 WIDTHS = pytest.mark.parametrize("width", [1440, 390])
-
-
-@pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield running
-        running.close()
 
 
 @pytest.fixture

@@ -86,6 +86,27 @@ def test_only_the_images_that_need_it_are_reckoned_again():
     )
 
 
+def test_books_reckoned_in_double_are_held_against_the_logit_in_double():
+    """By hand: two large shares that all but cancel; float32 rounds their sum."""
+    image = keras.Input((1, 1, 2))
+    model = keras.Model(image, layers.Dense(2)(layers.Flatten()(image)))
+    kernel = np.array([[3e6, 1], [-2.9999e6, 1]], np.float32)
+    model.set_weights([kernel, np.array([0.7, 0], np.float32)])
+    x = np.array([[0.1, 0.1000037], [0.5, 0.25]], np.float32)
+    wide = x.astype(np.float64) @ kernel.astype(np.float64)[:, 0] + np.float32(0.7)
+    analyzer = create_analyzer("lrp.z", model, neuron_selection_mode="index")
+    books = analyzer.audit(x.reshape(2, 1, 1, 2), 0)
+    rounded = model.predict_on_batch(x.reshape(2, 1, 1, 2))[:, 0]
+    assert abs(rounded[0] - wide[0]) > 1e-3  # or it would prove nothing
+    assert books["logit"][0] == pytest.approx(wide[0], rel=1e-12)
+    assert books["logit"][1] == rounded[1]  # that one needs no double
+    # A map of float32 rounds each large share once more; in double nothing is missing.
+    analyzer = create_analyzer("lrp.z", model, neuron_selection_mode="index", **DOUBLE)
+    books = analyzer.audit(x.reshape(2, 1, 1, 2), 0)
+    np.testing.assert_allclose(books["logit"], wide, rtol=1e-12)
+    assert (np.abs(books["error"]) < 1e-9 * 3e6).all()
+
+
 def test_alpha_2_beta_1_keeps_its_sum_though_it_swells_at_every_layer():
     image = x = keras.Input((1, 1, 16))
     x = layers.Flatten()(x)
