@@ -9,7 +9,7 @@ HERE = Path(__file__).resolve().parent
 # On a Space, medattn lies beside this file; in the repository, above it.
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from medattn.cli_backend import import_backend  # noqa: E402
+from medattn.cli import import_backend  # noqa: E402
 
 
 def main():
@@ -18,7 +18,7 @@ def main():
     # Each network is compiled once; TensorFlow takes a dozen of one kind for a mistake.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     from medattn_app import launch
-    from medattn_app.context import Settings
+    from medattn_app.service.context import Settings
 
     launch(
         host=os.environ.get("GRADIO_SERVER_NAME", "0.0.0.0"),

@@ -1,12 +1,12 @@
 """The law of imports, held against the code.
 
-  apps   tutorials   cli            see everything public; nobody imports them
-            |
-       study     zoo                study knows epochs, seeds; zoo the shipped files
-  +--------+--+--------+
-data     models    explain   figures    never import each other
-           |         |
-           +-- layers                   imports keras only
+apps   tutorials   cli   compat       see everything public; nobody imports them
+     |       teaching
+study     zoo                         study knows epochs and seeds
+     +--------+--+--------+
+   data     models    explain   figures    never import each other
+              |         |
+              +-- layers                   imports keras only
 """
 
 import ast
@@ -22,23 +22,21 @@ ALLOWED = {
     "models": {"layers"},
     "explain": {"layers"},
     "data": set(),
-    "domain": {"data"},
     "figures": set(),
-    "charts": set(),
-    "study": {"data", "models", "explain", "layers", "charts"},
+    "study": {"data", "models", "explain", "layers", "figures"},
     "zoo": {"models"},
-    "teaching": {"data", "models", "explain", "figures", "charts", "layers"}
-    | {"study", "zoo"},
+    "teaching": {"data", "models", "explain", "figures", "layers", "study", "zoo"},
+    "cli": {"data", "explain", "figures", "layers", "models", "study", "zoo"},
     "__main__": {"cli"},
-    "cli": {"cli_backend", "cli_doctor", "cli_explain", "cli_study", "data_cli"}
-    | {"data", "explain", "figures", "layers", "models", "study", "zoo"},
-    "cli_backend": set(),
-    "cli_doctor": {"cli_backend", "data", "explain", "models", "study", "zoo"},
-    "cli_explain": {"cli_backend", "data", "explain", "figures", "study", "zoo"},
-    "cli_study": {"cli_backend", "models", "study"},
-    "data_cli": {"data"},
 }
-FILES = sorted((ROOT / "medattn").rglob("*.py"))
+SOURCES = {
+    ".".join(path.relative_to(base).with_suffix("").parts).removesuffix(".__init__"): (
+        path
+    )
+    for base in (ROOT, ROOT / "apps")
+    for path in sorted(base.glob("medattn*/**/*.py"))
+}
+FILES = [path for name, path in SOURCES.items() if name.split(".")[0] == "medattn"]
 
 
 def imports(source):

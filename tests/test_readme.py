@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from medattn.study.results import SHIPPED, read_results
-from medattn.study.statistics import contrast_table
+from medattn.study.analyse.results import SHIPPED, read_results
+from medattn.study.analyse.statistics import contrast_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

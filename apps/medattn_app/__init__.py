@@ -6,6 +6,6 @@ import os
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_OFFLINE"] = "1"
 
-from medattn_app.serve import launch  # noqa: E402
+from medattn_app.server.launch import launch  # noqa: E402
 
 __all__ = ["launch"]

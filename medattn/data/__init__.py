@@ -4,9 +4,10 @@ from medattn.data.augment import STUDY, Augmentation
 from medattn.data.cache import cache_folder
 from medattn.data.cards import CARDS, DatasetCard
 from medattn.data.dataset import Dataset, find_card, list_datasets
-from medattn.data.drawn import draw_images
+from medattn.data.domain_distance import find_domain
 from medattn.data.images import fit_image, read_image
 from medattn.data.load import load_dataset
+from medattn.data.synthetic.dataset import draw_images
 
 __all__ = [
     "CARDS",
@@ -17,6 +18,7 @@ __all__ = [
     "cache_folder",
     "draw_images",
     "find_card",
+    "find_domain",
     "fit_image",
     "list_datasets",
     "load_dataset",

@@ -1,7 +1,6 @@
 """The one way in: from a name to a data set."""
 
 from medattn.data.dataset import find_card
-from medattn.data.drawn import load_drawn
 from medattn.data.readers import load_real
 from medattn.data.regimes import (
     LEAST_OF_A_CLASS,
@@ -10,6 +9,7 @@ from medattn.data.regimes import (
     take_regime,
 )
 from medattn.data.synthetic import DOMAINS
+from medattn.data.synthetic.dataset import load_drawn
 
 LEAST_VALIDATION = 20
 

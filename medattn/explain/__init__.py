@@ -1,7 +1,7 @@
 """Explanations: a model rewritten so that its gradient is its explanation."""
 
-from medattn.explain.analyzers import ANALYZERS, create_analyzer, list_analyzers
-from medattn.explain.attention_maps import (
+from medattn.explain.api import ANALYZERS, create_analyzer, list_analyzers
+from medattn.explain.attention.analyzers import (
     attention_heads,
     class_token_maps,
     class_token_reader,
@@ -9,9 +9,12 @@ from medattn.explain.attention_maps import (
     gate_reader,
 )
 from medattn.explain.audit import audit_line
-from medattn.explain.gradients import run_eagerly
-from medattn.explain.neurons import visualize_neuron
-from medattn.explain.quality import (
+from medattn.explain.backend import run_eagerly
+from medattn.explain.deeplift.references import reference_images, with_reference
+from medattn.explain.gradient.neuron_visualisation import visualize_neuron
+from medattn.explain.lrp.nonlinear import register_rule
+from medattn.explain.metrics.deletion_curves import deletion, insertion
+from medattn.explain.metrics.localisation import (
     area_gain,
     edge_map,
     pixel_map,
@@ -22,12 +25,9 @@ from medattn.explain.quality import (
     shortcut_share,
     sparseness,
 )
-from medattn.explain.quality_checks import max_sensitivity, randomisation_check
-from medattn.explain.quality_curves import deletion, insertion
-from medattn.explain.quality_regions import overlap, top_region
-from medattn.explain.quality_table import evaluate_maps, explainer, mean_rows
-from medattn.explain.references import reference_images, with_reference
-from medattn.explain.steps import register_rule
+from medattn.explain.metrics.regions import overlap, top_region
+from medattn.explain.metrics.sanity_checks import max_sensitivity, randomisation_check
+from medattn.explain.metrics.table import evaluate_maps, explainer, mean_rows
 
 __all__ = [
     "ANALYZERS",

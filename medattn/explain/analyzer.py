@@ -6,11 +6,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from medattn.explain import survey as of
-from medattn.explain.graph import is_symbolic, open_model, tensors
-from medattn.explain.linear import Unit
+from medattn.explain.graph import analysis as of
+from medattn.explain.graph.linear_layers import Unit
+from medattn.explain.graph.trace import is_symbolic, open_model, tensors
+from medattn.explain.lrp.nonlinear import closed, done
 from medattn.explain.precision import SINGLE, working
-from medattn.explain.steps import closed, done
 
 SELECTION_MODES = ("max_activation", "index")
 ENDS = ("softmax", "sigmoid")

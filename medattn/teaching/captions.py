@@ -3,7 +3,7 @@
 import numpy as np
 
 from medattn.data.synthetic.common import evidence_of
-from medattn.data.synthetic.dermoscopy import EVIDENCE
+from medattn.data.synthetic.dermoscopy.rendering import EVIDENCE
 
 COLOURS = ("black", "red", "blue", "white")  # beyond the browns of any mole
 WORDS = ("<end>", "<start>", "round", "lobed", "mole", "with", "and", *COLOURS)

@@ -14,7 +14,7 @@ from medattn.teaching.answers import (
     transformer,
     why,
 )
-from medattn.teaching.notyet import NotYet
+from medattn.teaching.errors import NotYet
 
 __all__ = ["CHECKS", "NotYet", "check"]
 

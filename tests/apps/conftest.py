@@ -20,7 +20,7 @@ BLOCKS = ("", "se_", "cbam_")
 @pytest.fixture(scope="session", autouse=True)
 def nothing_compiled_beside():
     """Equal questions have equal answers to the bit, asked rarely or often."""
-    from medattn_app import analyzers
+    from medattn_app.service import analyzers
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(analyzers, "ASKED", 10**9)
@@ -29,7 +29,7 @@ def nothing_compiled_beside():
 
 @pytest.fixture(scope="session")
 def bench():
-    from medattn_app.bench import Bench
+    from medattn_app.service.networks import Bench
 
     return Bench()
 
@@ -72,8 +72,8 @@ def raw(app):
 def varied_zoo(tmp_path_factory):
     """The plain networks, and of the eye's ResNets pretrained and taught ones."""
     from medattn import zoo
-    from medattn.study.names import shipped_name
-    from medattn_app.cells import seed_chances, shipped
+    from medattn.study.plan.shipped_names import shipped_name
+    from medattn_app.domain.cells import seed_chances, shipped
 
     folder = tmp_path_factory.mktemp("zoo")
     plain = {}

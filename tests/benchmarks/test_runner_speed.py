@@ -11,7 +11,7 @@ import numpy as np
 from medattn.data import load_dataset
 from medattn.models import create_model
 from medattn.study import Trial, run_trial
-from medattn.study import train as train_room
+from medattn.study.execute import train as train_room
 
 OVER_BARE_FIT = 0.05
 TRIAL = Trial("micro_resnet", regime=0.1, steps=300)

@@ -15,13 +15,13 @@ from medattn.data import draw_images
 from medattn.data.synthetic import fundus
 from medattn.explain import create_analyzer
 from medattn.zoo import load_zoo_model
-from medattn_app.answers import Answers
-from medattn_app.bench import Bench
-from medattn_app.context import Context
-from medattn_app.methods import METHODS
-from medattn_app.serve import get_ready
-from medattn_app.state import ATTENTION, BACKBONES, REFERENCES, REGIMES
-from medattn_app.words import Words
+from medattn_app.domain.methods import METHODS
+from medattn_app.domain.state import ATTENTION, BACKBONES, REFERENCES, REGIMES
+from medattn_app.server.launch import get_ready
+from medattn_app.service.context import Context
+from medattn_app.service.networks import Bench
+from medattn_app.service.texts import Words
+from medattn_app.tabs.explore.calls import Answers
 
 MODELS = ("micro_resnet", "se_micro_resnet", "cbam_micro_resnet")
 LRP_OVER_GRADIENT = 1.2

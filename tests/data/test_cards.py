@@ -22,11 +22,11 @@ from medattn.data.cards.render import (
     write_cards,
 )
 from medattn.data.check import check_dataset
-from medattn.data.drawn import SEED
 from medattn.data.readers import READERS, medmnist
 from medattn.data.splits import SHARES
 from medattn.data.synthetic import DOMAINS
-from medattn.data.synthetic.dermoscopy_chances import BENIGN_BELOW, MALIGNANT_ABOVE
+from medattn.data.synthetic.dataset import SEED
+from medattn.data.synthetic.dermoscopy.sampling import BENIGN_BELOW, MALIGNANT_ABOVE
 
 FOLDER = Path(__file__).parents[2] / "data_cards"
 every_card = pytest.mark.parametrize("name", sorted(CARDS))

@@ -12,7 +12,9 @@ import pytest
 from networks import calibrated
 
 from medattn.explain import ANALYZERS, list_analyzers
-from medattn.explain.cams import CAM_ANALYZERS  # tf-keras-vis, so TensorFlow's alone
+from medattn.explain.gradient.cams import (
+    CAM_ANALYZERS,  # tf-keras-vis, so TensorFlow's alone
+)
 from medattn.models import create_model, save_weights
 
 ASK = Path(__file__).parent / "ask.py"

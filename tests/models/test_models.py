@@ -28,7 +28,7 @@ def test_the_convolution_nets_have_the_published_number_of_parameters(name):
 
 
 def test_the_published_counts_are_those_of_the_studys_table():
-    from medattn.study.results import read_reference
+    from medattn.study.analyse.results import read_reference
 
     rows = {row["model"]: row for row in read_reference("published_parameters")}
     table = {name: int(row["trainable_parameters"]) for name, row in rows.items()}

@@ -17,7 +17,7 @@ LINKS = re.findall(r"`\?([^`]+)`", TEACHERS)
 
 @pytest.mark.parametrize("query", LINKS)
 def test_the_app_understands_each_link_of_a_lesson(query):
-    from medattn_app.state import Question, read_query
+    from medattn_app.domain.state import Question, read_query
 
     question, refused = read_query(dict(parse_qsl(query)))
     assert refused == []
@@ -45,7 +45,7 @@ def site_pages():
 
 def test_the_report_of_the_site_is_made_of_the_results_that_it_is_given(tmp_path):
     from medattn.study import read_results
-    from medattn.study.results import write_results
+    from medattn.study.analyse.results import write_results
 
     rows = [row for row in read_results() if row["dataset"] == "fundus"][:7]
     for row in rows:

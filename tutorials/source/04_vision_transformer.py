@@ -34,7 +34,7 @@ from medattn.explain import (
     relevance_mass,
 )
 from medattn.layers import MultiHeadSelfAttention
-from medattn.study.scores import auroc
+from medattn.study.analyse.scores import auroc
 from medattn.teaching import (
     check,
     images_figure,

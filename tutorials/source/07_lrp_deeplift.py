@@ -35,7 +35,9 @@ from keras import ops
 
 from medattn import create_analyzer, load_zoo_model
 from medattn.data import draw_images
-from medattn.explain import audit_line, differences, steps
+from medattn.explain import audit_line
+from medattn.explain.deeplift import nonlinear as differences
+from medattn.explain.lrp import nonlinear as steps
 from medattn.figures import explanation_figure, pixel_relevance
 from medattn.teaching import bars_figure, check, quiz, reveal
 

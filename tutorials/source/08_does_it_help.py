@@ -28,10 +28,10 @@
 import numpy as np
 from scipy.stats import spearmanr
 
-from medattn.charts import forest_figure, regime_figure
+from medattn.figures.charts import forest_figure, regime_figure
 from medattn.study import contrast_table, read_results
-from medattn.study.results import read_reference
-from medattn.study.statistics import sentence
+from medattn.study.analyse.results import read_reference
+from medattn.study.analyse.statistics import sentence
 from medattn.teaching import check, quiz, reveal
 from medattn.zoo import list_zoo_models
 

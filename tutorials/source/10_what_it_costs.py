@@ -28,7 +28,7 @@ import numpy as np
 
 from medattn import create_model
 from medattn.models import complexity
-from medattn.study.results import read_reference
+from medattn.study.analyse.results import read_reference
 from medattn.teaching import bars_figure, check, quiz, reveal
 
 # %% [markdown]

@@ -31,7 +31,7 @@ from medattn.data import draw_images
 from medattn.explain import explainer, pixel_map, relevance_mass
 from medattn.layers import SqueezeExcite
 from medattn.layers.attention import Gate
-from medattn.study.scores import auroc
+from medattn.study.analyse.scores import auroc
 from medattn.teaching import bars_figure, check, matrix_figure, quiz, reveal
 
 # %%

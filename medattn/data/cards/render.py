@@ -184,7 +184,7 @@ def contact_sheet(images):
 
 def picture(card):
     """Draws the contact sheet of a drawn data set: how its test split begins."""
-    from medattn.data.drawn import draw_images
+    from medattn.data.synthetic.dataset import draw_images
 
     return contact_sheet(draw_images(card.name, range(24), size=144)["image"])
 

@@ -1,4 +1,4 @@
-"""Drawn images whose evidence is known to the pixel."""
+"""Synthetic images whose evidence is known to the pixel."""
 
 from medattn.data.synthetic import chest, dermoscopy, fundus
 

@@ -1,6 +1,6 @@
 """Judges of tutorial 10: counting by hand."""
 
-from medattn.teaching.notyet import NotYet, call
+from medattn.teaching.errors import NotYet, call
 
 
 def conv_multiply_adds(function):

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from medattn.teaching.notyet import call, close
+from medattn.teaching.errors import call, close
 
 
 def squeeze_excite(function):

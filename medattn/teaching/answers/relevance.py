@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from medattn.teaching.notyet import NotYet, call, close
+from medattn.teaching.errors import NotYet, call, close
 
 
 def lrp_step(function):

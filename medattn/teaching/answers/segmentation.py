@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from medattn.teaching.notyet import NotYet, call, close
+from medattn.teaching.errors import NotYet, call, close
 
 
 def dice(function):

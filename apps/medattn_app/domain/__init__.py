@@ -1,0 +1,1 @@
+"""What there is to choose: cases, networks, methods, and the question itself."""

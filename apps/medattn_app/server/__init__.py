@@ -1,0 +1,1 @@
+"""Launch, limits, offline, and the page that holds all tabs."""

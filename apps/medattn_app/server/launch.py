@@ -1,0 +1,267 @@
+"""The server: what the host decides, and nothing that leaves the machine."""
+
+import atexit
+import importlib.util
+import os
+import shutil
+import socket
+import tempfile
+import threading
+from pathlib import Path
+
+from medattn_app.server.offline import refuse_other_machines
+from medattn_app.service.context import Context, Settings
+from medattn_app.service.memory import look_past_what_stays, share_arenas, tidy
+from medattn_app.service.texts import Words
+from medattn_app.tabs.lesson.path import begin
+
+APP = Path(__file__).parents[1]
+STYLES = (
+    "tabs/explore/explore.css",
+    "tabs/inside/inside.css",
+    "tabs/lesson/lesson.css",
+    "tabs/uploaded/uploaded.css",
+    "server/page.css",
+    "tabs/common/tabs.css",
+)
+THREADS = 40  # of the server; questions to the networks still go one by one
+DEEP, DEEPER = "#b34700", "#8f3a00"  # the accent; white on it is read at 5.9 to 1
+MOST = 100 * 10**6  # bytes of a visitor's file
+SESSIONS = 500  # of which the page's state is kept in memory
+
+
+def launch(
+    *,
+    host="127.0.0.1",
+    port=7860,
+    open_browser=False,
+    block=True,
+    settings=None,
+    auth=None,
+    share=False,
+    mcp=False,
+):
+    """Opens the app in a server of its own.
+
+    Nothing leaves the machine unless `share` is asked for: analytics and update checks
+    are off, fonts come with Gradio, and no example is fetched.
+
+    Args:
+        host: Address to listen on; `"0.0.0.0"` to serve a class.
+        port: Port to listen on; 0 takes a free one.
+        open_browser: Whether to open the page here.
+        block: Whether to wait until the server is stopped.
+        settings: The host's `Settings`; the defaults unless given.
+        auth: A list of `(name, password)` pairs, or None for an open page.
+        share: Whether Gradio's service opens a public address that leads here.
+        mcp: Whether the endpoints are offered to language models, too.
+
+    Returns:
+        The running `gradio.Blocks`.
+
+    Raises:
+        OSError: If the port is taken.
+        ValueError: If two settings contradict each other, or a package is missing.
+    """
+    settings = settings or Settings()
+    check(settings, share=share, mcp=mcp)
+    if settings.offline:
+        refuse_other_machines(also=host)
+    folder = _private_folder()
+    share_arenas()
+
+    from medattn_app.server.page import build_app
+
+    context = _context(settings)
+    app = build_app(context)
+    app.queue(max_size=settings.queue)
+    import gradio as gr
+
+    try:
+        app.launch(
+            server_name=host,
+            server_port=port or _free_port(host),
+            inbrowser=open_browser,
+            prevent_thread_lock=True,
+            css="\n".join((APP / path).read_text() for path in STYLES),
+            theme=_theme(gr.themes),
+            auth=auth,
+            share=share,
+            mcp_server=mcp,
+            quiet=True,
+            ssr_mode=False,
+            run_history=False,
+            show_error=True,
+            footer_links=[],
+            max_file_size=settings.max_upload,
+            max_threads=THREADS,
+            state_session_capacity=SESSIONS,
+            allowed_paths=[],
+            enable_monitoring=False,
+            strict_cors=True,
+            # Gradio asks itself for the page, and gives up after 3 s: a machine that is
+            # busy with a study takes longer.
+            _frontend=False,
+        )
+    except OSError:
+        raise OSError(
+            f"The port {port} is taken. Expected a free one, such as --port {port + 1}."
+        ) from None
+    print(f"The explainer is open at {app.local_url} (Ctrl-C ends it).", flush=True)
+    if share:
+        print(f"Anybody who knows the address may come: {app.share_url}", flush=True)
+    app.medattn_uploads = folder
+    tidy(app)
+    _warm_up(context.bench, app, block)
+    return app
+
+
+def check(settings, *, share=False, mcp=False):
+    """Refuses what cannot be served, before anything is loaded.
+
+    Args:
+        settings: A `Settings`.
+        share: As in `launch`.
+        mcp: As in `launch`.
+
+    Raises:
+        ValueError: In three parts.
+    """
+    Words(settings.language)
+    if settings.lesson is not None:
+        begin(settings.lesson)
+    _bytes(settings.max_upload)
+    if share and settings.offline:
+        raise ValueError(
+            "A shared page is served through another machine. Expected --share or "
+            "--offline. Received: both"
+        )
+    if mcp and importlib.util.find_spec("mcp") is None:
+        raise ValueError(
+            "The package mcp is not installed. Expected "
+            '`pip install "medattn[mcp]"`. Received: --mcp'
+        )
+    if not 1 <= settings.queue <= 10_000:
+        raise ValueError(
+            "The queue holds the questions that wait. Expected 1 to 10,000. "
+            f"Received: queue={settings.queue}"
+        )
+    if settings.own_models is not None and not Path(settings.own_models).is_dir():
+        raise ValueError(
+            "There is no such folder of models. Expected a folder with .keras files. "
+            f"Received: models={str(settings.own_models)!r}"
+        )
+
+
+def _bytes(text):
+    """Reads a size such as `"20mb"`; refuses what Gradio cannot read, and too much."""
+    sizes = {"b": 1, "kb": 10**3, "mb": 10**6}
+    number = str(text).strip().lower().rstrip("bkm ")
+    unit = str(text).strip().lower()[len(number) :].strip()
+    if number.isdecimal() and unit in sizes and 0 < int(number) * sizes[unit] <= MOST:
+        return int(number) * sizes[unit]
+    raise ValueError(
+        f"There is no such size of a file. Expected 1b to {MOST // 10**6}mb, such as "
+        f"20mb. Received: max_upload={str(text)[:40]!r}"
+    )
+
+
+def read_auth(text):
+    """Reads who may come in.
+
+    Args:
+        text: `"name:password"`; or the path of a file with one such line each, so that
+            no password stands in the list of processes.
+
+    Returns:
+        A list of `(name, password)` pairs.
+    """
+    path = Path(text)
+    lines = path.read_text().splitlines() if path.is_file() else [text]
+    pairs = [tuple(line.split(":", 1)) for line in lines if line.strip()]
+    if not pairs or not all(len(pair) == 2 and all(pair) for pair in pairs):
+        raise ValueError(
+            "Nobody could come in. Expected NAME:PASSWORD, or a file with one such "
+            f"line each. Received: {len(lines)} lines, not all with a name and a "
+            "password"
+        )
+    return pairs
+
+
+def _theme(themes):
+    """Makes the page's colours and letters, dark enough to be read on their ground."""
+    # Gradio's SemiBold files hold no Latin letters or digits (6.31): take Bold instead.
+    sans, mono = (
+        themes.LocalFont(f"IBM Plex {kind}", weights=(400, 700))
+        for kind in ("Sans", "Mono")
+    )
+    theme = themes.Base(
+        primary_hue="orange",
+        neutral_hue="stone",
+        font=[sans, "sans-serif"],
+        font_mono=[mono, "monospace"],
+    )
+    return theme.set(
+        color_accent=DEEP,
+        button_primary_background_fill=DEEP,
+        button_primary_background_fill_dark=DEEP,
+        button_primary_background_fill_hover=DEEPER,
+        button_primary_background_fill_hover_dark=DEEPER,
+        button_primary_text_color="white",
+        button_primary_text_color_dark="white",
+        block_info_text_color="#57534e",
+        block_info_text_color_dark="#b5aea8",
+        block_label_text_color="#44403c",
+        block_label_text_color_dark="#d6d3d1",
+        body_text_color_subdued="#57534e",
+        body_text_color_subdued_dark="#b5aea8",
+    )
+
+
+def _context(settings):
+    from medattn_app.service.networks import Bench
+
+    return Context(bench=Bench(), words=Words(settings.language), settings=settings)
+
+
+def _free_port(host):
+    """Finds a port that nobody listens on.
+
+    Gradio's own search tries the same hundred one by one, and two apps that start at
+    once take the same.
+    """
+    with socket.socket() as asked:
+        asked.bind((host, 0))
+        return asked.getsockname()[1]
+
+
+def _private_folder():
+    """Makes a folder for what visitors send, of this process only, gone at its end."""
+    folder = tempfile.mkdtemp(prefix="medattn-app-")
+    os.environ["GRADIO_TEMP_DIR"] = folder
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _warm_up(bench, app, block):
+    """Compiles the networks while the first visitor looks around."""
+    # Only now, and stopped before the process ends: TensorFlow must not be compiling
+    # in a thread when Python shuts down.
+    warming = threading.Thread(target=get_ready, args=(bench,))
+    warming.start()
+    if block:
+        try:
+            app.block_thread()
+        finally:
+            bench.rest()
+            warming.join()
+
+
+def get_ready(bench):
+    """Does what the first answers of each kind would wait for."""
+    from medattn_app.service.uploads import measure
+
+    bench.warm_up()
+    for dataset in bench.datasets():
+        measure(bench.cases(dataset)[0], dataset)
+    look_past_what_stays()

@@ -1,0 +1,1 @@
+"""Networks ready to answer, their experiments, uploads and texts."""

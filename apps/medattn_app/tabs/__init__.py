@@ -1,0 +1,1 @@
+"""One folder a tab; what they share is in common."""

@@ -1,0 +1,1 @@
+"""Doubt it: experiments that move a number."""

@@ -1,0 +1,1 @@
+"""The evidence: the study's report."""

@@ -1,0 +1,1 @@
+"""Explore: one question, its answer, its reasons, and the grid."""

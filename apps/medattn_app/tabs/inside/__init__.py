@@ -1,0 +1,1 @@
+"""Look inside: the network's own attention."""

@@ -1,0 +1,1 @@
+"""Predict first: the learner answers before the network."""

@@ -1,0 +1,1 @@
+"""Your own: an uploaded image, a model of the host."""

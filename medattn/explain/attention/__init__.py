@@ -1,0 +1,1 @@
+"""Attention read from the model: gates, rollout, transformer attribution."""

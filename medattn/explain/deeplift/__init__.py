@@ -1,0 +1,1 @@
+"""DeepLIFT: rules for differences from a reference, and their propagation."""

@@ -1,0 +1,1 @@
+"""The gradient family, class activation maps and neuron visualisation."""

@@ -1,0 +1,1 @@
+"""A Keras model as a list of steps, and the role of each step."""

@@ -1,0 +1,1 @@
+"""The original iNNvestigate, in a process of its own."""

@@ -1,0 +1,33 @@
+"""Arrays in, picture out: maps, charts, and the one source of their colours."""
+
+from medattn.figures.maps import (
+    AGAINST,
+    FOR,
+    OUTLINE,
+    PERCENTILE,
+    colour_scale,
+    contact_sheet,
+    explanation_figure,
+    explanation_grid,
+    grey,
+    outline_rgba,
+    pixel_relevance,
+    png_bytes,
+    relevance_rgba,
+)
+
+__all__ = [
+    "AGAINST",
+    "FOR",
+    "OUTLINE",
+    "PERCENTILE",
+    "colour_scale",
+    "contact_sheet",
+    "explanation_figure",
+    "explanation_grid",
+    "grey",
+    "outline_rgba",
+    "pixel_relevance",
+    "png_bytes",
+    "relevance_rgba",
+]

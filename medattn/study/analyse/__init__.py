@@ -1,0 +1,1 @@
+"""From predictions and maps to metrics, intervals and verdicts."""

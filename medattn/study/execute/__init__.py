@@ -1,0 +1,1 @@
+"""Running trials: scheduler, engines, leases, training."""

@@ -1,0 +1,1 @@
+"""Tables, figures, the page, model cards, and what is shipped."""

@@ -1,0 +1,86 @@
+"""A link opens what it says, within bounds, and no wrong one breaks the page."""
+
+import pytest
+
+from medattn_app.domain.state import (
+    HIDEABLE,
+    Question,
+    read_query,
+    read_question,
+    write_query,
+)
+
+
+def test_a_question_survives_its_link():
+    asked = Question(
+        dataset="chest", image=3, backbone="DenseNet", attention="SE", regime=0.1,
+        method="deep_lift.rescale", reference="blur", hide=("method", "more"),
+        lang="pt", tab="doubt",
+    )  # fmt: skip
+    from urllib.parse import parse_qsl
+
+    link = write_query(asked)
+    assert read_query(dict(parse_qsl(link))) == (asked, [])
+
+
+def test_the_plain_question_has_an_empty_link():
+    assert write_query(Question()) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("dataset", "../../etc/passwd"),
+        ("image", "-1"),
+        ("image", "99999999999999999999"),
+        ("image", "１"),  # a digit of another script
+        ("regime", "nan"),
+        ("regime", "0.2"),
+        ("method", "<script>alert(1)</script>"),
+        ("hide", "everything"),
+        ("lang", "english"),
+        ("seed", "1e9"),
+        ("attention", "x" * 100_000),
+    ],
+)
+def test_a_wrong_value_is_left_out_with_a_short_sentence_and_the_rest_stays(name, text):
+    question, refused = read_query({"backbone": "DenseNet", name: text})
+    assert question == Question(backbone="DenseNet")
+    assert len(refused) == 1 and name in refused[0] and len(refused[0]) < 900
+
+
+def test_what_others_put_into_the_link_is_passed_over():
+    assert read_query({"__theme": "dark", "utm": "x"}) == (Question(), [])
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        None,
+        [],
+        {"nonsense": 1},
+        {"image": "0"},
+        {"image": True},
+        {"dataset": ["fundus"]},
+        {"regime": {"$gt": 0}},
+        {"hide": "all"},
+        {"hide": ["grid"] * 41},
+        {"lang": 7},
+    ],
+)
+def test_nonsense_from_an_endpoint_is_refused_in_three_parts(fields):
+    with pytest.raises(ValueError, match="Received: "):
+        read_question(fields)
+
+
+def test_everything_a_teacher_may_hide_is_known_to_the_page():
+    from pathlib import Path
+
+    import medattn_app
+
+    here = Path(medattn_app.__file__).parent
+    written = "".join(
+        (here / name).read_text()
+        for name in ("tabs/explore/controls.js", "domain/state.py")
+    )
+    assert all(f'"{name}"' in written for name in HIDEABLE)

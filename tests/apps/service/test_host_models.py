@@ -1,0 +1,49 @@
+"""The host's own models are explained by the same analyzers, and add up as ours do."""
+
+import json
+import threading
+
+import numpy as np
+import pytest
+
+from medattn.zoo import load_zoo_model
+from medattn_app.domain.cases import drawn_cases
+from medattn_app.service.host_models import HostModels
+from medattn_app.service.texts import Words
+from medattn_app.tabs.uploaded.tab import page
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    """A folder with a shipped network saved whole, as `medattn train` saves one."""
+    place = tmp_path_factory.mktemp("mine")
+    load_zoo_model("se_micro_resnet").save(place / "mine.keras")
+    trial = dict(model="se_micro_resnet", dataset="fundus", regime=1.0)
+    (place / "mine.json").write_text(json.dumps({"trial": trial}))
+    return HostModels(place, threading.RLock())
+
+
+@pytest.mark.parametrize("method", ["lrp.epsilon", "gradient"])
+def test_a_saved_model_answers_as_the_shipped_one(host, method):
+    from medattn_app.service.networks import Bench
+
+    (cell,) = host.cells()
+    assert cell.title == "mine.keras (se_micro_resnet, 100%, fundus)"
+    case, bench = drawn_cases("fundus")[2], Bench()
+    expected = bench.answer(case, bench.cell("fundus", "ResNet", "SE", 1.0), method)
+    found = host.answer(case, cell, method)
+    assert found.chance == pytest.approx(expected.chance, abs=1e-6)
+    np.testing.assert_allclose(found.relevance, expected.relevance, atol=2e-5)
+    assert found.line == expected.line
+    html = page(case, found, method, Words())
+    assert "not for diagnosis" in html and "own-map" in html
+
+
+def test_a_method_that_cannot_read_the_model_says_so(host):
+    (cell,) = host.cells()
+    found = host.answer(drawn_cases("fundus")[0], cell, "attention.rollout")
+    assert found.relevance is None and found.refused
+
+
+def test_without_a_folder_there_is_no_model():
+    assert HostModels(None, threading.RLock()).cells() == []

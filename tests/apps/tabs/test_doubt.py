@@ -1,0 +1,180 @@
+"""The four switches: each number against the library's own, then in a browser."""
+
+import re
+
+import numpy as np
+import pytest
+
+from medattn.data import draw_images
+from medattn.explain import (
+    create_analyzer,
+    deletion,
+    explainer,
+    pixel_map,
+    randomisation_check,
+    shortcut_share,
+)
+from medattn.study import probabilities
+from medattn.zoo import load_zoo_model
+from medattn_app.domain.cases import drawn_cases
+from medattn_app.service import experiments as lab
+from medattn_app.service.networks import Cell
+from medattn_app.service.texts import Words
+from medattn_app.tabs.common.plots import Line, even_steps, line_chart
+from medattn_app.tabs.doubt import planted_view as plant_view
+from medattn_app.tabs.doubt import view as doubt_view
+
+CBAM = Cell("fundus", "ResNet", "CBAM", 1.0)
+NONE = Cell("fundus", "ResNet", "none", 1.0)
+
+
+@pytest.fixture(scope="module")
+def rooms():
+    return lab.Lab()
+
+
+@pytest.fixture(scope="module")
+def case():
+    return drawn_cases("fundus")[0]
+
+
+def test_randomising_gives_the_librarys_numbers_and_leaves_the_network_whole(
+    rooms, case
+):
+    before = rooms.delete(case, NONE, "gradient").values
+    found = rooms.randomise(case, NONE, "gradient")
+    model = load_zoo_model("micro_resnet")
+    expected = randomisation_check(
+        explainer("gradient", 1), model, case.pixels[None], stages=lab.STAGES
+    )
+    np.testing.assert_allclose(found.spearman, expected.spearman[:, 0], atol=1e-4)
+    assert found.depths == tuple(expected.depths)
+    assert len(found.maps) == len(found.chances) == lab.STAGES + 1
+    assert found.chances[0] == pytest.approx(before[0], abs=1e-5)
+    after = lab.Lab.delete(rooms, case, NONE, "gradient").values
+    np.testing.assert_array_equal(after, before)
+    assert probabilities(rooms._model(NONE), case.pixels[None])[0, 1] == pytest.approx(
+        before[0], abs=1e-5
+    )
+
+
+def test_a_method_that_cannot_read_the_network_says_so(rooms, case):
+    found = rooms.randomise(case, CBAM, "guided_backprop")
+    assert "ReLU" in found.refused and found.maps is None
+    html = doubt_view.randomised_html(case, [found], Words("en"))
+    assert "ReLU" in html and "No chosen method" in html
+
+
+def test_the_reference_moves_the_sum_and_never_the_completeness(rooms, case):
+    sums = []
+    for reference in ("zeros", "mean", "blur", 0.5):
+        found = rooms.compare(case, NONE, reference)
+        gap = found.ledger["logit"] - found.ledger["reference"]
+        assert found.relevance.sum() == pytest.approx(gap, abs=1e-3)
+        sums.append(found.ledger["relevance"])
+    assert len({round(total, 2) for total in sums}) == 4
+    assert found.picture.min() == found.picture.max() == 0.5
+    built = create_analyzer(
+        "deep_lift.rescale",
+        load_zoo_model("micro_resnet"),
+        neuron_selection_mode="index",
+        reference="mean",
+    )
+    expected = built.analyze(case.pixels[None], 1)[0].sum(-1)
+    moved = rooms.compare(case, NONE, "mean").relevance
+    np.testing.assert_allclose(moved, expected, atol=1e-4)
+    greys = dict(rooms.greys(case, NONE))
+    assert greys[0.0]["relevance"] == pytest.approx(sums[0], abs=1e-4)
+    assert greys[0.5]["relevance"] == pytest.approx(sums[3], abs=1e-4)
+
+
+@pytest.mark.parametrize("dataset", ["fundus", "dermoscopy", "chest"])
+def test_the_planted_pair_differs_on_the_mark_and_nowhere_else(dataset):
+    labels = draw_images(dataset, range(4))["label"]
+    assert set(labels) == {0, 1}
+    for position in range(4):
+        plain, planted, artefact = lab.planted_pair(dataset, position)
+        changed = (plain != planted).any(-1)
+        assert changed.any() and not (changed & ~artefact).any()
+
+
+def test_a_planted_image_is_scored_as_the_library_scores_it(rooms, case):
+    found = rooms.plant(case, NONE)
+    plain, planted, artefact = lab.planted_pair("fundus", case.position)
+    model = load_zoo_model("micro_resnet")
+    chances = probabilities(model, np.stack([plain, planted]))[:, 1]
+    assert (found.before, found.after) == pytest.approx(tuple(chances), abs=1e-5)
+    size = pixel_map(found.relevance[None])[0]
+    assert found.on_artefact == pytest.approx(size[artefact].sum() / size.sum())
+    share = shortcut_share(found.relevance[None], case.evidence[None], artefact[None])
+    assert found.of_found == pytest.approx(share[0])
+
+
+def test_a_deletion_is_the_librarys_and_shows_what_the_network_saw(rooms, case):
+    found = rooms.delete(case, NONE, "lrp.epsilon")
+    model = load_zoo_model("micro_resnet")
+    analyzer = create_analyzer("lrp.epsilon", model, neuron_selection_mode="index")
+    expected = deletion(
+        lambda images: probabilities(model, images)[:, 1],
+        case.pixels[None],
+        analyzer.analyze(case.pixels[None], 1),
+        steps=lab.STEPS,
+    )
+    np.testing.assert_allclose(found.values, expected.values[0], atol=1e-3)
+    assert found.area == pytest.approx(expected.area[0], abs=1e-3)
+    np.testing.assert_array_equal(found.pictures[0], case.pixels)
+    taken = [(p != case.pixels).any(-1).mean() for p in found.pictures]
+    assert all(np.diff(taken) >= 0)
+    assert taken[-1] <= 1 and (np.array(taken) <= found.fractions + 1e-9).all()
+
+
+def test_equal_experiments_are_made_once_and_memory_is_bounded(case, monkeypatch):
+    rooms = lab.Lab()
+    monkeypatch.setattr(lab, "KEPT", 2)
+    first = rooms.delete(case, NONE, "gradient")
+    assert rooms.delete(case, NONE, "gradient") is first
+    for other in drawn_cases("fundus")[1:4]:
+        rooms.delete(other, NONE, "gradient")
+    assert len(rooms._results) == 2
+
+
+def test_pages_in_several_languages_share_one_lab():
+    bench, other = object(), object()
+    assert lab.lab_beside(bench) is lab.lab_beside(bench)
+    assert lab.lab_beside(bench) is not lab.lab_beside(other)
+
+
+@pytest.mark.parametrize("language", ["en", "pt"])
+def test_each_view_tells_its_pictures_in_words_and_claims_no_more(
+    rooms, case, language
+):
+    words = Words(language)
+    pair = lab.planted_pair("fundus", case.position)
+    broken = rooms.randomise(case, NONE, "gradient")
+    compared, greys = rooms.compare(case, NONE, "zeros"), rooms.greys(case, NONE)
+    planted, mark = [rooms.plant(case, NONE)], (pair[:2], pair[2])
+    deleted = rooms.delete(case, NONE, "lrp.epsilon")
+    for html in (
+        doubt_view.randomised_html(case, [broken], words),
+        doubt_view.compared_html(case, compared, greys, 0.0, words),
+        plant_view.planted_html(case, planted, mark, words),
+        doubt_view.deleted_html(case, deleted, words),
+    ):
+        assert html.count('role="img"') == html.count('role="img" aria-label="')
+        said = re.sub(r'src="data:image/png;base64,[^"]+"', "", html)
+        assert "http" not in said and "{" not in said and "nan" not in said
+
+
+def test_round_numbers_stand_on_the_axes():
+    assert even_steps(0, 1) == [0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    assert even_steps(-4.57, 15) == [0, 5, 10, 15]
+    assert len(even_steps(-0.003, 0.011)) <= 6
+
+
+def test_a_line_has_a_gap_where_nothing_is_known():
+    html = line_chart(
+        [Line("a <b>", [(0, 0.1), (0.5, float("nan")), (0.6, 0.2), (1, 0.4)])],
+        x=(0, 1), y=(0, 1), x_label="x", y_label="y", alt="a chart",
+    )  # fmt: skip
+    assert html.count('<polyline class="ma-chart-line') == 2  # one drawn, one in legend
+    assert "a &lt;b&gt;" in html and 'aria-label="a chart"' in html
