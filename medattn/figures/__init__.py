@@ -1,9 +1,7 @@
 """Arrays in, picture out: maps, charts, and the one source of their colours."""
 
+from medattn.figures.colours import AGAINST, FOR, OUTLINE
 from medattn.figures.maps import (
-    AGAINST,
-    FOR,
-    OUTLINE,
     PERCENTILE,
     colour_scale,
     contact_sheet,

@@ -4,11 +4,7 @@ import io
 
 import numpy as np
 
-# Okabe and Ito's vermilion and blue: told apart by the colour-blind, and in grey print
-# by the sign's place on the bar.
-FOR = (213, 94, 0)
-AGAINST = (0, 114, 178)
-OUTLINE = (240, 228, 66)  # his yellow, which neither end of the scale nears
+from medattn.figures.colours import AGAINST, FOR, OUTLINE
 
 PERCENTILE = 99.5  # of |R|: beyond it colours are full
 
