@@ -12,7 +12,7 @@ from medattn.cli import data as data_cli
 from medattn.cli.backend import import_backend
 from medattn.cli.doctor import doctor as doctor_verb
 from medattn.cli.explain import explain as explain_verb
-from medattn.cli.study import report as report_verb
+from medattn.cli.report import report as report_verb
 from medattn.cli.study import study as study_verb
 
 Positional = tyro.conf.Positional

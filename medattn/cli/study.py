@@ -1,4 +1,4 @@
-"""The verbs that speak of many trials: medattn report | study."""
+"""The verb study: plans, runs and gathers many trials."""
 
 import shlex
 import sys
@@ -10,61 +10,6 @@ import tyro
 from medattn.cli.backend import import_backend
 
 Positional = tyro.conf.Positional
-
-
-def report(
-    what: Positional[Literal["study", "complexity"]] = "study",
-    /,
-    *,
-    micro: bool = False,
-    rounds: int = 0,
-    results: Path | None = None,
-    trial: str | None = None,
-    output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("report.html"),
-) -> None:
-    """Write what the study found as a page, or print what the networks cost.
-
-    Args:
-        what: study: the page and, beside it, the same as Markdown; complexity: a table
-            of parameters by part, multiply-adds, activations, latency.
-        micro: complexity: the micro networks at 64 x 64 instead of the study's.
-        rounds: complexity: forward passes to time for each; 0 measures no latency.
-        results: study: a CSV of results, a folder of them or the folder of a study;
-            the shipped ones unless given.
-        trial: study: name of a trial's folder in results, for a page of its own.
-        output: study: the page to write, a .html.
-    """
-    if rounds < 0:
-        raise ValueError(
-            "Passes cannot be fewer than none. Expected rounds >= 0. "
-            f"Received: rounds={rounds}"
-        )
-    if what == "study":
-        _write_report(results, trial, output)
-        return
-    import_backend()
-    from medattn.models import complexity, create_model, list_models
-
-    print(
-        f"{'network':<20}{'trunk':>12}{'attention':>11}{'head':>9}{'parameters':>12}"
-        f"{'M mult-adds':>13}{'MB kept':>9}" + (f"{'ms':>8}" if rounds else "")
-    )
-    for name in list_models():
-        if ("micro" in name) != micro:
-            continue
-        cost = complexity(create_model(name), rounds=rounds)
-        own = cost["parameters"]
-        line = (
-            f"{name:<20}{own['trunk']:>12,}{own['attention']:>11,}{own['head']:>9,}"
-            f"{own['total']:>12,}{cost['multiply_adds']['total'] / 1e6:>13,.1f}"
-            f"{cost['activation_bytes'] / 1e6:>9.1f}"
-        )
-        print(line + (f"{1000 * cost['latency']:>8.1f}" if rounds else ""))
-    if not micro:
-        print(
-            "deit_tiny is published as 5,486,786: the study's tool left out the class "
-            "token and the positions, 38,016."
-        )
 
 
 def study(
@@ -279,13 +224,3 @@ def _print_status(status):
             f"{status['other_code']} of them to another version of the code; they are "
             "left alone."
         )
-
-
-def _write_report(results, trial, output):
-    from medattn.study import write_report
-    from medattn.study.report.fragment import known_costs
-
-    costs = None if trial is not None else known_costs()
-    where = {} if results is None else {"source": results}
-    for path in write_report(output, complexity=costs, trial=trial, **where):
-        print(f"Wrote {path}")
