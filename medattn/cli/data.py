@@ -1,12 +1,12 @@
 """The verb medattn data: cards | check | list | prepare | preview."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
 Positional = tyro.conf.Positional
-Pairs = tuple[str, ...]  # "view=PA", of the readers
+Pairs = tuple[str, ...]  # dataset options, such as ("view=PA",)
 
 
 def list_() -> None:
@@ -18,7 +18,7 @@ def list_() -> None:
         images = f"{sum(card.sizes.values()):,}" if card.sizes else ""
         note = "  CREDENTIALED" if card.access.get("credentialed") else ""
         print(f"{name:<16}{images:>9}  {card.licence[:29]:<30}{card.title}{note}")
-    print(f"Prepared images lie in {cache_folder()}")
+    print(f"Prepared images are stored in {cache_folder()}")
 
 
 def check(
@@ -39,7 +39,7 @@ def check(
     """
     from medattn.data.check import check_dataset, table
 
-    found = check_dataset(name, root, duplicates=duplicates, **_read(options))
+    found = check_dataset(name, root, duplicates=duplicates, **_parse(options))
     print(table(found))
     if found.faults:
         raise SystemExit(1)
@@ -59,7 +59,7 @@ def preview(
 
     Args:
         name: Which data set.
-        root: Folder of its files; not needed for drawn ones.
+        root: Folder of its files; not needed for synthetic ones.
         split: train, validation or test.
         size: Height and width of each image in pixels.
         output: The picture to write.
@@ -72,14 +72,15 @@ def preview(
     from medattn.data.cards.render import contact_sheet
 
     if find_card(name).drawn:
-        drawn = draw_images(name, range(24), split=split, size=size, **_read(options))
-        images = drawn["image"]
+        images = draw_images(
+            name, range(24), split=split, size=size, **_parse(options)
+        )["image"]
     else:
         if size == 128 and CARDS[name].files:
             size = 64
-        data = load_dataset(name, split=split, size=size, root=root, **_read(options))
-        places = np.linspace(0, len(data) - 1, min(24, len(data))).astype(int)
-        images = data.source.read(places)
+        data = load_dataset(name, split=split, size=size, root=root, **_parse(options))
+        positions = np.linspace(0, len(data) - 1, min(24, len(data))).astype(int)
+        images = data.source.read(positions)
     sheet = contact_sheet(images)
     output.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(sheet).save(output)
@@ -96,7 +97,7 @@ def prepare(
     protocol: str = "default",
     options: Pairs = (),
 ) -> None:
-    """Decode and resize every image once, into the cache; start again after a stop.
+    """Decode and resize every image once, into the cache; go on after a stop.
 
     Args:
         name: Which data set.
@@ -109,18 +110,20 @@ def prepare(
 
     if find_card(name).drawn:
         for split in find_card(name).sizes:
-            print(load_dataset(name, split=split, size=size, **_read(options)))
+            print(load_dataset(name, split=split, size=size, **_parse(options)))
         return
-    data = load_dataset(name, size=size, root=root, protocol=protocol, **_read(options))
+    data = load_dataset(
+        name, size=size, root=root, protocol=protocol, **_parse(options)
+    )
     if not hasattr(data.source, "prepare"):
-        print(f"{name} is read whole into memory: nothing to prepare.")
+        print(f"{name} is read into memory at once: there is nothing to prepare.")
         return
     shards = data.source.prepare(f"preparing {name}")
-    print(f"{len(shards)} images of {size} x {size} lie in {shards.folder}")
+    print(f"{len(shards)} images of {size} x {size} are stored in {shards.folder}")
 
 
-def _read(pairs):
-    """Turns words such as view=PA into options; numbers and yes or no as themselves."""
+def _parse(pairs: Pairs) -> dict[str, Any]:
+    """Turns pairs such as view=PA into a dict; numbers and booleans become such."""
     import yaml
 
     for pair in pairs:
@@ -138,7 +141,7 @@ def _read(pairs):
 def cards(
     *, output: Annotated[Path, tyro.conf.arg(aliases=["-o"])] = Path("data_cards")
 ) -> None:
-    """Render all data cards as Markdown and Croissant, drawn ones with a picture.
+    """Render all data cards as Markdown and Croissant, synthetic ones with a picture.
 
     Args:
         output: Folder to write into.
@@ -155,8 +158,3 @@ VERBS = {
     "prepare": prepare,
     "preview": preview,
 }
-
-
-def data(rest: tyro.conf.Suppress[tuple[str, ...]] = ("--help",)) -> None:
-    """List, check, preview or prepare data sets."""
-    tyro.extras.subcommand_cli_from_dict(VERBS, prog="medattn data", args=list(rest))
