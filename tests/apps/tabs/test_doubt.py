@@ -38,7 +38,7 @@ def case():
     return drawn_cases("fundus")[0]
 
 
-def test_randomising_gives_the_librarys_numbers_and_leaves_the_network_whole(
+def test_randomising_gives_the_library_numbers_and_leaves_the_network_whole(
     rooms, case
 ):
     before = rooms.delete(case, NONE, "gradient").values
@@ -110,7 +110,7 @@ def test_a_planted_image_is_scored_as_the_library_scores_it(rooms, case):
     assert found.of_found == pytest.approx(share[0])
 
 
-def test_a_deletion_is_the_librarys_and_shows_what_the_network_saw(rooms, case):
+def test_a_deletion_is_the_library_and_shows_what_the_network_saw(rooms, case):
     found = rooms.delete(case, NONE, "lrp.epsilon")
     model = load_zoo_model("micro_resnet")
     analyzer = create_analyzer("lrp.epsilon", model, neuron_selection_mode="index")
