@@ -1,6 +1,7 @@
-"""What the course needs: checks with hints, quizzes with feedback, pictures."""
+"""What the course needs: checks with hints, quizzes with feedback, figures."""
 
 import importlib
+from typing import Any
 
 PUBLIC = {
     "CHECKS": "checks",
@@ -19,7 +20,7 @@ PUBLIC = {
 __all__ = list(PUBLIC)
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in PUBLIC:
         return getattr(
             importlib.import_module(f"medattn.teaching.{PUBLIC[name]}"), name
@@ -27,5 +28,5 @@ def __getattr__(name):
     raise AttributeError(f"module 'medattn.teaching' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])

@@ -1,4 +1,7 @@
-"""Automatic checks of the exercises, each with a hint that does not give it away."""
+"""Automatic checks of the exercises; a hint helps without giving the solution."""
+
+from collections.abc import Callable
+from typing import Any
 
 from medattn.teaching.answers import (
     captions,
@@ -14,13 +17,13 @@ from medattn.teaching.answers import (
     transformer,
     why,
 )
-from medattn.teaching.errors import NotYet
+from medattn.teaching.errors import NotYet, Solution
 
 __all__ = ["CHECKS", "NotYet", "check"]
 
-# From the name of an exercise to what judges it: it returns what has been shown, or
-# raises NotYet. A dict to print: a teacher sees at once what there is.
-CHECKS = {
+# The check of each exercise returns a sentence about the solution, or raises NotYet.
+# Print the dict to see all exercises.
+CHECKS: dict[str, Callable[[Solution], str]] = {
     "01.no_network": why.no_network,
     "01.occlusion": why.occlusion,
     "02.additive_scores": sequence.additive_scores,
@@ -48,15 +51,15 @@ CHECKS = {
 }
 
 
-def check(name, value):
-    """Checks an exercise, and says what is shown or what is still missing.
+def check(name: str, value: Any) -> None:
+    """Checks an exercise, and prints what the solution shows.
 
     Args:
-        name: Of the exercise, one of `CHECKS`, such as `"07.lrp_step"`.
-        value: What the learner wrote: a function, mostly.
+        name: Name of the exercise, one of `CHECKS`, such as `"07.lrp_step"`.
+        value: The function that the learner wrote.
 
     Raises:
-        NotYet: If it is not right yet; the message ends with a hint.
+        NotYet: If the solution is missing or wrong; the message ends with a hint.
         ValueError: If there is no such exercise.
     """
     if name not in CHECKS:

@@ -1,31 +1,34 @@
-"""Quizzes with feedback for every answer, and predictions set beside what came."""
+"""Quizzes with feedback for every answer, and predictions beside measured values."""
 
 import html
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from types import EllipsisType
+from typing import Any
 
 FOLDER = Path(__file__).parent / "quizzes"
 LETTERS = "abcdef"
 
 
 class Quiz:
-    """Five questions that answer back: a click opens what an answer is worth.
+    """Five questions; a click on an answer opens its feedback.
 
-    It is plain HTML without scripts, so that it works in Jupyter, in Colab and on a
-    page; printed, it is text, and `answer` gives the feedback.
+    A notebook shows it as HTML without scripts, which works in Jupyter, in Colab and on
+    the site. Printed, it is text, and `answer` gives the feedback.
 
     Attributes:
-        name: Of the tutorial, such as `"07_lrp_deeplift"`.
+        name: Name of the tutorial, such as `"07_lrp_deeplift"`.
         questions: A list of dicts: `question`, and `choices`, each with `text`,
             `explain` and, where it is right, `correct`.
     """
 
-    def __init__(self, name, questions):
+    def __init__(self, name: str, questions: Sequence[Mapping[str, Any]]):
         self.name = name
         self.questions = questions
 
-    def answer(self, question, letter):
-        """Says whether an answer is right, and why.
+    def answer(self, question: int, letter: str) -> str:
+        """Returns whether an answer is right, and why.
 
         Args:
             question: Number of the question, from 1.
@@ -33,6 +36,9 @@ class Quiz:
 
         Returns:
             The feedback, a sentence or two.
+
+        Raises:
+            ValueError: If there is no such question or answer.
         """
         if not 1 <= question <= len(self.questions):
             raise ValueError(
@@ -48,43 +54,43 @@ class Quiz:
             )
         return _feedback(choices[letters.index(letter)])
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         lines = []
-        for number, each in enumerate(self.questions, 1):
-            lines.append(f"{number}. {each['question']}")
-            choices = zip(LETTERS, each["choices"], strict=False)
+        for number, question in enumerate(self.questions, 1):
+            lines.append(f"{number}. {question['question']}")
+            choices = zip(LETTERS, question["choices"], strict=False)
             lines += [f"   {letter}) {choice['text']}" for letter, choice in choices]
-        lines.append(f'Ask: quiz("{self.name}").answer(1, "a")')
+        lines.append(f'Answer with: quiz("{self.name}").answer(1, "a")')
         return "\n".join(lines)
 
-    def _repr_html_(self):
+    def _repr_html_(self) -> str:
         parts = ["<p>Choose an answer, then click it.</p>"]
-        for number, each in enumerate(self.questions, 1):
-            question = html.escape(each["question"])
-            parts.append(f"<p><strong>{number}. {question}</strong></p>")
-            for letter, choice in zip(LETTERS, each["choices"], strict=False):
+        for number, question in enumerate(self.questions, 1):
+            title = html.escape(question["question"])
+            parts.append(f"<p><strong>{number}. {title}</strong></p>")
+            for letter, choice in zip(LETTERS, question["choices"], strict=False):
                 text = html.escape(choice["text"])
-                said = html.escape(_feedback(choice))
+                feedback = html.escape(_feedback(choice))
                 parts.append(
                     f"<details><summary>{letter}) {text}</summary>"
-                    f"<p>{said}</p></details>"
+                    f"<p>{feedback}</p></details>"
                 )
         return "\n".join(parts)
 
 
-def list_quizzes():
+def list_quizzes() -> list[str]:
     """Returns the names that `quiz` takes."""
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
-def quiz(name):
-    """Opens the quiz of a tutorial.
+def quiz(name: str) -> Quiz:
+    """Returns the quiz of a tutorial.
 
     Args:
         name: One of `list_quizzes()`.
 
     Returns:
-        A `Quiz`, which a notebook shows as a page that answers back.
+        A `Quiz`, which a notebook shows as HTML.
 
     Raises:
         ValueError: If there is no such quiz.
@@ -97,35 +103,41 @@ def quiz(name):
     return Quiz(name, _read(name))
 
 
-def reveal(guess, measured, *, what, unit="", digits=1):
-    """Sets a prediction beside what was measured.
+def reveal(
+    guess: float | EllipsisType | None,
+    measured: float,
+    *,
+    what: str,
+    unit: str = "",
+    digits: int = 1,
+) -> str:
+    """Compares the learner's prediction with the measured value.
 
     Args:
-        guess: What the learner predicted, a number; None or `...` is no prediction.
-        measured: What came.
+        guess: The prediction; None or `...` if there is none.
+        measured: The measured value.
         what: Name of the quantity.
-        unit: Its unit, written behind the numbers.
-        digits: Places behind the point.
+        unit: Its unit, written after the numbers.
+        digits: Digits after the decimal point.
 
     Returns:
         A line of text.
     """
     unit = f" {unit}" if unit else ""
-    came = f"{what}: measured {measured:.{digits}f}{unit}"
-    if guess is None or guess is ...:
-        return f"{came}; you predicted nothing, so nothing could surprise you."
-    return f"{came}; you predicted {guess:.{digits}f}{unit}, off by " + (
-        f"{abs(guess - measured):.{digits}f}{unit}."
-    )
+    line = f"{what}: measured {measured:.{digits}f}{unit}"
+    if guess is None or isinstance(guess, EllipsisType):
+        return f"{line}; you predicted nothing."
+    error = f"{abs(guess - measured):.{digits}f}{unit}"
+    return f"{line}; you predicted {guess:.{digits}f}{unit}, off by {error}."
 
 
-def _feedback(choice):
-    verdict = "Right." if choice.get("correct") else "Not so."
+def _feedback(choice: Mapping[str, Any]) -> str:
+    verdict = "Right." if choice.get("correct") else "Wrong."
     return f"{verdict} {choice['explain']}"
 
 
 @lru_cache(maxsize=32)
-def _read(name):
+def _read(name: str) -> list[dict[str, Any]]:
     import yaml
 
     return yaml.safe_load((FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))

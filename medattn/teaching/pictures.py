@@ -1,21 +1,36 @@
-"""The course's pictures: rows of images, maps of scores, matrices, lines, bars."""
+"""The course's figures: rows of images, maps of scores, matrices, lines, bars."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from medattn.figures import grey
 
-# Okabe and Ito, told apart by the colour-blind; the dashes by everybody.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe and Ito's colours, distinguishable with colour blindness; dashes help in grey.
 COLOURS = ("#000000", "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9")
-DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
-AMOUNTS = "cividis"  # of amounts without a sign
+DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)))
+COLOURMAP = "cividis"  # of values without a sign
 
 
-def images_figure(images, titles=None, *, columns=None):
+def images_figure(
+    images: Sequence[np.ndarray],
+    titles: Sequence[str] | None = None,
+    *,
+    columns: int | None = None,
+) -> Figure:
     """Draws images beside each other.
 
     Args:
-        images: A list of `(height, width, 3)`, in [0, 1], or `(height, width)`, grey.
-        titles: What stands above each.
+        images: Each `(height, width, 3)`, in [0, 1], or `(height, width)`, grey.
+        titles: The title of each image.
         columns: Images in a row; all of them, unless given.
 
     Returns:
@@ -24,24 +39,33 @@ def images_figure(images, titles=None, *, columns=None):
     columns = columns or len(images)
     rows = -(-len(images) // columns)
     figure, axes = _panels(rows, columns, wide=2.3, tall=2.6)
-    for place, axis in enumerate(axes):
-        if place < len(images):
-            axis.imshow(images[place], cmap="gray", vmin=0, vmax=1)
-            axis.set_title(titles[place] if titles else "", fontsize=9)
+    for index, axis in enumerate(axes):
+        if index < len(images):
+            axis.imshow(images[index], cmap="gray", vmin=0, vmax=1)
+            axis.set_title(titles[index] if titles else "", fontsize=9)
         axis.set_axis_off()
     return figure
 
 
-def maps_figure(images, maps, titles, *, label, low=None, high=None, columns=None):
-    """Draws maps of amounts over images, on one scale.
+def maps_figure(
+    images: Sequence[np.ndarray | None],
+    maps: Sequence[np.ndarray],
+    titles: Sequence[str],
+    *,
+    label: str,
+    low: float | None = None,
+    high: float | None = None,
+    columns: int | None = None,
+) -> Figure:
+    """Draws maps without a sign over images, all on one colour scale.
 
     Args:
-        images: A list of `(height, width, 3)`, in [0, 1], one a map; a None stands for
-            a map without an image below.
-        maps: A list of `(rows, columns)` of amounts without a sign, of any size.
-        titles: What stands above each.
-        label: What the colours say.
-        low, high: Ends of the scale; the least and largest value, unless given.
+        images: The image below each map, `(height, width, 3)`, in [0, 1], or None.
+        maps: Each `(rows, columns)`, of any size.
+        titles: The title of each map.
+        label: Label of the colour bar.
+        low: Lower end of the scale; the minimum of all maps, unless given.
+        high: Upper end of the scale; the maximum of all maps, unless given.
         columns: Maps in a row; all of them, unless given.
 
     Returns:
@@ -56,35 +80,44 @@ def maps_figure(images, maps, titles, *, label, low=None, high=None, columns=Non
     columns = columns or len(maps)
     figure, axes = _panels(-(-len(maps) // columns), columns, wide=2.4, tall=2.5)
     extent = (0, 1, 1, 0)
-    for place, axis in enumerate(axes):
-        if place < len(maps):
-            image, alpha = images[place], 1.0
+    for index, axis in enumerate(axes):
+        if index < len(maps):
+            image, alpha = images[index], 1.0
             if image is not None:
                 axis.imshow(grey(image), extent=extent)
                 alpha = 0.8
             axis.imshow(
-                maps[place], extent=extent, cmap=AMOUNTS, norm=scale, alpha=alpha
+                maps[index], extent=extent, cmap=COLOURMAP, norm=scale, alpha=alpha
             )
-            axis.set_title(titles[place], fontsize=9)
+            axis.set_title(titles[index], fontsize=9)
         axis.set_axis_off()
     bar = figure.colorbar(
-        ScalarMappable(scale, AMOUNTS), ax=axes, fraction=0.03, aspect=25
+        ScalarMappable(scale, COLOURMAP), ax=axes, fraction=0.03, aspect=25
     )
     bar.set_label(label, fontsize=9)
     return figure
 
 
-def matrix_figure(matrices, rows, columns, titles=None, *, x, y, label="weight"):
-    """Draws matrices of numbers in [0, 1]: who takes how much from whom.
+def matrix_figure(
+    matrices: Sequence[np.ndarray],
+    rows: Sequence[Sequence[str]],
+    columns: Sequence[Sequence[str]],
+    titles: Sequence[str] | None = None,
+    *,
+    x: str,
+    y: str,
+    label: str = "weight",
+) -> Figure:
+    """Draws matrices of numbers in [0, 1], such as attention from rows to columns.
 
     Args:
-        matrices: A list of `(rows, columns)`, weights in [0, 1].
-        rows: A list of words for each matrix: who takes.
-        columns: A list of words for each matrix: from whom.
-        titles: What stands above each.
-        x: What the columns are.
-        y: What the rows are.
-        label: What the colours say.
+        matrices: Each `(rows, columns)`, in [0, 1].
+        rows: Names of the rows of each matrix.
+        columns: Names of the columns of each matrix.
+        titles: The title of each matrix.
+        x: Label of the horizontal axis.
+        y: Label of the vertical axis.
+        label: Label of the colour bar.
 
     Returns:
         A `matplotlib.figure.Figure`.
@@ -92,70 +125,84 @@ def matrix_figure(matrices, rows, columns, titles=None, *, x, y, label="weight")
     wide = max(2.6, 0.26 * max(len(words) for words in columns) + 1)
     tall = max(2.4, 0.26 * max(len(words) for words in rows) + 1)
     figure, axes = _panels(1, len(matrices), wide=wide, tall=tall)
-    for place, axis in enumerate(axes):
-        drawn = axis.imshow(matrices[place], cmap=AMOUNTS, vmin=0, vmax=1)
-        axis.set_xticks(range(len(columns[place])), columns[place], fontsize=8)
-        axis.set_yticks(range(len(rows[place])), rows[place], fontsize=8)
+    for index, axis in enumerate(axes):
+        picture = axis.imshow(matrices[index], cmap=COLOURMAP, vmin=0, vmax=1)
+        axis.set_xticks(range(len(columns[index])), columns[index], fontsize=8)
+        axis.set_yticks(range(len(rows[index])), rows[index], fontsize=8)
         axis.set_xlabel(x, fontsize=9)
-        axis.set_title(titles[place] if titles else "", fontsize=9)
+        axis.set_title(titles[index] if titles else "", fontsize=9)
     axes[0].set_ylabel(y, fontsize=9)
-    figure.colorbar(drawn, ax=axes, fraction=0.03, aspect=25).set_label(label)
+    figure.colorbar(picture, ax=axes, fraction=0.03, aspect=25).set_label(label)
     return figure
 
 
-def lines_figure(series, *, x, y, ticks=None):
-    """Draws lines, each with its own dashes and a name.
+def lines_figure(
+    series: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    x: str,
+    y: str,
+    ticks: Sequence[str] | None = None,
+) -> Figure:
+    """Draws named lines, each with its own dashes.
 
     Args:
         series: `{name: (xs, ys)}`.
-        x: What the horizontal axis shows.
-        y: What the vertical axis shows.
-        ticks: Words below the horizontal axis at 0, 1, ..., or None for numbers.
+        x: Label of the horizontal axis.
+        y: Label of the vertical axis.
+        ticks: Labels of the horizontal axis at 0, 1, ..., or None for numbers.
 
     Returns:
         A `matplotlib.figure.Figure`.
     """
     figure, (axis,) = _panels(1, 1, wide=6.2, tall=3.4)
-    for place, (name, (xs, ys)) in enumerate(series.items()):
-        style = dict(color=COLOURS[place % 6], ls=DASHES[place % 6])
+    for index, (name, (xs, ys)) in enumerate(series.items()):
+        style = dict(color=COLOURS[index % 6], ls=DASHES[index % 6])
         axis.plot(xs, ys, marker="o", ms=3.5, label=name, **style)
     if ticks is not None:
         axis.set_xticks(range(len(ticks)), ticks, fontsize=8, rotation=20, ha="right")
-    _bare(axis, x, y)
+    _label_axes(axis, x, y)
     axis.legend(frameon=False, fontsize=8.5, loc="best")
     return figure
 
 
-def bars_figure(values, *, label, line=None, line_label=""):
-    """Draws amounts as bars from the top down, with a line to beat.
+def bars_figure(
+    values: Mapping[str, float],
+    *,
+    label: str,
+    line: float | None = None,
+    line_label: str = "",
+) -> Figure:
+    """Draws horizontal bars from the top down, with a baseline.
 
     Args:
-        values: `{name: amount}`.
-        label: What the bars show.
-        line: A value to compare with, dashed, or None.
-        line_label: What it is.
+        values: `{name: value}`.
+        label: Label of the horizontal axis.
+        line: The baseline, dashed, or None.
+        line_label: Name of the baseline.
 
     Returns:
         A `matplotlib.figure.Figure`.
     """
     figure, (axis,) = _panels(1, 1, wide=6.6, tall=0.8 + 0.34 * len(values))
-    places = np.arange(len(values))
-    axis.barh(places, list(values.values()), color=COLOURS[1], height=0.6)
-    axis.set_yticks(places, list(values))
+    positions = np.arange(len(values))
+    axis.barh(positions, list(values.values()), color=COLOURS[1], height=0.6)
+    axis.set_yticks(positions, list(values))
     axis.invert_yaxis()
-    for place, value in enumerate(values.values()):
+    for index, value in enumerate(values.values()):
         box = dict(facecolor="white", edgecolor="none", pad=0.5)
-        at = (value, place)
-        axis.annotate(f" {value:.3g}", at, va="center", fontsize=8.5, bbox=box)
+        end = (value, index)
+        axis.annotate(f" {value:.3g}", end, va="center", fontsize=8.5, bbox=box)
     if line is not None:
         axis.axvline(line, color=COLOURS[2], ls="--", label=line_label)
         figure.legend(frameon=False, fontsize=8.5, loc="outside upper right")
     axis.margins(x=0.12)
-    _bare(axis, label, "")
+    _label_axes(axis, label, "")
     return figure
 
 
-def _panels(rows, columns, *, wide, tall):
+def _panels(
+    rows: int, columns: int, *, wide: float, tall: float
+) -> tuple[Figure, list[Axes]]:
     from matplotlib.figure import Figure
 
     size = (wide * columns + 0.4, tall * rows + 0.2)
@@ -163,7 +210,7 @@ def _panels(rows, columns, *, wide, tall):
     return figure, list(np.ravel(figure.subplots(rows, columns, squeeze=False)))
 
 
-def _bare(axis, x, y):
+def _label_axes(axis: Axes, x: str, y: str) -> None:
     axis.set_xlabel(x)
     axis.set_ylabel(y)
     for side in ("top", "right"):

@@ -1,4 +1,4 @@
-"""Checks let right answers pass and tell wrong ones why; quizzes answer back."""
+"""Checks accept right solutions and explain wrong ones; quizzes give feedback."""
 
 import re
 import subprocess
@@ -14,33 +14,33 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
-def test_an_unknown_exercise_is_answered_with_those_there_are():
+def test_an_unknown_exercise_raises_an_error_with_the_known_ones():
     with pytest.raises(ValueError, match="Expected one of .*07.lrp_step.*Received"):
         check("07.nonsense", 1)
 
 
 @pytest.mark.parametrize("name", CHECKS)
-def test_an_empty_exercise_is_not_yet_solved(name):
+def test_an_empty_exercise_is_not_solved(name):
     with pytest.raises(NotYet):
         check(name, ...)
     with pytest.raises(NotYet):
         check(name, lambda *args: ...)
 
 
-def test_a_soft_answer_is_told_from_a_hard_one():
-    with pytest.raises(NotYet, match="soft answer. Hint: one place"):
-        check("02b.hard_answer", lambda scores, values, luck: scores @ values)
+def test_the_check_of_hard_attention_recognises_the_soft_answer():
+    with pytest.raises(NotYet, match="soft answer. Hint: one position"):
+        check("02b.hard_answer", lambda scores, values, u: scores @ values)
 
 
-def test_a_gaze_counted_once_a_pixel_is_told():
+def test_the_check_of_attention_in_a_mask_recognises_undivided_scores():
     def mass(scores, mask):
         return (np.kron(scores, np.ones((4, 4))) * mask).sum()
 
-    with pytest.raises(NotYet, match="Hint: share it among its pixels"):
+    with pytest.raises(NotYet, match="Hint: divide it among its pixels"):
         check("02b.mass_in_mask", mass)
 
 
-def test_a_forgotten_bias_is_told_with_a_hint():
+def test_the_check_of_lrp_recognises_a_missing_bias():
     def step(x, W, b, R, epsilon):
         return x * (W @ (R / (x @ W + epsilon * np.sign(x @ W))))
 
@@ -48,7 +48,7 @@ def test_a_forgotten_bias_is_told_with_a_hint():
         check("07.lrp_step", step)
 
 
-def test_an_epsilon_that_vanishes_at_zero_is_told():
+def test_the_check_of_lrp_recognises_an_epsilon_that_vanishes_at_zero():
     def step(x, W, b, R, epsilon):
         z = x @ W + b
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -58,12 +58,12 @@ def test_an_epsilon_that_vanishes_at_zero_is_told():
         check("07.lrp_step", step)
 
 
-def test_a_gradient_is_no_rescale_rule():
+def test_the_check_of_rescale_rejects_the_gradient():
     with pytest.raises(NotYet, match="difference of the outputs"):
         check("07.rescale", lambda z, z_reference: (z > 0).astype(float))
 
 
-def test_cancelling_relevance_is_told():
+def test_the_check_of_relevance_mass_recognises_cancelling_relevance():
     def mass(relevance, mask):
         return relevance[mask].sum() / relevance.sum()
 
@@ -71,7 +71,7 @@ def test_cancelling_relevance_is_told():
         check("09.relevance_mass", mass)
 
 
-def test_a_right_answer_by_another_way_passes(capsys):
+def test_a_different_right_solution_passes(capsys):
     def gate(x, W1, W2):
         hidden = np.clip(np.einsum("hwc,ck->k", x, W1) / x[..., 0].size, 0, None)
         return sigmoid(np.einsum("k,kc->c", hidden, W2))
@@ -80,7 +80,7 @@ def test_a_right_answer_by_another_way_passes(capsys):
     assert capsys.readouterr().out.startswith("✓ 03.squeeze_excite")
 
 
-def test_a_notebook_shows_the_hint_and_not_the_traceback():
+def test_a_notebook_shows_the_hint_without_a_traceback():
     with pytest.raises(NotYet) as caught:
         check("07.rescale", ...)
     (line,) = caught.value._render_traceback_()
@@ -91,23 +91,24 @@ def test_a_notebook_shows_the_hint_and_not_the_traceback():
 def test_each_quiz_has_five_questions_with_feedback_for_every_answer(name):
     questions = quiz(name).questions
     assert len(questions) == 5
-    for each in questions:
-        assert 3 <= len(each["choices"]) <= 4
-        assert sum(bool(c.get("correct")) for c in each["choices"]) == 1
-        assert all(len(c["explain"]) > 15 for c in each["choices"])
-        assert len({c["text"] for c in each["choices"]}) == len(each["choices"])
+    for question in questions:
+        choices = question["choices"]
+        assert 3 <= len(choices) <= 4
+        assert sum(bool(c.get("correct")) for c in choices) == 1
+        assert all(len(c["explain"]) > 15 for c in choices)
+        assert len({c["text"] for c in choices}) == len(choices)
 
 
 def test_the_right_letters_are_not_always_the_same():
     for name in list_quizzes():
         right = {
-            [bool(c.get("correct")) for c in each["choices"]].index(True)
-            for each in quiz(name).questions
+            [bool(c.get("correct")) for c in question["choices"]].index(True)
+            for question in quiz(name).questions
         }
         assert len(right) >= 2, name
 
 
-def test_a_quiz_answers_back_in_words_and_in_html():
+def test_a_quiz_gives_feedback_as_text_and_as_html():
     one = quiz("07_lrp_deeplift")
     right = next(
         letter
@@ -116,7 +117,7 @@ def test_a_quiz_answers_back_in_words_and_in_html():
     )
     assert one.answer(1, right).startswith("Right.")
     wrong = "a" if right != "a" else "b"
-    assert one.answer(1, wrong).startswith("Not so.")
+    assert one.answer(1, wrong).startswith("Wrong.")
     page = one._repr_html_()
     assert page.count("<details>") == sum(len(q["choices"]) for q in one.questions)
     assert "<script" not in page
@@ -128,13 +129,13 @@ def test_a_quiz_answers_back_in_words_and_in_html():
         quiz("nonsense")
 
 
-def test_a_prediction_is_set_beside_what_came():
-    line = reveal(50, 12.34, what="share", unit="%")
-    assert line == "share: measured 12.3 %; you predicted 50.0 %, off by 37.7 %."
+def test_reveal_compares_the_prediction_with_the_measured_value():
+    line = reveal(50, 12.34, what="fraction", unit="%")
+    assert line == "fraction: measured 12.3 %; you predicted 50.0 %, off by 37.7 %."
     assert "predicted nothing" in reveal(None, 1.0, what="x")
 
 
-def test_pictures_draw_what_they_are_given():
+def test_figures_show_the_given_values():
     from medattn.teaching import images_figure, lines_figure, maps_figure
 
     image, low = np.zeros((8, 8, 3)), np.full((2, 2), 0.25)
@@ -146,7 +147,7 @@ def test_pictures_draw_what_they_are_given():
     assert list(axis.lines[0].get_ydata()) == [2, 3]
 
 
-def test_checking_needs_no_backend():
+def test_checks_need_no_backend():
     code = (
         "import sys, numpy as np, medattn.teaching as t\n"
         "t.quiz('07_lrp_deeplift')\n"

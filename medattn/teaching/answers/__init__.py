@@ -1,1 +1,1 @@
-"""What judges the exercises: each result a second time, by another way."""
+"""Checks of the exercises: each computes the expected result in a second way."""

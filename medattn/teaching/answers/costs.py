@@ -1,26 +1,26 @@
-"""Judges of tutorial 10: counting by hand."""
+"""Checks of tutorial 10: counting by hand."""
 
-from medattn.teaching.errors import NotYet, call
+from medattn.teaching.errors import NotYet, Solution, call_solution
 
 
-def conv_multiply_adds(function):
+def conv_multiply_adds(function: Solution) -> str:
     """`conv_multiply_adds(height, width, kernel, channels, filters)`."""
-    found = call(function, 32, 16, 3, 8, 10)
-    # one product for each weight of the kernel, at each place of the output
+    found = call_solution(function, 32, 16, 3, 8, 10)
+    # one product for each weight of the kernel, at each position of the output
     if found != 32 * 16 * 3 * 3 * 8 * 10:
         raise NotYet(
             f"Expected {32 * 16 * 720}. Received: {found}. Hint: one filter's window "
-            "has kernel * kernel * channels weights, and it stands at every place."
+            "has kernel * kernel * channels weights, used at every position."
         )
     return "so a 3 x 3 convolution costs nine times a 1 x 1."
 
 
-def gate_parameters(function):
+def gate_parameters(function: Solution) -> str:
     """`gate_parameters(channels, ratio, kind)`: of an SE or a CBAM gate."""
     sums = {"se": 0, "cbam": 0}
     for channels in (256, 512, 1024, 1024):  # DenseNet-121's four stages
         for kind in sums:
-            sums[kind] += call(function, channels, 16, kind)
+            sums[kind] += call_solution(function, channels, 16, kind)
     if sums["se"] != 303_104:
         raise NotYet(
             "SE's four gates in DenseNet-121 have 303,104 parameters. Received: "

@@ -1,13 +1,13 @@
-"""Judges of tutorial 3: the gates by numpy."""
+"""Checks of tutorial 3: the gates in numpy."""
 
 import math
 
 import numpy as np
 
-from medattn.teaching.errors import call, close
+from medattn.teaching.errors import Solution, call_solution, expect_close
 
 
-def squeeze_excite(function):
+def squeeze_excite(function: Solution) -> str:
     """`squeeze_excite(x, W1, W2)`: one weight a channel, `(channels,)`."""
     rng = np.random.default_rng(3)
     x = rng.normal(size=(5, 4, 6))
@@ -18,17 +18,17 @@ def squeeze_excite(function):
     for c in range(6):
         z = sum(hidden[h] * W2[h, c] for h in range(2))
         expected.append(1 / (1 + math.exp(-z)))
-    close(
-        call(function, x, W1, W2),
+    expect_close(
+        call_solution(function, x, W1, W2),
         expected,
-        "squeeze: the mean over both places, not over channels; then W1, ReLU, W2 and "
-        "the sigmoid, in this order.",
+        "squeeze: the mean over height and width, not over channels; then W1, ReLU, W2 "
+        "and the sigmoid, in this order.",
     )
     return "your gate is equations 2 and 3 of Hu et al."
 
 
-def spatial_scores(function):
-    """`spatial_scores(x, kernel)`: one weight a place, `(height, width)`."""
+def spatial_scores(function: Solution) -> str:
+    """`spatial_scores(x, kernel)`: one weight a position, `(height, width)`."""
     rng = np.random.default_rng(4)
     x, kernel = rng.normal(size=(6, 5, 3)), rng.normal(size=(3, 3, 2))
     expected = np.zeros((6, 5))
@@ -42,10 +42,10 @@ def spatial_scores(function):
                         z += kernel[di, dj, 0] * max(x[row, column])
                         z += kernel[di, dj, 1] * sum(x[row, column]) / 3
             expected[i, j] = 1 / (1 + math.exp(-z))
-    close(
-        call(function, x, kernel),
+    expect_close(
+        call_solution(function, x, kernel),
         expected,
         "first the maximum, then the mean over channels; pad with zeros, so that the "
         "size stays; a convolution layer does not flip its kernel.",
     )
-    return "your gate weighs each place by what its surroundings show."
+    return "your gate weights each position by its neighbourhood."

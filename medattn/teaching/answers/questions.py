@@ -1,16 +1,16 @@
-"""Judges of tutorial 11: how many seeds, and do maps agree?"""
+"""Checks of tutorial 11: how many seeds, and do maps agree?"""
 
 import math
 
 import numpy as np
 
-from medattn.teaching.errors import NotYet, call, close
+from medattn.teaching.errors import NotYet, Solution, call_solution, expect_close
 
 
-def seeds_needed(function):
+def seeds_needed(function: Solution) -> str:
     """`seeds_needed(difference, spread)`: paired seeds, a whole number."""
     for difference, spread in ((0.01, 0.02), (-0.01, 0.02), (0.005, 0.012)):
-        found = call(function, difference, spread)
+        found = call_solution(function, difference, spread)
         expected = math.ceil((2.8 * spread / abs(difference)) ** 2)
         if found != expected:
             raise NotYet(
@@ -18,12 +18,12 @@ def seeds_needed(function):
                 f"{expected}. Received: {found}. Hint: square at the end, round up, "
                 "and a difference may be negative."
             )
-    if call(function, 1.0, 0.01) != 6:
-        raise NotYet("Six is the floor: 2 ** (1 - 5) is larger than 0.05.")
-    return "small differences are dear: half the difference takes four times the seeds."
+    if call_solution(function, 1.0, 0.01) != 6:
+        raise NotYet("Six is the minimum: 2 ** (1 - 5) is larger than 0.05.")
+    return "half the difference needs four times as many seeds."
 
 
-def agreement(function):
+def agreement(function: Solution) -> str:
     """`agreement(first, second)`: mean Spearman correlation, image by image."""
     from scipy.stats import rankdata
 
@@ -35,9 +35,9 @@ def agreement(function):
         a, b = rankdata(a.ravel()), rankdata(b.ravel())
         a, b = a - a.mean(), b - b.mean()
         expected.append((a @ b) / math.sqrt((a @ a) * (b @ b)))
-    close(
-        call(function, first, second),
+    expect_close(
+        call_solution(function, first, second),
         np.mean(expected),
-        "one correlation an image, then their mean; not one over all pixels of all.",
+        "one correlation for each image, then their mean; not one over all pixels.",
     )
     return "your agreement counts each image once."
