@@ -1,9 +1,12 @@
 """CBAM: a channel gate, then a spatial gate."""
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
-from medattn.layers.attention import Gate, checked_ratio, feature_map_channels
+from medattn.layers.attention import Gate, Start, checked_ratio, feature_map_channels
+from medattn.layers.tensor import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="medattn")
@@ -14,10 +17,9 @@ class ChannelAttention(Gate):
     hidden layer of `channels / ratio` rectified units; `y = x * scores`.
 
     Args:
-        ratio: Channels over hidden units of the MLP. The hidden units never fall
-            below one.
+        ratio: Channels over hidden units of the MLP; at least one hidden unit.
         use_bias: Whether the MLP has biases; the paper's has.
-        start: How the gate begins, see `Gate`.
+        start: Initial state of the gate, see `Gate`.
 
     Input shape:
         `(batch, height, width, channels)`
@@ -29,17 +31,23 @@ class ChannelAttention(Gate):
         [Woo et al., 2018](https://doi.org/10.1007/978-3-030-01234-2_1), equation 2.
     """
 
-    def __init__(self, ratio=16, use_bias=True, start="paper", **kwargs):
+    def __init__(
+        self,
+        ratio: float = 16,
+        use_bias: bool = True,
+        start: Start = "paper",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(start, **kwargs)
         self.ratio = checked_ratio(ratio)
         self.use_bias = use_bias
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = feature_map_channels(self, input_shape)
         self.build_mlp(channels, self.ratio, self.use_bias)
 
-    def scores(self, inputs):
-        """Computes one weight a channel.
+    def scores(self, inputs: Tensor) -> Tensor:
+        """Computes one weight per channel.
 
         Args:
             inputs: Feature maps, `(batch, height, width, channels)`.
@@ -48,23 +56,23 @@ class ChannelAttention(Gate):
             Weights in [0, 1], `(batch, 1, 1, channels)`.
         """
         mean = ops.mean(inputs, axis=(1, 2), keepdims=True)
-        peak = ops.max(inputs, axis=(1, 2), keepdims=True)
+        maximum = ops.max(inputs, axis=(1, 2), keepdims=True)
         return self.squash(
             self.expand(ops.relu(self.reduce(mean)))
-            + self.expand(ops.relu(self.reduce(peak)))
+            + self.expand(ops.relu(self.reduce(maximum)))
         )
 
 
 @keras.saving.register_keras_serializable(package="medattn")
 class SpatialAttention(Gate):
-    """Gates each place by the mean and the maximum over its channels.
+    """Gates each position by the mean and the maximum over its channels.
 
     `scores = sigmoid(norm(conv([max_c(x), mean_c(x)])))` with a bias-free convolution
     and a batch norm, and `y = x * scores`.
 
     Args:
         kernel_size: Side of the square convolution window, odd.
-        start: How the gate begins, see `Gate`.
+        start: Initial state of the gate, see `Gate`.
 
     Input shape:
         `(batch, height, width, channels)`
@@ -74,10 +82,12 @@ class SpatialAttention(Gate):
 
     Reference:
         [Woo et al., 2018](https://doi.org/10.1007/978-3-030-01234-2_1), equation 3;
-        the batch norm stands in the authors' code, not in the paper's equation.
+        the batch norm is in the authors' code, not in the paper's equation.
     """
 
-    def __init__(self, kernel_size=7, start="paper", **kwargs):
+    def __init__(
+        self, kernel_size: int = 7, start: Start = "paper", **kwargs: Any
+    ) -> None:
         super().__init__(start, **kwargs)
         if kernel_size < 1 or kernel_size % 2 == 0:
             raise ValueError(
@@ -86,7 +96,7 @@ class SpatialAttention(Gate):
             )
         self.kernel_size = kernel_size
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         feature_map_channels(self, input_shape)
         self.conv = layers.Conv2D(
             1,
@@ -105,8 +115,8 @@ class SpatialAttention(Gate):
         self.conv.build((*input_shape[:-1], 2))
         self.norm.build((*input_shape[:-1], 1))
 
-    def scores(self, inputs, training=None):
-        """Computes one weight a place.
+    def scores(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        """Computes one weight per position.
 
         Args:
             inputs: Feature maps, `(batch, height, width, channels)`.
@@ -114,27 +124,27 @@ class SpatialAttention(Gate):
         Returns:
             Weights in [0, 1], `(batch, height, width, 1)`.
         """
-        peak = ops.max(inputs, axis=-1, keepdims=True)
+        maximum = ops.max(inputs, axis=-1, keepdims=True)
         mean = ops.mean(inputs, axis=-1, keepdims=True)
-        pooled = ops.concatenate([peak, mean], axis=-1)  # (batch, height, width, 2)
+        pooled = ops.concatenate([maximum, mean], axis=-1)  # (batch, height, width, 2)
         return self.squash(self.norm(self.conv(pooled), training=training))
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         return self.mix(inputs, self.scores(inputs, training=training))
 
 
 @keras.saving.register_keras_serializable(package="medattn")
 class CBAM(Gate):
-    """Gates channels first, then places: the Convolutional Block Attention Module.
+    """Gates channels first, then positions: Convolutional Block Attention Module.
 
     `c = channel.scores(x)`, `s = spatial.scores(x * c)`, `scores = c * s`, and
-    `y = x * scores`. The two gates stay readable as `layer.channel.scores(x)` and
+    `y = x * scores`. The two gates can be read as `layer.channel.scores(x)` and
     `layer.spatial.scores(x * c)`.
 
     Args:
         ratio: Reduction ratio of the channel gate.
         kernel_size: Side of the spatial gate's window, odd.
-        start: How both gates begin, see `Gate`.
+        start: Initial state of both gates, see `Gate`.
 
     Input shape:
         `(batch, height, width, channels)`
@@ -146,20 +156,26 @@ class CBAM(Gate):
         [Woo et al., 2018](https://doi.org/10.1007/978-3-030-01234-2_1), equation 1.
     """
 
-    def __init__(self, ratio=16, kernel_size=7, start="paper", **kwargs):
+    def __init__(
+        self,
+        ratio: float = 16,
+        kernel_size: int = 7,
+        start: Start = "paper",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(start, **kwargs)
         self.ratio = checked_ratio(ratio)
         self.kernel_size = kernel_size
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         shared = dict(start=self.start, dtype=self.dtype_policy)
         self.channel = ChannelAttention(self.ratio, name="channel", **shared)
         self.spatial = SpatialAttention(self.kernel_size, name="spatial", **shared)
         self.channel.build(input_shape)
         self.spatial.build(input_shape)
 
-    def scores(self, inputs, training=None):
-        """Computes one weight a value: channel weight times weight of the place.
+    def scores(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        """Computes one weight per value: channel weight times position weight.
 
         Args:
             inputs: Feature maps, `(batch, height, width, channels)`.
@@ -171,5 +187,5 @@ class CBAM(Gate):
         spatial = self.spatial.scores(inputs * channel, training=training)
         return channel * spatial
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         return self.mix(inputs, self.scores(inputs, training=training))

@@ -1,21 +1,24 @@
-"""Coordinate attention: one weight a row and one a column, for each channel."""
+"""Coordinate attention: one weight per row and one per column, for each channel."""
+
+from typing import Any
 
 import keras
 from keras import layers, ops
 
-from medattn.layers.attention import Gate, checked_ratio, feature_map_channels
+from medattn.layers.attention import Gate, Start, checked_ratio, feature_map_channels
+from medattn.layers.tensor import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="medattn")
 class CoordinateAttention(Gate):
     """Gates each value by its row and by its column.
 
-    `f = hard_swish(norm(W [mean_w(x), mean_h(x)]))`, rows and columns in one list;
+    `f = hard_swish(norm(W [mean_w(x), mean_h(x)]))`, rows and columns concatenated;
     `scores = sigmoid(W_h f_rows) * sigmoid(W_w f_columns)`, and `y = x * scores`.
 
     Args:
-        ratio: Channels over hidden channels; the hidden never fall below eight.
-        start: How both gates begin, see `Gate`.
+        ratio: Channels over hidden channels; at least eight hidden channels.
+        start: Initial state of both gates, see `Gate`.
 
     Input shape:
         `(batch, height, width, channels)`
@@ -28,11 +31,13 @@ class CoordinateAttention(Gate):
         to 9.
     """
 
-    def __init__(self, ratio=32, start="paper", **kwargs):
+    def __init__(
+        self, ratio: float = 32, start: Start = "paper", **kwargs: Any
+    ) -> None:
         super().__init__(start, **kwargs)
         self.ratio = checked_ratio(ratio)
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = feature_map_channels(self, input_shape)
         hidden = max(8, int(channels // self.ratio))
         shared = dict(dtype=self.dtype_policy)
@@ -45,8 +50,8 @@ class CoordinateAttention(Gate):
         for layer in (self.norm, self.rows, self.columns):
             layer.build((None, None, hidden))
 
-    def scores(self, inputs, training=None):
-        """Computes one weight a value: that of its row times that of its column.
+    def scores(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        """Computes one weight per value: that of its row times that of its column.
 
         Args:
             inputs: Feature maps, `(batch, height, width, channels)`.
@@ -56,11 +61,12 @@ class CoordinateAttention(Gate):
         """
         height = ops.shape(inputs)[1]
         rows, columns = ops.mean(inputs, axis=2), ops.mean(inputs, axis=1)
-        both = ops.concatenate([rows, columns], axis=1)  # (batch, height + width, ...)
-        both = ops.hard_silu(self.norm(self.squeeze(both), training=training))
-        by_row = self.squash(self.rows(both[:, :height]))
-        by_column = self.squash(self.columns(both[:, height:]))
+        # (batch, height + width, channels)
+        pooled = ops.concatenate([rows, columns], axis=1)
+        hidden = ops.hard_silu(self.norm(self.squeeze(pooled), training=training))
+        by_row = self.squash(self.rows(hidden[:, :height]))
+        by_column = self.squash(self.columns(hidden[:, height:]))
         return by_row[:, :, None] * by_column[:, None]
 
-    def call(self, inputs, training=None):
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
         return self.mix(inputs, self.scores(inputs, training=training))

@@ -1,21 +1,24 @@
-"""Efficient channel attention: each channel's weight from its neighbours' means."""
+"""Efficient channel attention: one weight per channel, from its neighbours' means."""
+
+from typing import Any
 
 import keras
 from keras import layers, ops
 
-from medattn.layers.attention import Gate, feature_map_channels
+from medattn.layers.attention import Gate, Start, feature_map_channels
+from medattn.layers.tensor import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="medattn")
 class EfficientChannelAttention(Gate):
-    """Gates each channel by the means of its `k` neighbours, with `k` weights in all.
+    """Gates each channel by the means of its `k` neighbours, with `k` weights in total.
 
     `scores = sigmoid(conv1d_k(mean_hw(x)))`, the convolution running over channels;
     `k = |log2(channels) / 2 + 1 / 2|`, made odd. `y = x * scores`.
 
     Args:
         kernel_size: The `k` of the formula, odd; None computes it from the channels.
-        start: How the gate begins, see `Gate`.
+        start: Initial state of the gate, see `Gate`.
 
     Input shape:
         `(batch, height, width, channels)`
@@ -28,7 +31,9 @@ class EfficientChannelAttention(Gate):
         and 12.
     """
 
-    def __init__(self, kernel_size=None, start="paper", **kwargs):
+    def __init__(
+        self, kernel_size: int | None = None, start: Start = "paper", **kwargs: Any
+    ) -> None:
         super().__init__(start, **kwargs)
         if kernel_size is not None and (kernel_size < 1 or kernel_size % 2 == 0):
             raise ValueError(
@@ -37,7 +42,7 @@ class EfficientChannelAttention(Gate):
             )
         self.kernel_size = kernel_size
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = feature_map_channels(self, input_shape)
         size = self.kernel_size
         if size is None:
@@ -54,8 +59,8 @@ class EfficientChannelAttention(Gate):
         )
         self.conv.build((None, channels, 1))
 
-    def scores(self, inputs):
-        """Computes one weight a channel.
+    def scores(self, inputs: Tensor) -> Tensor:
+        """Computes one weight per channel.
 
         Args:
             inputs: Feature maps, `(batch, height, width, channels)`.

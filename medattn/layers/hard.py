@@ -1,33 +1,36 @@
-"""Hard attention: a word of a caption sees one place of the image, drawn by chance."""
+"""Hard attention: a word of a caption receives one position, sampled at random."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
 from medattn.layers.bahdanau import BahdanauAttention
-from medattn.layers.sequence import hide_queries, places
+from medattn.layers.sequence import positions, zero_masked_queries
+from medattn.layers.tensor import Mask, Tensor
 
 
 @keras.saving.register_keras_serializable(package="medattn")
 class HardAttention(BahdanauAttention):
-    """Answers each state of a caption's writer with one annotation vector.
+    """Answers each state of a caption decoder with one annotation vector.
 
-    `scores = softmax(v tanh(W h + U a + b))` are chances; `s` is one place, drawn by
-    them while training, and the likeliest otherwise; `y = a_s`.
+    `scores = softmax(v tanh(W h + U a + b))` are probabilities; `s` is one position,
+    sampled from them in training, and the most probable one otherwise; `y = a_s`.
 
-    A draw has no derivative. Here the gradient is straight-through: as if `y` were the
-    expectation `sum_i scores_i a_i` of `SoftAttention`. That is biased, but needs
-    nothing but the layer. The paper's own is REINFORCE (its equations 11 and 12:
-    `log scores_s` times the reward, less a baseline), which is unbiased, but has to see
-    the loss; whoever writes that training loop finds the chances in `scores` and the
-    drawn place in `choose`.
+    A sample has no derivative. Here the gradient is straight-through: as if `y` were
+    the expectation `sum_i scores_i a_i` of `SoftAttention`. That is biased, but needs
+    only the layer. The paper uses REINFORCE (its equations 11 and 12: `log scores_s`
+    times the reward, minus a baseline), which is unbiased, but needs the loss; a
+    training loop for it takes the probabilities from `scores` and the sampled position
+    from `choose`.
 
     Args:
         units: Hidden units; None takes as many as the query has channels.
         use_bias: Whether the hidden units have biases.
-        seed: Makes the draws repeatable.
+        seed: Makes the samples repeatable.
 
     Input shape:
-        `[(batch, queries, channels), (batch, places, dim)]`, see `SoftAttention`.
+        `[(batch, queries, channels), (batch, positions, dim)]`, see `SoftAttention`.
 
     Output shape:
         `(batch, queries, dim)`
@@ -37,37 +40,49 @@ class HardAttention(BahdanauAttention):
         [Bengio et al., 2013](https://arxiv.org/abs/1308.3432) for the gradient.
     """
 
-    def __init__(self, units=None, use_bias=True, seed=None, **kwargs):
+    def __init__(
+        self,
+        units: int | None = None,
+        use_bias: bool = True,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(units, use_bias, **kwargs)
         self.seed = seed
         self.draws = keras.random.SeedGenerator(seed)
 
-    def choose(self, scores, training=None):
-        """Chooses one place a query, by chance or the likeliest.
+    def choose(self, scores: Tensor, training: bool | None = None) -> Tensor:
+        """Chooses one position per query: sampled, or the most probable.
 
         Args:
-            scores: Chances, `(batch, queries, places)`; a given choice, all zeros but
-                for a one, chooses itself.
-            training: Whether to draw.
+            scores: Probabilities, `(batch, queries, positions)`; a one-hot row chooses
+                its own position.
+            training: Whether to sample.
 
         Returns:
-            One at the place and zero elsewhere, same shape; its gradient is that of
+            One at the position and zero elsewhere, same shape; its gradient is that of
             `scores`.
         """
-        chance = ops.cast(ops.stop_gradient(scores), "float32")
-        fit = ops.log(chance)
-        if training:  # the largest of fit + Gumbel noise is at i with chance scores_i
-            even = keras.random.uniform(ops.shape(fit), minval=1e-7, seed=self.draws)
-            fit = fit - ops.log(-ops.log(even))
+        probability = ops.cast(ops.stop_gradient(scores), "float32")
+        fit = ops.log(probability)
+        if training:  # argmax(fit + Gumbel noise) is i with probability scores_i
+            noise = keras.random.uniform(ops.shape(fit), minval=1e-7, seed=self.draws)
+            fit = fit - ops.log(-ops.log(noise))
         best = ops.cast(ops.argmax(fit, axis=-1), "float32")
-        chosen = ops.equal(places(ops.transpose(chance, (0, 2, 1))), best[..., None])
-        chosen = ops.logical_and(chosen, chance > 0)  # none, where all are hidden
+        index = positions(ops.transpose(probability, (0, 2, 1)))
+        chosen = ops.equal(index, best[..., None])
+        chosen = ops.logical_and(chosen, probability > 0)  # none, where all are masked
         return ops.cast(chosen, scores.dtype) + (scores - ops.stop_gradient(scores))
 
-    def mix(self, inputs, scores, training=None):
-        """Takes the value at the chosen place."""
+    def mix(
+        self, inputs: list[Tensor], scores: Tensor, training: bool | None = None
+    ) -> Tensor:
+        """Takes the value at the chosen position."""
         return super().mix(inputs, self.choose(scores, training=training))
 
-    def call(self, inputs, mask=None, training=None):
+    def call(
+        self, inputs: list[Tensor], mask: Mask = None, training: bool | None = None
+    ) -> Tensor:
         scores = self.scores(inputs, mask=mask)
-        return hide_queries(self.mix(inputs, scores, training=training), mask)
+        outputs = self.mix(inputs, scores, training=training)
+        return zero_masked_queries(outputs, mask)

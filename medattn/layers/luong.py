@@ -1,9 +1,14 @@
-"""Luong's global attention: query and value fit by a product."""
+"""Luong's global attention: how well a value fits is a product with the query."""
+
+from typing import Any, Literal, TypeAlias
 
 import keras
 from keras import layers, ops
 
 from medattn.layers.sequence import SequenceAttention, additive_fit, sequence_channels
+from medattn.layers.tensor import Shape, Tensor
+
+Score: TypeAlias = Literal["dot", "general", "concat"]
 
 
 @keras.saving.register_keras_serializable(package="medattn")
@@ -11,12 +16,12 @@ class LuongAttention(SequenceAttention):
     """Weighs all values by how well they fit the query, in one of three ways.
 
     `"dot"`: `fit(q, h) = q . h`; `"general"`: `q . W h`; `"concat"`:
-    `v tanh(W [q; h])`, which is Bahdanau's without his name. `scores = softmax(fit)`,
+    `v tanh(W [q; h])`, which is Bahdanau's fit. `scores = softmax(fit)`,
     and `y_t = sum_s scores_ts h_s`, the context; the paper's next step, `tanh(W_c [y;
     q])`, is a `Dense` of the decoder.
 
     Args:
-        score: `"dot"`, `"general"` or `"concat"`. `"dot"` has no weights, and wants
+        score: `"dot"`, `"general"` or `"concat"`. `"dot"` has no weights, and needs
             queries and values with equally many channels.
 
     Input shape:
@@ -32,7 +37,7 @@ class LuongAttention(SequenceAttention):
 
     SCORES = ("dot", "general", "concat")
 
-    def __init__(self, score="general", **kwargs):
+    def __init__(self, score: Score = "general", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if score not in self.SCORES:
             raise ValueError(
@@ -41,11 +46,11 @@ class LuongAttention(SequenceAttention):
             )
         self.score = score
 
-    def build(self, input_shape):
+    def build(self, input_shape: list[Shape]) -> None:
         channels, dim = sequence_channels(self, input_shape)
         if self.score == "dot" and channels != dim:
             raise ValueError(
-                "A dot product wants vectors of one length. Expected queries and "
+                "A dot product needs vectors of the same length. Expected queries and "
                 "values with equally many channels, or score='general'. "
                 f"Received: {channels} and {dim} channels"
             )
@@ -59,7 +64,7 @@ class LuongAttention(SequenceAttention):
             self.vector = layers.Dense(1, name="vector", **shared)
             self.vector.build((None, None, None, channels))
 
-    def fit(self, query, values):
+    def fit(self, query: Tensor, values: Tensor) -> Tensor:
         """Computes how well values fit queries, `(batch, queries, values)`."""
         keys = values if self.score == "dot" else self.key(values)
         if self.score == "concat":

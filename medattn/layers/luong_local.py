@@ -1,10 +1,18 @@
-"""Luong's local attention: only the values in a window around one place count."""
+"""Luong's local attention: only the values in a window around one position."""
+
+from typing import Any, Literal
 
 import keras
 from keras import layers, ops
 
-from medattn.layers.luong import LuongAttention
-from medattn.layers.sequence import masked_softmax, places, sequence_channels, shown
+from medattn.layers.luong import LuongAttention, Score
+from medattn.layers.sequence import (
+    masked_softmax,
+    positions,
+    sequence_channels,
+    visible_values,
+)
+from medattn.layers.tensor import Mask, Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="medattn")
@@ -13,12 +21,12 @@ class LuongLocalAttention(LuongAttention):
 
     `"monotonic"` (the paper's local-m): `p_t = t`, and `scores = softmax(fit)` over
     the window. `"predicted"` (local-p): `p_t = S sigmoid(v tanh(W q_t))`, with `S`
-    values in all, and `scores = softmax(fit) exp(-(s - p_t)^2 / (2 sigma^2))` with
-    `sigma = D / 2`, so that `p_t` is learnt through the bell; these scores sum to less
-    than one. `y_t = sum_s scores_ts h_s`.
+    values in total, and `scores = softmax(fit) exp(-(s - p_t)^2 / (2 sigma^2))` with
+    `sigma = D / 2`, so that `p_t` is learnt through the Gaussian; these scores sum to
+    less than one. `y_t = sum_s scores_ts h_s`.
 
-    Places count from 0. All fits are computed and those outside the window are hidden,
-    so that it is the paper's attention, though not its saving.
+    Positions count from 0. All fits are computed and those outside the window are
+    masked: the result is the paper's, but no computation is saved.
 
     Args:
         window: The `D` of the formula: values seen on either side.
@@ -26,8 +34,8 @@ class LuongLocalAttention(LuongAttention):
         score: `"dot"`, `"general"` or `"concat"`, see `LuongAttention`.
 
     Input shape:
-        `[(batch, queries, channels), (batch, values, dim)]`; a mask hides values at
-        the end only, since `S` is the number of those that it shows.
+        `[(batch, queries, channels), (batch, values, dim)]`; a mask may hide values
+        at the end only, since `S` is the number of unmasked values.
 
     Output shape:
         `(batch, queries, dim)`
@@ -39,7 +47,13 @@ class LuongLocalAttention(LuongAttention):
 
     CENTRES = ("predicted", "monotonic")
 
-    def __init__(self, window=10, centre="predicted", score="general", **kwargs):
+    def __init__(
+        self,
+        window: float = 10,
+        centre: Literal["predicted", "monotonic"] = "predicted",
+        score: Score = "general",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(score, **kwargs)
         if not window > 0:
             raise ValueError(
@@ -54,7 +68,7 @@ class LuongLocalAttention(LuongAttention):
         self.window = window
         self.centre = centre
 
-    def build(self, input_shape):
+    def build(self, input_shape: list[Shape]) -> None:
         super().build(input_shape)
         if self.centre == "predicted":
             channels, _ = sequence_channels(self, input_shape)
@@ -64,7 +78,7 @@ class LuongLocalAttention(LuongAttention):
             self.look.build((None, None, channels))
             self.place.build((None, None, channels))
 
-    def scores(self, inputs, mask=None):
+    def scores(self, inputs: list[Tensor], mask: Mask = None) -> Tensor:
         """Computes how much each query takes from each value.
 
         Args:
@@ -75,21 +89,23 @@ class LuongLocalAttention(LuongAttention):
             Weights in [0, 1], `(batch, queries, values)`, zero outside the window.
         """
         query, values = inputs
-        keep = shown(mask)
-        distance = places(values) - self.centres(query, values, keep)
-        near = ops.abs(distance) <= self.window  # (batch, queries, values)
-        near = near if keep is None else ops.logical_and(near, keep)
-        scores = masked_softmax(self.fit(query, values), near)
+        keep = visible_values(mask)
+        distance = positions(values) - self.centres(query, values, keep)
+        inside = ops.abs(distance) <= self.window  # (batch, queries, values)
+        inside = inside if keep is None else ops.logical_and(inside, keep)
+        scores = masked_softmax(self.fit(query, values), inside)
         if self.centre == "monotonic":
             return scores
-        bell = ops.exp(-ops.square(distance) / (2 * (self.window / 2) ** 2))
-        return scores * ops.cast(bell, scores.dtype)
+        gaussian = ops.exp(-ops.square(distance) / (2 * (self.window / 2) ** 2))
+        return scores * ops.cast(gaussian, scores.dtype)
 
-    def centres(self, query, values, keep=None):
+    def centres(
+        self, query: Tensor, values: Tensor, keep: Tensor | None = None
+    ) -> Tensor:
         """Computes `p_t` of each query, `(batch, queries, 1)`, float32."""
         if self.centre == "monotonic":
-            return ops.transpose(places(query), (0, 2, 1))
-        count = places(values)[:, :, -1:] + 1
+            return ops.transpose(positions(query), (0, 2, 1))
+        count = positions(values)[:, :, -1:] + 1
         if keep is not None:
             count = ops.sum(ops.cast(keep, "float32"), axis=-1, keepdims=True)
         return count * ops.cast(self.place(self.look(query)), "float32")

@@ -1,16 +1,19 @@
 """Multi-head self-attention: every token weighs every token."""
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
 from medattn.layers.attention import AttentionLayer
+from medattn.layers.tensor import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="medattn")
 class MultiHeadSelfAttention(AttentionLayer):
-    """Mixes tokens by how well their queries fit each other's keys, in several heads.
+    """Mixes tokens by how well queries fit keys, in several heads.
 
-    `scores = softmax(Q K^T / sqrt(dim / heads))` a head, and
+    `scores = softmax(Q K^T / sqrt(dim / heads))` per head, and
     `y = W concat_heads(scores V) + b`, with `Q`, `K`, `V` linear in the tokens.
 
     Args:
@@ -28,12 +31,12 @@ class MultiHeadSelfAttention(AttentionLayer):
         section 3.2.2.
     """
 
-    def __init__(self, heads=8, use_bias=True, **kwargs):
+    def __init__(self, heads: int = 8, use_bias: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.heads = heads
         self.use_bias = use_bias
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         if len(input_shape) != 3 or input_shape[-1] is None:
             raise ValueError(
                 "MultiHeadSelfAttention takes tokens with a known number of channels. "
@@ -43,8 +46,8 @@ class MultiHeadSelfAttention(AttentionLayer):
         dim = input_shape[-1]
         if self.heads < 1 or dim % self.heads:
             raise ValueError(
-                "The heads share the channels of a token evenly. Expected heads that "
-                f"divide dim={dim}. Received: heads={self.heads}"
+                "The channels of a token are split evenly among heads. Expected "
+                f"heads that divide dim={dim}. Received: heads={self.heads}"
             )
         shared = dict(use_bias=self.use_bias, dtype=self.dtype_policy)
         self.query = layers.Dense(dim, name="query", **shared)
@@ -54,8 +57,8 @@ class MultiHeadSelfAttention(AttentionLayer):
         for layer in (self.query, self.key, self.value, self.join):
             layer.build(input_shape)
 
-    def scores(self, inputs):
-        """Computes how much each token takes from each, a head.
+    def scores(self, inputs: Tensor) -> Tensor:
+        """Computes how much each token takes from each token, per head.
 
         Args:
             inputs: Tokens, `(batch, tokens, dim)`.
@@ -68,13 +71,13 @@ class MultiHeadSelfAttention(AttentionLayer):
         fit = ops.matmul(query * scale, ops.transpose(key, (0, 1, 3, 2)))
         return ops.softmax(fit, axis=-1)
 
-    def mix(self, inputs, scores):
-        """Adds up the values by the scores, joins the heads, and maps them linearly."""
+    def mix(self, inputs: Tensor, scores: Tensor) -> Tensor:
+        """Sums values by the scores, concatenates the heads, and maps them linearly."""
         mixed = ops.matmul(scores, self._split(self.value(inputs)))
-        # As many as heads, each (batch, tokens, dim / heads).
+        # One per head, (batch, tokens, dim / heads).
         heads = ops.unstack(mixed, self.heads, axis=1)
         return self.join(ops.concatenate(heads, axis=-1))
 
-    def _split(self, x):
-        """Parts channels among heads, `(batch, heads, tokens, dim / heads)`."""
+    def _split(self, x: Tensor) -> Tensor:
+        """Splits channels among heads, `(batch, heads, tokens, dim / heads)`."""
         return ops.stack(ops.split(x, self.heads, axis=-1), axis=1)

@@ -1,23 +1,26 @@
-"""Squeeze-and-Excitation: one weight a channel, read from the channel means."""
+"""Squeeze-and-Excitation: one weight per channel, from the channel means."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
-from medattn.layers.attention import Gate, checked_ratio, feature_map_channels
+from medattn.layers.attention import Gate, Start, checked_ratio, feature_map_channels
+from medattn.layers.tensor import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="medattn")
 class SqueezeExcite(Gate):
-    """Gates each channel by what all channels show on average over the image.
+    """Gates each channel by the means of all channels over the image.
 
     `scores = sigmoid(W2 relu(W1 mean_hw(x)))`, and `y = x * scores`, with `W1` of
     shape `(channels, channels / ratio)` and `W2` of the transposed shape.
 
     Args:
-        ratio: Channels over hidden units of the small network that sets the gate. The
-            hidden units never fall below one.
+        ratio: Channels over hidden units of the small network that computes the gate;
+            at least one hidden unit.
         use_bias: Whether the two dense maps have biases; the study's have none.
-        start: How the gate begins, see `Gate`.
+        start: Initial state of the gate, see `Gate`.
 
     Input shape:
         `(batch, height, width, channels)`
@@ -29,17 +32,23 @@ class SqueezeExcite(Gate):
         [Hu et al., 2018](https://doi.org/10.1109/CVPR.2018.00745), equations 2 to 4.
     """
 
-    def __init__(self, ratio=16, use_bias=False, start="paper", **kwargs):
+    def __init__(
+        self,
+        ratio: float = 16,
+        use_bias: bool = False,
+        start: Start = "paper",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(start, **kwargs)
         self.ratio = checked_ratio(ratio)
         self.use_bias = use_bias
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         channels = feature_map_channels(self, input_shape)
         self.build_mlp(channels, self.ratio, self.use_bias)
 
-    def scores(self, inputs):
-        """Computes one weight a channel.
+    def scores(self, inputs: Tensor) -> Tensor:
+        """Computes one weight per channel.
 
         Args:
             inputs: Feature maps, `(batch, height, width, channels)`.

@@ -1,5 +1,8 @@
-"""All layers as a table: what kind of attention each is, and from which paper."""
+"""The table of all layers: what kind of attention each is, and from which paper."""
 
+from typing import Any
+
+from medattn.layers.attention import AttentionLayer
 from medattn.layers.bahdanau import BahdanauAttention
 from medattn.layers.bam import BAM
 from medattn.layers.cbam import CBAM, ChannelAttention, SpatialAttention
@@ -17,7 +20,7 @@ from medattn.layers.squeeze_excite import SqueezeExcite
 # models" (https://doi.org/10.1145/3465055), with their possible answers. The survey
 # calls soft what Luong calls global. No layer here is multi-level (words, then
 # sentences) or co-attention (two sequences weighing each other); they are listed
-# because a learner will meet them.
+# because a learner will read of them.
 TAXONOMY = {
     "levels": ("single-level", "multi-level"),
     "positions": ("soft/global", "hard", "local"),
@@ -27,42 +30,44 @@ TAXONOMY = {
 KINDS = ("image gate", "self-attention", "sequence")
 
 
-def _row(layer, kind, paper, sentence, **axes):
+def _row(
+    layer: type[AttentionLayer], kind: str, paper: str, sentence: str, **axes: str
+) -> dict[str, Any]:
     common = dict(levels="single-level", positions="soft/global")
     return dict(layer=layer, kind=kind, **common | axes, paper=paper, sentence=sentence)
 
 
-# The survey places the sequence layers and self-attention. The image gates are placed
-# here, by its definitions: their weights come from the very input that they weigh, so
-# self-attention; where each channel has its own weight, multi-dimensional.
+# The survey classifies the sequence layers and self-attention. The image gates are
+# classified here, by its definitions: their weights come from the input that they
+# weigh, so self-attention; where each channel has its own weight, multi-dimensional.
 GATE = dict(kind="image gate", sequences="self-attention")
 EACH_CHANNEL = dict(GATE, representations="multi-dimensional")
-EACH_PLACE = dict(GATE, representations="single")
+EACH_POSITION = dict(GATE, representations="single")
 SEQUENCE = dict(kind="sequence", sequences="distinctive", representations="single")
 
 LAYERS = {
     "squeeze_excite": _row(
         SqueezeExcite,
         paper="Hu et al., 2018",
-        sentence="Each channel is weighed by what all channels show on average.",
+        sentence="Each channel is weighed by the means of all channels.",
         **EACH_CHANNEL,
     ),
     "channel_attention": _row(
         ChannelAttention,
         paper="Woo et al., 2018",
-        sentence="Each channel is weighed by the means and the peaks of all.",
+        sentence="Each channel is weighed by the means and the maxima of all.",
         **EACH_CHANNEL,
     ),
     "spatial_attention": _row(
         SpatialAttention,
         paper="Woo et al., 2018",
-        sentence="Each place is weighed by its surroundings, over all channels.",
-        **EACH_PLACE,
+        sentence="Each position is weighed by its surroundings, over all channels.",
+        **EACH_POSITION,
     ),
     "cbam": _row(
         CBAM,
         paper="Woo et al., 2018",
-        sentence="Channels are weighed first, then places.",
+        sentence="Channels are weighed first, then positions.",
         **EACH_CHANNEL,
     ),
     "eca": _row(
@@ -74,14 +79,14 @@ LAYERS = {
     "bam": _row(
         BAM,
         paper="Park et al., 2018",
-        sentence="Channels and places are weighed side by side.",
+        sentence="Channels and positions are weighed in parallel.",
         **EACH_CHANNEL,
     ),
     "global_context": _row(
         GlobalContext,
         paper="Cao et al., 2019",
-        sentence="A summary of the places that matter is added everywhere.",
-        **EACH_PLACE,
+        sentence="A weighted sum over all positions is added everywhere.",
+        **EACH_POSITION,
     ),
     "coordinate": _row(
         CoordinateAttention,
@@ -100,40 +105,40 @@ LAYERS = {
     "bahdanau": _row(
         BahdanauAttention,
         paper="Bahdanau et al., 2015",
-        sentence="A small network says how well each value fits the query.",
+        sentence="A small network computes how well each value fits the query.",
         **SEQUENCE,
     ),
     "luong": _row(
         LuongAttention,
         paper="Luong et al., 2015",
-        sentence="A product says how well each value fits the query.",
+        sentence="A product measures how well each value fits the query.",
         **SEQUENCE,
     ),
     "luong_local": _row(
         LuongLocalAttention,
         positions="local",
         paper="Luong et al., 2015",
-        sentence="Only the values in a window around one place are weighed.",
+        sentence="Only the values in a window around one position are weighed.",
         **SEQUENCE,
     ),
     "soft": _row(
         SoftAttention,
         paper="Xu et al., 2015",
-        sentence="A word sees the expected place of the image.",
+        sentence="A word receives an average over the positions of the image.",
         **SEQUENCE,
     ),
     "hard": _row(
         HardAttention,
         positions="hard",
         paper="Xu et al., 2015",
-        sentence="A word sees one place of the image, drawn by chance.",
+        sentence="A word receives one position of the image, sampled at random.",
         **SEQUENCE,
     ),
 }
 
 
-def list_layers():
-    """Returns all attention layers with their place in the taxonomy.
+def list_layers() -> dict[str, dict[str, Any]]:
+    """Returns all attention layers with their classification.
 
     Returns:
         A dict from name to row, a dict itself: `layer`, the class; `kind`, one of

@@ -1,4 +1,4 @@
-"""What every attention layer promises, and the cases in which it is held to that."""
+"""The contract of every attention layer, and the cases on which it is checked."""
 
 import subprocess
 import sys
@@ -95,7 +95,7 @@ def model_of(case, layer, unknown=False):
 
 
 def check_layer(case):
-    """Holds a layer to all that can be asked in this process; see also `check_disk`."""
+    """Checks all of the contract that needs one process; see also `check_disk`."""
     check_config(case)
     check_numbers(case)
     check_shapes(case)
@@ -116,9 +116,9 @@ def check_numbers(case):
     layer = randomised(case.make(), inputs)
     scores, outputs = case.plain(layer, inputs)
     found = np.asarray(layer.scores(inputs))
-    most = 4 if getattr(layer, "start", "paper") == "identity" else 1
-    assert found.min() >= 0 and found.max() <= most + 1e-6
-    assert scores.std() > 1e-3 and outputs.std() > 1e-3  # they say something
+    maximum = 4 if getattr(layer, "start", "paper") == "identity" else 1
+    assert found.min() >= 0 and found.max() <= maximum + 1e-6
+    assert scores.std() > 1e-3 and outputs.std() > 1e-3  # not trivial
     np.testing.assert_allclose(found, scores, rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(layer(inputs), outputs, rtol=1e-3, atol=1e-4)
     mixed = layer.mix(inputs, layer.scores(inputs))
@@ -126,7 +126,7 @@ def check_numbers(case):
 
 
 def check_shapes(case):
-    """What a layer announces is what comes, also where sizes are open."""
+    """A layer's symbolic shape is that of its output, also where sizes are unknown."""
     layer = case.make()
     inputs = inputs_of(case)
     model = model_of(case, layer, unknown=True)
@@ -134,8 +134,8 @@ def check_shapes(case):
     assert model_of(case, case.make()).output_shape == (None, *eager[1:])
     assert model.output_shape == (*(None,) * (len(eager) - 1), eager[-1])
     assert model(inputs).shape == eager
-    less = keras.tree.map_structure(lambda x: x[:1, :-1], inputs)
-    assert model(less).shape == layer(less).shape == (1, eager[1] - 1, *eager[2:])
+    smaller = keras.tree.map_structure(lambda x: x[:1, :-1], inputs)
+    assert model(smaller).shape == layer(smaller).shape == (1, eager[1] - 1, *eager[2:])
 
 
 def check_half_precision(case):
@@ -149,7 +149,7 @@ def check_half_precision(case):
 
 
 def check_gradients(case):
-    """Every weight and every input is felt in the output."""
+    """Every weight and every input has a gradient that is not zero."""
     inputs = inputs_of(case)
     layer = randomised(case.make(), inputs)
     tensors = keras.tree.map_structure(tf.constant, inputs)
@@ -173,7 +173,7 @@ def check_training_step(case):
     layer = case.make()
     model = model_of(case, layer)
     randomised(layer, inputs_of(case))
-    # A layer without weights is stepped through, too.
+    # A layer without weights is trained through, too.
     model = keras.Model(model.inputs, keras.layers.Dense(3)(model.output))
     model.compile(keras.optimizers.SGD(1.0), "mse", jit_compile=True)
     before = [weight.numpy().copy() for weight in layer.trainable_weights]
@@ -196,7 +196,7 @@ np.savez(folder + "/outputs.npz", *outputs)
 
 
 def check_disk(cases, folder):
-    """A process that imported only medattn.layers reads what this one wrote."""
+    """A process that imports only medattn.layers reads what this one wrote."""
     tensors, arrays, outputs = [], [], []
     for case in cases.values():
         inputs = inputs_of(case)

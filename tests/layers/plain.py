@@ -34,8 +34,8 @@ def conv(part, z, dilation=1):
     for r in range(side):
         for c in range(side):
             top, left = dilation * r, dilation * c
-            seen = padded[:, top : top + rows, left : left + columns]
-            outputs += seen @ kernel[r, c]
+            patch = padded[:, top : top + rows, left : left + columns]
+            outputs += patch @ kernel[r, c]
     return outputs + (part.bias.numpy() if part.use_bias else 0)
 
 
@@ -94,10 +94,10 @@ def bam(layer, x):
 
 def global_context(layer, x):
     batch, height, width, channels = x.shape
-    places = x.reshape(batch, -1, channels)
-    fit = np.exp(places @ layer.key.kernel.numpy())
+    positions = x.reshape(batch, -1, channels)
+    fit = np.exp(positions @ layer.key.kernel.numpy())
     scores = fit / fit.sum(1, keepdims=True)
-    z = dense(layer.reduce, (places * scores).sum(1))
+    z = dense(layer.reduce, (positions * scores).sum(1))
     z = (z - z.mean(-1, keepdims=True)) / np.sqrt(z.var(-1, keepdims=True) + 1e-5)
     z = z * layer.norm.gamma.numpy() + layer.norm.beta.numpy()
     added = dense(layer.expand, np.maximum(z, 0))
@@ -120,10 +120,10 @@ def multi_head(layer, x):
     size = x.shape[-1] // layer.heads
     scores, mixed = [], []
     for head in range(layer.heads):
-        own = slice(head * size, (head + 1) * size)
-        fit = np.exp(q[..., own] @ k[..., own].swapaxes(1, 2) / np.sqrt(size))
+        part = slice(head * size, (head + 1) * size)
+        fit = np.exp(q[..., part] @ k[..., part].swapaxes(1, 2) / np.sqrt(size))
         scores.append(fit / fit.sum(-1, keepdims=True))
-        mixed.append(scores[-1] @ v[..., own])
+        mixed.append(scores[-1] @ v[..., part])
     return np.stack(scores, 1), dense(layer.join, np.concatenate(mixed, -1))
 
 
@@ -143,15 +143,15 @@ def luong_fit(layer, q, h):
 
 
 def sequence(layer, inputs, weigh):
-    """Each query by itself: weights of all values, then their sum."""
+    """Each query separately: weights of all values, then their sum."""
     query, values = inputs
     scores = [
-        [weigh(layer, t, q, seen) for t, q in enumerate(asked)]
-        for asked, seen in zip(query, values, strict=True)
+        [weigh(layer, t, q, sample) for t, q in enumerate(queries)]
+        for queries, sample in zip(query, values, strict=True)
     ]
     outputs = [
-        [sum(w * h for w, h in zip(row, seen, strict=True)) for row in rows]
-        for rows, seen in zip(scores, values, strict=True)
+        [sum(w * h for w, h in zip(row, sample, strict=True)) for row in rows]
+        for rows, sample in zip(scores, values, strict=True)
     ]
     return np.array(scores), np.array(outputs)
 
@@ -181,9 +181,9 @@ def luong_local(layer, inputs):
         window = range(first, last + 1)
         weights = [0.0] * len(values)
         if window:
-            shares = softmax([luong_fit(layer, q, values[s]) for s in window])
-            for s, share in zip(window, shares, strict=True):
-                weights[s] = share
+            inside = softmax([luong_fit(layer, q, values[s]) for s in window])
+            for s, weight in zip(window, inside, strict=True):
+                weights[s] = weight
                 if layer.centre == "predicted":
                     sigma = layer.window / 2
                     weights[s] *= math.exp(-((s - centre) ** 2) / (2 * sigma**2))
@@ -200,7 +200,7 @@ def soft(layer, inputs):
 
 
 def hard(layer, inputs):
-    """Outside training: the value at the likeliest place."""
+    """Outside training: the value at the most probable position."""
     scores, _ = bahdanau(layer, inputs)
     best = scores.argmax(-1)
     return scores, np.stack([h[s] for h, s in zip(inputs[1], best, strict=True)])

@@ -22,15 +22,15 @@ def test_every_layer_keeps_the_contract(name):
 
 
 @pytest.mark.slow
-def test_every_layer_is_read_from_disk_by_a_fresh_process(tmp_path):
+def test_every_layer_is_read_from_disk_by_a_new_process(tmp_path):
     check_disk(CASES, tmp_path)
 
 
 def test_every_listed_layer_and_every_public_one_passes_the_contract():
     listed = {row["layer"] for row in medattn.list_layers().values()}
     public = [getattr(medattn.layers, name) for name in medattn.layers.__all__]
-    forms = {AttentionLayer, Gate, SequenceAttention}
-    classes = {thing for thing in public if isinstance(thing, type)} - forms
+    bases = {AttentionLayer, Gate, SequenceAttention}
+    classes = {thing for thing in public if isinstance(thing, type)} - bases
     assert listed == classes
     quick = {type(case.make()) for name, case in CASES.items() if name not in VARIANTS}
     assert quick == listed

@@ -1,4 +1,4 @@
-"""Image gates: numbers by hand, starts as the identity, and what they refuse."""
+"""Image gates: numbers by hand, identity starts, and refused inputs."""
 
 import keras
 import numpy as np
@@ -58,14 +58,14 @@ def test_an_identity_start_changes_nothing_at_first(name):
     x = features()
     layer = GATES[name](start="identity")
     np.testing.assert_allclose(layer(x), x, atol=1e-6)
-    if name != "global_context":  # adds, and its scores sum to one
+    if name != "global_context":  # it adds, and its scores sum to one
         np.testing.assert_allclose(layer.scores(x), 1, atol=1e-6)
     assert np.abs(np.asarray(GATES[name]()(x)) - x).max() > 0.1  # the paper's does
 
 
 @pytest.mark.parametrize("name", GATES)
 def test_an_identity_start_still_learns(name):
-    """Asked to double its input, the block begins to."""
+    """Trained to double its input, the block increases it."""
     keras.utils.set_random_seed(0)
     x = np.abs(features(shape=(8, 6, 5, 8)))
     layer = GATES[name](start="identity")

@@ -1,4 +1,4 @@
-"""Self-attention: laws, and what it refuses."""
+"""Self-attention: properties, and refused inputs."""
 
 import numpy as np
 import pytest
@@ -25,7 +25,7 @@ def test_scores_of_a_token_sum_to_one():
     np.testing.assert_allclose(scores.sum(-1), 1, rtol=1e-5)
 
 
-def test_tokens_may_change_places():
+def test_permuting_tokens_permutes_outputs():
     """Without positions, permuting the tokens permutes the outputs."""
     x, order = tokens(), [3, 0, 4, 1, 2]
     layer = randomised(MultiHeadSelfAttention(2), x)

@@ -17,7 +17,7 @@ from medattn.layers import (
 SEQUENCES = [name for name, case in CASES.items() if len(case.shapes) == 2]
 
 
-def draw(seed, *shape):
+def normal(seed, *shape):
     return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
 
 
@@ -44,7 +44,7 @@ def test_bahdanau_by_hand():
 
 
 def test_a_monotonic_window_by_hand():
-    """Equal fits, D = 1: query t shares among the values t - 1, t and t + 1."""
+    """Equal fits, D = 1: query t weighs the values t - 1, t and t + 1 evenly."""
     values = np.ones((1, 4, 2), np.float32)
     scores = LuongLocalAttention(1, "monotonic", "dot").scores([values, values])
     third = 1 / 3
@@ -58,33 +58,33 @@ def test_a_monotonic_window_by_hand():
 
 
 def test_a_predicted_window_by_hand():
-    """p = 4 sigmoid(0) = 2, D = 2, sigma = 1: quarters under a bell around place 2."""
+    """p = 4 sigmoid(0) = 2, D = 2, sigma = 1: quarters times a Gaussian around position 2."""
     values = np.ones((1, 4, 2), np.float32)
     layer = LuongLocalAttention(2, "predicted", "dot")
     layer.build([values.shape, values.shape])
     layer.place.kernel.assign(np.zeros((2, 1)))
-    bell = np.array([0.135335, 0.606531, 1, 0.606531])  # exp(-2), exp(-1/2), ...
+    gaussian = np.array([0.135335, 0.606531, 1, 0.606531])  # exp(-2), exp(-1/2), ...
     np.testing.assert_allclose(
-        layer.scores([values, values])[0], [bell / 4] * 4, rtol=1e-5
+        layer.scores([values, values])[0], [gaussian / 4] * 4, rtol=1e-5
     )
 
 
-def test_a_window_beyond_the_values_answers_nothing():
-    """The fifth query looks for values 3 to 5, where there are 3."""
+def test_a_window_outside_the_values_gives_zero():
+    """The fifth query needs values 3 to 5 of values 0 to 2."""
     query, values = np.ones((1, 5, 2), np.float32), np.ones((1, 3, 2), np.float32)
     outputs = LuongLocalAttention(1, "monotonic", "dot")([query, values])
     np.testing.assert_allclose(outputs[0, :, 0], [1, 1, 1, 1, 0], rtol=1e-6)
 
 
-def test_a_wide_monotonic_window_sees_what_global_attention_sees():
-    inputs = [draw(0, 2, 3, 4), draw(1, 2, 5, 6)]
+def test_a_wide_monotonic_window_equals_global_attention():
+    inputs = [normal(0, 2, 3, 4), normal(1, 2, 5, 6)]
     local = randomised(LuongLocalAttention(9, "monotonic"), inputs)
-    everywhere = randomised(LuongAttention(), inputs)
-    np.testing.assert_allclose(local(inputs), everywhere(inputs), rtol=1e-5)
+    everything = randomised(LuongAttention(), inputs)
+    np.testing.assert_allclose(local(inputs), everything(inputs), rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", SEQUENCES)
-def test_hiding_the_last_values_is_leaving_them_out(name):
+def test_masking_the_last_values_equals_removing_them(name):
     case = CASES[name]
     query, values = inputs_of(case)
     layer = randomised(case.make(), [query, values])
@@ -100,19 +100,19 @@ def test_hiding_the_last_values_is_leaving_them_out(name):
 
 
 @pytest.mark.parametrize("name", SEQUENCES)
-def test_hidden_queries_and_empty_sequences_are_answered_with_zeros(name):
+def test_masked_queries_and_empty_sequences_give_zeros(name):
     case = CASES[name]
     query, values = inputs_of(case)
     layer = randomised(case.make(), [query, values])
-    asked = np.array([[True, False, True]] * 2)
-    shown = np.array([[True] * 5, [False] * 5])
-    outputs = np.asarray(layer([query, values], mask=[asked, shown]))
+    query_mask = np.array([[True, False, True]] * 2)
+    value_mask = np.array([[True] * 5, [False] * 5])
+    outputs = np.asarray(layer([query, values], mask=[query_mask, value_mask]))
     assert (outputs[:, 1] == 0).all() and (outputs[1] == 0).all()
     assert np.abs(outputs[0, 0]).max() > 1e-3
-    assert layer.compute_mask([query, values], [asked, shown]) is asked
+    assert layer.compute_mask([query, values], [query_mask, value_mask]) is query_mask
 
 
-def test_the_masks_of_an_embedding_arrive_by_themselves():
+def test_the_masks_of_an_embedding_are_passed_on():
     embed = keras.layers.Embedding(9, 4, mask_zero=True)
     words = [keras.Input((None,), dtype="int32") for _ in range(2)]
     attend = LuongAttention("dot")
@@ -123,36 +123,36 @@ def test_the_masks_of_an_embedding_arrive_by_themselves():
     )
 
 
-def test_additive_attention_of_keras_is_bahdanaus_with_identity_maps():
-    inputs = [draw(0, 2, 3, 4), draw(1, 2, 5, 4)]
+def test_bahdanau_with_identity_maps_equals_additive_attention_of_keras():
+    inputs = [normal(0, 2, 3, 4), normal(1, 2, 5, 4)]
     theirs, ours = keras.layers.AdditiveAttention(), BahdanauAttention(4)
     mask = [None, np.array([[True] * 4 + [False]] * 2)]
     expected = theirs(inputs, mask=mask)
     ours.build([x.shape for x in inputs])
     ours.query.kernel.assign(np.eye(4))
     ours.key.kernel.assign(np.eye(4))
-    ours.vector.kernel.assign(draw(2, 4, 1))
+    ours.vector.kernel.assign(normal(2, 4, 1))
     theirs.scale.assign(ours.vector.kernel[:, 0])
     expected = theirs(inputs, mask=mask)
     np.testing.assert_allclose(ours(inputs, mask=mask), expected, rtol=1e-4, atol=1e-6)
 
 
-def test_hard_attention_draws_places_by_their_chances():
-    """20,000 draws of one query: every share within four standard errors."""
+def test_hard_attention_samples_positions_by_their_probabilities():
+    """20,000 samples of one query: every frequency within four standard errors."""
     layer = HardAttention(seed=0)
-    query = np.repeat(draw(0, 1, 1, 4), 20_000, axis=1)
+    query = np.repeat(normal(0, 1, 1, 4), 20_000, axis=1)
     inputs = [query, np.eye(5, dtype=np.float32)[None]]
     randomised(layer, inputs)
-    chances = np.asarray(layer.scores(inputs))[0, 0]
-    drawn = np.asarray(layer(inputs, training=True))[0]
-    assert set(np.unique(drawn)) == {0, 1} and (drawn.sum(-1) == 1).all()
-    error = np.sqrt(chances * (1 - chances) / 20_000)
-    assert (np.abs(drawn.mean(0) - chances) < 4 * error).all()
-    assert chances.min() > 0.01  # all places are drawn
+    probabilities = np.asarray(layer.scores(inputs))[0, 0]
+    sampled = np.asarray(layer(inputs, training=True))[0]
+    assert set(np.unique(sampled)) == {0, 1} and (sampled.sum(-1) == 1).all()
+    error = np.sqrt(probabilities * (1 - probabilities) / 20_000)
+    assert (np.abs(sampled.mean(0) - probabilities) < 4 * error).all()
+    assert probabilities.min() > 0.01  # all positions are sampled
 
 
-def test_hard_attention_sees_the_likeliest_place_or_the_one_given():
-    inputs = [draw(0, 2, 3, 4), draw(1, 2, 5, 6)]
+def test_hard_attention_takes_the_most_probable_position_or_the_given_one():
+    inputs = [normal(0, 2, 3, 4), normal(1, 2, 5, 6)]
     layer = randomised(HardAttention(), inputs)
     best = np.asarray(layer.scores(inputs)).argmax(-1)
     for b in range(2):
@@ -164,21 +164,22 @@ def test_hard_attention_sees_the_likeliest_place_or_the_one_given():
         np.testing.assert_array_equal(outputs, np.repeat(inputs[1][:, 4:], 3, 1))
 
 
-def test_the_gradient_of_hard_attention_is_that_of_soft():
+def test_hard_attention_has_the_gradient_of_soft_attention():
     """Straight-through: the weights of the fit learn as if from the expectation."""
-    inputs = [draw(0, 2, 3, 4), draw(1, 2, 5, 6)]
-    slopes = []
+    inputs = [normal(0, 2, 3, 4), normal(1, 2, 5, 6)]
+    gradients = []
     for layer in (HardAttention(seed=0), SoftAttention()):
         randomised(layer, inputs)  # with the same numbers
         with tf.GradientTape() as tape:
-            total = tf.reduce_sum(layer(inputs, training=True) * draw(2, 2, 3, 6))
-        slopes.append(tape.gradient(total, [w.value for w in layer.trainable_weights]))
-    for one, two in zip(*slopes, strict=True):
+            total = tf.reduce_sum(layer(inputs, training=True) * normal(2, 2, 3, 6))
+        weights = [w.value for w in layer.trainable_weights]
+        gradients.append(tape.gradient(total, weights))
+    for one, two in zip(*gradients, strict=True):
         np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-6)
 
 
-def test_one_seed_draws_the_same_and_another_does_not():
-    inputs = [draw(0, 1, 50, 4), draw(1, 1, 5, 6)]
+def test_the_same_seed_samples_the_same_and_another_does_not():
+    inputs = [normal(0, 1, 50, 4), normal(1, 1, 5, 6)]
     first, again, other = (
         np.asarray(randomised(HardAttention(seed=s), inputs)(inputs, training=True))
         for s in (3, 3, 4)
@@ -198,19 +199,22 @@ def test_the_gate_of_soft_attention_by_hand():
 
 
 @pytest.mark.parametrize(
-    ("make", "said"),
+    ("make", "message"),
     [
         (lambda: LuongAttention("cosine"), "dot.*general.*Received: score='cosine'"),
         (lambda: LuongLocalAttention(0), "window > 0. Received: window=0"),
         (lambda: LuongLocalAttention(centre="x"), "predicted.*Received: centre='x'"),
         (
-            lambda: LuongAttention("dot")([draw(0, 1, 3, 4), draw(1, 1, 5, 6)]),
+            lambda: LuongAttention("dot")([normal(0, 1, 3, 4), normal(1, 1, 5, 6)]),
             "equally many channels.*Received: 4 and 6",
         ),
-        (lambda: SoftAttention()(draw(0, 1, 3, 4)), r"\[query, values\]"),
-        (lambda: SoftAttention()([draw(0, 1, 4), draw(0, 1, 4)]), "Received: input_sh"),
+        (lambda: SoftAttention()(normal(0, 1, 3, 4)), r"\[query, values\]"),
+        (
+            lambda: SoftAttention()([normal(0, 1, 4), normal(0, 1, 4)]),
+            "Received: input_sh",
+        ),
     ],
 )
-def test_what_cannot_be_attended_to_is_refused(make, said):
-    with pytest.raises(ValueError, match=said):
+def test_wrong_options_and_inputs_are_refused(make, message):
+    with pytest.raises(ValueError, match=message):
         make()
