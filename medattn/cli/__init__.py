@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import tyro
 
-from medattn.cli import app, data, doctor, explain, report, study, train
+from medattn.cli import app, claims, data, doctor, explain, report, study, train
 
 # A function, or a table of further verbs.
 VERBS: dict[str, Callable[..., None] | dict[str, Callable[..., None]]] = {
     "app": app.app,
+    "claims": claims.claims,
     "data": data.VERBS,
     "doctor": doctor.doctor,
     "explain": explain.explain,
