@@ -5,10 +5,10 @@ import shutil
 
 import pytest
 
-# Which shipped network of the eye lends its weights to one that is not plain, so that
-# tests know every answer, whatever the studies shipped: (folder, what sets it apart,
-# regime) from the lender's regime.
-LENT = {
+# Which shipped network of the eye gives its weights to one that is not plain, so that
+# tests know every answer, whatever the studies shipped: from (folder, initialisation
+# and shortcut, regime) to the regime of the network that gives its weights.
+WEIGHTS_FROM = {
     ("pretraining", ("shapes", None), 0.1): 0.5,
     ("pretraining", ("shapes", None), 1.0): 0.1,
     ("shortcut", ("random", 0.0), 1.0): 0.5,
@@ -18,20 +18,20 @@ BLOCKS = ("", "se_", "cbam_")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nothing_compiled_beside():
-    """Equal questions have equal answers to the bit, asked rarely or often."""
+def no_compilation_beside():
+    """Equal questions have equal answers to the bit, however often they are asked."""
     from medattn_app.service import analyzers
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(analyzers, "ASKED", 10**9)
+        patch.setattr(analyzers, "ANSWERS_BEFORE_COMPILING", 10**9)
         yield
 
 
 @pytest.fixture(scope="session")
-def bench():
-    from medattn_app.service.networks import Bench
+def service():
+    from medattn_app.service.networks import NetworkService
 
-    return Bench()
+    return NetworkService()
 
 
 @pytest.fixture(scope="session")
@@ -70,10 +70,10 @@ def raw(app):
 
 @pytest.fixture(scope="module")
 def varied_zoo(tmp_path_factory):
-    """The plain networks, and of the eye's ResNets pretrained and taught ones."""
+    """The plain networks, and the eye's ResNets pretrained and trained with a mark."""
     from medattn import zoo
     from medattn.study.plan.shipped_names import shipped_name
-    from medattn_app.domain.cells import seed_chances, shipped
+    from medattn_app.domain.catalogue import seed_probabilities, shipped
 
     folder = tmp_path_factory.mktemp("zoo")
     plain = {}
@@ -81,26 +81,26 @@ def varied_zoo(tmp_path_factory):
         trial = record["trial"]
         plain[trial["dataset"], trial["model"], trial["regime"]] = record
         for suffix in (".safetensors", ".json"):
-            place = (folder / trial["dataset"] / record["weights"]).with_suffix(suffix)
-            place.parent.mkdir(exist_ok=True)
-            source = zoo.FOLDER / trial["dataset"] / place.name
-            shutil.copyfile(source, place)
-    for (study, (start, shortcut), regime), lender in LENT.items():
+            path = (folder / trial["dataset"] / record["weights"]).with_suffix(suffix)
+            path.parent.mkdir(exist_ok=True)
+            source = zoo.FOLDER / trial["dataset"] / path.name
+            shutil.copyfile(source, path)
+    for (study, (start, shortcut), regime), source_regime in WEIGHTS_FROM.items():
         for block in BLOCKS:
             name = f"{block}micro_resnet"
-            lent = plain["fundus", name, lender]
+            giver = plain["fundus", name, source_regime]
             trial = plain["fundus", name, regime]["trial"]
             trial = trial | {"initialisation": start, "shortcut": shortcut}
-            place = folder / "fundus" / study / f"{shipped_name(trial)}.safetensors"
-            place.parent.mkdir(exist_ok=True)
-            shutil.copyfile(folder / "fundus" / lent["weights"], place)
-            weights = f"{study}/{place.name}"
-            record = lent | {"trial": trial, "study": study, "weights": weights}
-            place.with_suffix(".json").write_text(json.dumps(record))
+            path = folder / "fundus" / study / f"{shipped_name(trial)}.safetensors"
+            path.parent.mkdir(exist_ok=True)
+            shutil.copyfile(folder / "fundus" / giver["weights"], path)
+            weights = f"{study}/{path.name}"
+            record = giver | {"trial": trial, "study": study, "weights": weights}
+            path.with_suffix(".json").write_text(json.dumps(record))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(zoo, "FOLDER", folder)
         shipped.cache_clear()
-        seed_chances.cache_clear()
+        seed_probabilities.cache_clear()
         yield folder
     shipped.cache_clear()
-    seed_chances.cache_clear()
+    seed_probabilities.cache_clear()

@@ -15,12 +15,12 @@ from medattn.data import draw_images
 from medattn.data.synthetic import fundus
 from medattn.explain import create_analyzer
 from medattn.zoo import load_zoo_model
+from medattn_app.domain.constants import ATTENTION, BACKBONES, REFERENCES, REGIMES
 from medattn_app.domain.methods import METHODS
-from medattn_app.domain.state import ATTENTION, BACKBONES, REFERENCES, REGIMES
-from medattn_app.server.launch import get_ready
+from medattn_app.domain.texts import Words
+from medattn_app.server.launch import warm_up
 from medattn_app.service.context import Context
-from medattn_app.service.networks import Bench
-from medattn_app.service.texts import Words
+from medattn_app.service.networks import NetworkService
 from medattn_app.tabs.explore.calls import Answers
 
 MODELS = ("micro_resnet", "se_micro_resnet", "cbam_micro_resnet")
@@ -60,14 +60,14 @@ def test_lrp_epsilon_over_one_input_gradient(benchmark, name, batch):
 
 def test_a_toggle_in_the_server(benchmark):
     """A cell, its counterpart, the sentence, the whole reply: nothing remembered."""
-    bench = Bench()
-    answers = Answers(Context(bench=bench, words=Words()))
-    bench.warm_up()
-    cells = [cell for cell in bench.networks("fundus") if cell.backbone == "ResNet"]
+    service = NetworkService()
+    answers = Answers(Context(service=service, words=Words()))
+    service.warm_up()
+    cells = [cell for cell in service.networks("fundus") if cell.backbone == "ResNet"]
     questions = itertools.cycle(itertools.product(range(8), cells))
 
     def forget():
-        bench.forget()
+        service.clear_answers()
         image, cell = next(questions)
         asked = dict(image=image, attention=cell.attention, regime=cell.regime)
         return (), {"payload": {"question": asked}}
@@ -80,11 +80,11 @@ def test_a_toggle_in_the_server(benchmark):
     assert median <= TOGGLE_SECONDS and late <= LATE_SECONDS
 
 
-def walk_through_the_knobs(bench, toggles, seed):
+def walk_through_the_knobs(service, toggles, seed):
     """Questions that each differ from the one before by one knob, chosen evenly."""
     rng = np.random.default_rng(seed)
     knobs = {
-        "dataset": list(bench.datasets()),
+        "dataset": list(service.datasets()),
         "image": range(8),
         "backbone": list(BACKBONES),
         "attention": list(ATTENTION),
@@ -107,10 +107,10 @@ def test_any_toggle_of_a_learner_who_tries_everything(benchmark):
     grid and the server compiles what was asked often. Nothing that the first answer of
     a kind costs is left out: of 22 methods on 7 architectures, one is compiled.
     """
-    bench = Bench()
-    answers = Answers(Context(bench=bench, words=Words()))
-    get_ready(bench)
-    walk = walk_through_the_knobs(bench, 160, seed=0)
+    service = NetworkService()
+    answers = Answers(Context(service=service, words=Words()))
+    warm_up(service)
+    walk = walk_through_the_knobs(service, 160, seed=0)
     told, before = [], None
 
     def look_and_toggle():
@@ -121,13 +121,13 @@ def test_any_toggle_of_a_learner_who_tries_everything(benchmark):
                 if time.monotonic() > end:
                     break
             time.sleep(max(0, end - time.monotonic()))
-        bench.forget()
+        service.clear_answers()
         knob, before = next(walk)
         told.append(knob)
         return (), {"payload": {"question": before}}
 
     benchmark.pedantic(answers.answer, setup=look_and_toggle, rounds=160)
-    bench.rest()
+    service.stop()
     gc.unfreeze()
     times = np.array(benchmark.stats.stats.data)
     median, late = np.median(times), np.percentile(times, 95)

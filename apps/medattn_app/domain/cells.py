@@ -1,19 +1,26 @@
-"""The shipped networks as cells of the page's grid, and which of them there are."""
+"""One shipped network as a cell of the page's grid: its name, its title, its code."""
 
 from dataclasses import dataclass
-from functools import lru_cache
+from typing import TypedDict
 
-from medattn_app.domain.state import (
+from medattn_app.domain.constants import (
     ATTENTION,
     BACKBONES,
-    DATASETS,
-    INITIALISATIONS,
     REGIMES,
+    SELF_ATTENTION,
     SHORTCUTS,
 )
-from medattn_app.service.texts import Words
+from medattn_app.domain.texts import Words
 
-OWN = "self"  # the attention of a DeiT, whatever the knob says
+
+class ZooOptions(TypedDict):
+    """What `medattn.zoo.load_zoo_model` takes besides the name."""
+
+    dataset: str
+    regime: float
+    seed: int
+    initialisation: str
+    shortcut: float | None
 
 
 @dataclass(frozen=True)
@@ -24,9 +31,9 @@ class Cell:
         dataset: What it was trained on.
         backbone: A key of `BACKBONES`.
         attention: A key of `ATTENTION`, or `"self"` of a DeiT.
-        regime: The share of the training data that it saw.
+        regime: The fraction of the training data that it saw.
         seed: Of its trial.
-        initialisation: What it began from, a name in `INITIALISATIONS`.
+        initialisation: Its initial weights, a name in `INITIALISATIONS`.
         shortcut: Correlation with the label of the mark on its training images, or
             None.
     """
@@ -40,23 +47,25 @@ class Cell:
     shortcut: float | None = None
 
     @property
-    def model_name(self):
+    def model_name(self) -> str:
         """The name that `medattn.zoo.load_zoo_model` takes."""
         return ATTENTION.get(self.attention, "") + BACKBONES[self.backbone]
 
     @property
-    def is_plain(self):
-        """Whether it began from random weights and saw no planted mark."""
+    def is_plain(self) -> bool:
+        """Whether it was trained from random weights on images without a mark."""
         return self.initialisation == "random" and self.shortcut is None
 
     @property
-    def title(self):
+    def title(self) -> str:
         """What it is called in English, for endpoints and in errors."""
         return self.title_in(Words())
 
-    def title_in(self, words):
+    def title_in(self, words: Words) -> str:
         """What the page calls it, such as `"ResNet with CBAM, 10 % of the data"`."""
-        block = {"none": "explore.without", OWN: "explore.with_own"}.get(self.attention)
+        block = {"none": "explore.without", SELF_ATTENTION: "explore.with_own"}.get(
+            self.attention
+        )
         title = words(
             "explore.network",
             backbone=self.backbone,
@@ -72,9 +81,9 @@ class Cell:
         return title
 
     @property
-    def which(self):
-        """What `load_zoo_model` is told besides the name, a dict."""
-        return dict(
+    def zoo_options(self) -> ZooOptions:
+        """What `medattn.zoo.load_zoo_model` takes besides the name."""
+        return ZooOptions(
             dataset=self.dataset,
             regime=self.regime,
             seed=self.seed,
@@ -83,128 +92,30 @@ class Cell:
         )
 
     @property
-    def code(self):
-        """The call of Python that loads it; what is as by default is left out."""
-        said = f'"{self.model_name}", dataset="{self.dataset}", regime={self.regime:g}'
+    def code(self) -> str:
+        """The call of Python that loads it; defaults are left out."""
+        call = f'"{self.model_name}", dataset="{self.dataset}", regime={self.regime:g}'
         if self.seed:
-            said += f", seed={self.seed}"
+            call += f", seed={self.seed}"
         if self.initialisation != "random":
-            said += f', initialisation="{self.initialisation}"'
+            call += f', initialisation="{self.initialisation}"'
         if self.shortcut is not None:
-            said += f", shortcut={self.shortcut:g}"
-        return f"load_zoo_model({said})"
+            call += f", shortcut={self.shortcut:g}"
+        return f"load_zoo_model({call})"
 
 
-@lru_cache(maxsize=1)
-def shipped():
-    """Returns the records of all shipped networks that the page can show, by `Cell`."""
-    from medattn.zoo import list_zoo_models
+def cell_id(cell: Cell) -> str:
+    """Names a cell on the page, such as `"ResNet|CBAM|0.1"`.
 
-    places = {
-        prefix + name: (backbone, attention)
-        for backbone, name in BACKBONES.items()
-        for attention, prefix in ATTENTION.items()
-        if backbone != "DeiT"
-    }
-    places[BACKBONES["DeiT"]] = "DeiT", OWN
-    found = {}
-    for record in list_zoo_models(plain=False):
-        trial = record["trial"]
-        known = (
-            trial["model"] in places
-            and trial["dataset"] in DATASETS
-            and trial["regime"] in REGIMES
-            and trial["initialisation"] in INITIALISATIONS
-            and trial["shortcut"] in SHORTCUTS.values()
-        )
-        if known:
-            rest = ("regime", "seed", "initialisation", "shortcut")
-            cell = Cell(
-                trial["dataset"],
-                *places[trial["model"]],
-                **{key: trial[key] for key in rest},
-            )
-            found[cell] = record
-    return found
-
-
-class NotShipped(ValueError):
-    """A network was asked for that is not shipped.
-
-    Attributes:
-        wanted: The `Cell`.
+    The name of one that is not plain ends with its initialisation and its shortcut:
+    `"ResNet|SE|1|random|0.9"`.
     """
-
-    def __init__(self, wanted):
-        super().__init__(what_is_shipped(wanted, Words()))
-        self.wanted = wanted
-
-
-def what_is_shipped(wanted, words):
-    """Says, in three parts, what there is instead of a network that is not shipped.
-
-    Args:
-        wanted: A `Cell`.
-        words: The texts.
-    """
-    mine = [cell for cell in shipped() if cell.dataset == wanted.dataset]
-    kind = wanted.initialisation, wanted.shortcut
-    alike = [c for c in mine if (c.initialisation, c.shortcut) == kind]
-    if not alike:
-        kinds = {(c.initialisation, c.shortcut): None for c in mine}
-        offered = words("refused.kinds", kinds=list(kinds))
-    else:
-        there = sorted({(c.backbone, c.attention) for c in alike})
-        regimes = sorted({c.regime for c in alike})
-        offered = words("refused.networks", networks=there, regimes=regimes)
-    return words(
-        "refused.not_shipped",
-        title=wanted.title_in(words),
-        dataset=wanted.dataset,
-        offered=offered,
-        regime=wanted.regime,
-        seed=wanted.seed,
-        start=wanted.initialisation,
-        shortcut=wanted.shortcut,
-    )
+    name = f"{cell.backbone}|{cell.attention}|{cell.regime:g}"
+    if cell.is_plain:
+        return name
+    return f"{name}|{cell.initialisation}|{shortcut_key(cell.shortcut)}"
 
 
-@lru_cache(maxsize=4096)
-def seed_chances(cell, position):
-    """Reads what networks of all seeds said about a test image, see `read_chances`."""
-    from medattn.study import read_chances
-
-    record = shipped().get(cell, {})
-    which = {key: value for key, value in cell.which.items() if key != "seed"}
-    chances = read_chances(
-        position, model=cell.model_name, study=record.get("study", "micro"), **which
-    )
-    return tuple(chances.values())
-
-
-def architectures():
-    """Lists the models that a cell can have."""
-    return [
-        prefix + name
-        for backbone, name in BACKBONES.items()
-        for prefix in (ATTENTION.values() if backbone != "DeiT" else [""])
-    ]
-
-
-def one_of_each(cells):
-    """Picks one cell of every architecture; what the page opens with comes first."""
-    order = sorted(
-        cells,
-        key=lambda c: (
-            not c.is_plain,
-            c.seed,
-            c.backbone != "ResNet",
-            c.attention != "CBAM",
-            c.backbone != "DeiT",
-            -c.regime,
-        ),
-    )
-    found = {}
-    for cell in order:
-        found.setdefault(cell.model_name, cell)
-    return list(found.values())
+def shortcut_key(shortcut: float | None) -> str:
+    """Finds the key of `SHORTCUTS` for a correlation."""
+    return next(key for key, value in SHORTCUTS.items() if value == shortcut)

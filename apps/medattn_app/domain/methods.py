@@ -1,12 +1,18 @@
 """The analyzers that the page offers: groups, units, what each needs of a network."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, get_args
 
-from medattn_app.domain.cells import OWN
-from medattn_app.service.texts import Words
+from medattn_app.domain.cells import Cell
+from medattn_app.domain.constants import SELF_ATTENTION
+from medattn_app.domain.texts import Words
 
-GROUPS = ("adds", "slopes", "late", "read", "none")
-UNITS = ("logits", "slope", "shape")
+Group = Literal["adds", "slopes", "late", "read", "none"]
+Unit = Literal["logits", "slope", "shape"]
+Need = Literal["", "spatial", "channel", "tokens"]
+GROUPS: tuple[Group, ...] = get_args(Group)
+UNITS: tuple[Unit, ...] = get_args(Unit)
 
 
 @dataclass(frozen=True)
@@ -18,35 +24,35 @@ class Method:
 
     Attributes:
         name: Of `medattn.explain.list_analyzers()`.
-        group: Under which heading it stands, of `GROUPS`: the text `group.<group>`.
-        measure: What one pixel's number means, of `UNITS`: the text `unit.<measure>`.
+        group: Its heading in the list of methods: the text `group.<group>`.
+        measure: What one pixel's number means: the text `unit.<measure>`.
         needs: What a network must have to be read: `"spatial"` or `"channel"` gates,
             or `"tokens"`; nothing if empty.
         options: Options of the analyzer on this page, pairs of name and value.
     """
 
     name: str
-    group: str
-    measure: str
-    needs: str = ""
+    group: Group
+    measure: Unit
+    needs: Need = ""
     options: tuple[tuple[str, object], ...] = ()
 
     @property
-    def unit(self):
+    def unit(self) -> str:
         """What one pixel's number means, in English, for endpoints."""
         return Words()(f"unit.{self.measure}")
 
-    def can_read(self, cell):
-        """Whether it can read a shipped network, a `Cell`."""
+    def can_read(self, cell: Cell) -> bool:
+        """Whether it can explain a shipped network."""
         return {
             "": True,
-            "tokens": cell.attention == OWN,
+            "tokens": cell.attention == SELF_ATTENTION,
             "spatial": cell.attention == "CBAM",
             "channel": cell.attention in ("SE", "CBAM"),
         }[self.needs]
 
-    def what_is_missing(self, cell, words):
-        """Says why it cannot read a network."""
+    def what_is_missing(self, cell: Cell, words: Words) -> str:
+        """Says why it cannot explain a network."""
         block = f"({cell.attention})"
         if cell.attention == "none":
             block = words("explore.without")
@@ -59,7 +65,7 @@ class Method:
         )
 
 
-LIST = (
+_METHODS = (
     Method("lrp.epsilon", "adds", "logits"),
     Method("lrp.gamma", "adds", "logits"),
     Method("lrp.alpha_1_beta_0", "adds", "logits"),
@@ -83,4 +89,4 @@ LIST = (
     Method("attention.transformer", "read", "shape", needs="tokens"),
     Method("random", "none", "shape"),
 )
-METHODS = {method.name: method for method in LIST}
+METHODS: Mapping[str, Method] = {method.name: method for method in _METHODS}

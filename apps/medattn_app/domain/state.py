@@ -1,27 +1,32 @@
 """The question on the page, to and from a query string: validated and bounded."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from typing import Any, TypedDict
+from urllib.parse import urlencode
 
-DATASETS = ("fundus", "dermoscopy", "chest")
-BACKBONES = {
-    "ResNet": "micro_resnet",
-    "DenseNet": "micro_densenet",
-    "DeiT": "micro_deit",
-}
-ATTENTION = {"none": "", "SE": "se_", "CBAM": "cbam_"}
-REGIMES = {0.01: "1 %", 0.1: "10 %", 0.5: "50 %", 1.0: "100 %"}
-INITIALISATIONS = ("random", "shapes")
-SHORTCUTS = {"none": None, "0": 0.0, "0.9": 0.9}  # correlations of a planted mark
-REFERENCES = ("zeros", "mean", "blur")
-IMAGES = 12  # in the strip of each data set, at most
-SEEDS = 100
-LONGEST = 600  # characters of a query string that are read at all
-# What a teacher may take away with `hide=`: knobs, parts of the page, tabs.
-KNOBS = ("dataset", "image", "backbone", "attention", "regime", "method", "more")
-KNOBS += ("initialisation", "shortcut")
-PARTS = ("upload", "truth", "grid", "sentence", "python")
-TABS = ("explore", "inside", "predict", "doubt", "evidence", "lessons", "own")
-HIDEABLE = (*KNOBS, *PARTS, *TABS)
+from medattn_app.domain.constants import (
+    ATTENTION,
+    BACKBONES,
+    DATASETS,
+    HIDEABLE,
+    INITIALISATIONS,
+    MAX_IMAGES,
+    MAX_QUERY_CHARACTERS,
+    MAX_SEEDS,
+    REFERENCES,
+    REGIMES,
+    SHORTCUTS,
+    TABS,
+)
+from medattn_app.domain.methods import METHODS
+
+
+class Kind(TypedDict):
+    """How a network was trained, besides data and design."""
+
+    initialisation: str
+    shortcut: float | None
 
 
 @dataclass(frozen=True)
@@ -30,15 +35,15 @@ class Question:
 
     Attributes:
         dataset: A name in `DATASETS`.
-        image: Place in the strip of images, from 0.
+        image: Index in the strip of images, from 0.
         backbone: A key of `BACKBONES`.
         attention: A key of `ATTENTION`; a DeiT has its own and ignores it.
         regime: A key of `REGIMES`.
         method: A name of `medattn_app.domain.methods.METHODS`.
         reference: What DeepLIFT compares with, a name in `REFERENCES`.
         seed: Seed of the trial that trained the network.
-        initialisation: What it began from, a name in `INITIALISATIONS`.
-        shortcut: How a planted mark goes with the label, a key of `SHORTCUTS`.
+        initialisation: Its initial weights, a name in `INITIALISATIONS`.
+        shortcut: How a planted mark correlates with the label, a key of `SHORTCUTS`.
         hide: Names of `HIDEABLE` that the page does not show.
         lang: Language of the page.
         tab: The tab that is open, a name of `TABS`.
@@ -58,27 +63,26 @@ class Question:
     lang: str = "en"
     tab: str = "explore"
 
-    def __post_init__(self):
-        from medattn_app.domain.methods import METHODS
-
-        for name, known in (
-            ("dataset", DATASETS),
-            ("backbone", BACKBONES),
-            ("attention", ATTENTION),
-            ("regime", REGIMES),
-            ("method", METHODS),
-            ("reference", REFERENCES),
-            ("initialisation", INITIALISATIONS),
-            ("shortcut", SHORTCUTS),
-            ("tab", TABS),
-        ):
+    def __post_init__(self) -> None:
+        choices: dict[str, Any] = {
+            "dataset": DATASETS,
+            "backbone": BACKBONES,
+            "attention": ATTENTION,
+            "regime": REGIMES,
+            "method": METHODS,
+            "reference": REFERENCES,
+            "initialisation": INITIALISATIONS,
+            "shortcut": SHORTCUTS,
+            "tab": TABS,
+        }
+        for name, known in choices.items():
             value = getattr(self, name)
             if isinstance(value, bool | list | dict) or value not in known:
                 raise ValueError(
                     f"There is no such {name}. Expected one of {list(known)}. "
                     f"Received: {_short(value)}"
                 )
-        for name, bound in (("image", IMAGES), ("seed", SEEDS)):
+        for name, bound in (("image", MAX_IMAGES), ("seed", MAX_SEEDS)):
             value = getattr(self, name)
             if type(value) is not int or not 0 <= value < bound:
                 raise ValueError(
@@ -99,19 +103,26 @@ class Question:
             )
 
     @property
-    def kind(self):
-        """What sets its network apart besides data and design, for `Bench.cell`."""
-        return {
-            "initialisation": self.initialisation,
-            "shortcut": SHORTCUTS[self.shortcut],
-        }
+    def kind(self) -> Kind:
+        """How its network was trained, besides data and design."""
+        return Kind(
+            initialisation=self.initialisation, shortcut=SHORTCUTS[self.shortcut]
+        )
 
 
-def read_question(fields_given):
+def method_options(question: Question) -> dict[str, object]:
+    """Returns the options in which the page's analyzer differs from the default."""
+    options = dict(METHODS[question.method].options)
+    if question.method.startswith("deep_lift"):
+        options["reference"] = question.reference
+    return options
+
+
+def read_question(choices: object) -> Question:
     """Makes a `Question` of what a page or an endpoint sent.
 
     Args:
-        fields_given: A dict from the names of `Question`'s fields to their values, in
+        choices: A dict from the names of `Question`'s fields to their values, in
             JSON's types. Fields that are left out take their defaults.
 
     Returns:
@@ -120,19 +131,19 @@ def read_question(fields_given):
     Raises:
         ValueError: If a field or a value is unknown.
     """
-    if not isinstance(fields_given, dict):
+    if not isinstance(choices, dict):
         raise ValueError(
-            "This is no question. Expected a dict of the page's choices. Received: "
-            f"{_short(fields_given)}"
+            "This is not a question. Expected a dict of the page's choices. Received: "
+            f"{_short(choices)}"
         )
     names = [field.name for field in fields(Question)]
-    unknown = sorted(str(name) for name in set(fields_given) - set(names))
+    unknown = sorted(str(name) for name in set(choices) - set(names))
     if unknown:
         raise ValueError(
             f"There is no such choice on the page. Expected some of {names}. "
             f"Received: {_short(unknown)}"
         )
-    given = dict(fields_given)
+    given = dict(choices)
     if "hide" in given:
         if not isinstance(given["hide"], list | tuple) or len(given["hide"]) > 40:
             raise ValueError(
@@ -145,7 +156,7 @@ def read_question(fields_given):
     return Question(**given)
 
 
-def read_query(parameters):
+def read_query(parameters: Mapping[str, str]) -> tuple[Question, list[str]]:
     """Reads a query string, and leaves out what cannot be read.
 
     A link that is old, or was typed wrongly, still opens the page.
@@ -157,13 +168,14 @@ def read_query(parameters):
         `(question, refused)`: a `Question`, and a list of one sentence for each
         parameter that was left out.
     """
-    given, refused = {}, []
+    given: dict[str, object] = {}
+    refused = []
     kinds = {field.name: type(field.default) for field in fields(Question)}
     for name, text in list(dict(parameters).items())[: 2 * len(kinds)]:
         if name not in kinds or name.startswith("__"):
             continue  # Gradio and hosts add their own
         try:
-            value = _value(kinds[name], str(text)[:LONGEST])
+            value = _value(kinds[name], str(text)[:MAX_QUERY_CHARACTERS])
             read_question({name: value})
         except ValueError as error:
             refused.append(f"The link's {name} was left out. {error}")
@@ -172,10 +184,8 @@ def read_query(parameters):
     return read_question(given), refused
 
 
-def write_query(question):
+def write_query(question: Question) -> str:
     """Writes what differs from the default as a query string, without the `?`."""
-    from urllib.parse import urlencode
-
     default = asdict(Question())
     changed = {
         name: ",".join(value) if name == "hide" else value
@@ -187,7 +197,7 @@ def write_query(question):
     return urlencode(changed)
 
 
-def _value(kind, text):
+def _value(kind: type, text: str) -> object:
     if kind is tuple:
         return [name for name in text.split(",") if name]
     if kind is int:
@@ -204,7 +214,7 @@ def _value(kind, text):
     return text
 
 
-def _short(value):
+def _short(value: object) -> str:
     """Writes what came, at most forty characters of it."""
     text = repr(value)
     return text if len(text) <= 40 else text[:39] + "…"

@@ -2,13 +2,14 @@
 
 from functools import wraps
 
-from medattn_app.domain.cases import upload
+from medattn_app.domain.constants import ATTENTION, REGIMES
+from medattn_app.domain.labels import case_name, percent, truth_text
 from medattn_app.domain.methods import METHODS
-from medattn_app.domain.state import ATTENTION, REGIMES, read_question
-from medattn_app.service.uploads import domain_note, received, refuse
+from medattn_app.domain.state import method_options, read_question
+from medattn_app.domain.texts import Words
+from medattn_app.service.distance import domain_note
+from medattn_app.service.uploads import delete_received, read_upload, received_file
 from medattn_app.tabs.common.export import KINDS, pack
-from medattn_app.tabs.explore.calls import method_options
-from medattn_app.tabs.explore.view import percent
 from medattn_app.tabs.uploaded.tab import view_of_own
 
 
@@ -31,7 +32,7 @@ def build(context):
 
 def endpoints(context):
     """Makes the endpoints as plain functions, in the order of their use."""
-    bench = context.bench
+    service = context.service
 
     def list_networks(dataset: str = "fundus") -> list[dict]:
         """Lists the shipped networks of a data set, and what they scored on its tests.
@@ -49,10 +50,10 @@ def endpoints(context):
                 "seed": cell.seed,
                 "initialisation": cell.initialisation,
                 "shortcut": cell.shortcut,
-                "test_auroc": bench.record(cell)["measured"]["test"]["auroc"],
-                "weights_sha256": bench.record(cell)["weights_sha256"],
+                "test_auroc": service.record(cell)["measured"]["test"]["auroc"],
+                "weights_sha256": service.record(cell)["weights_sha256"],
             }
-            for cell in bench.networks(asked.dataset, plain=False)
+            for cell in service.networks(asked.dataset, plain=False)
         ]
 
     def predict(
@@ -169,7 +170,7 @@ def endpoints(context):
                     | {
                         "relevance_in_evidence": mass,
                         "said": None if mass is None else percent(mass),
-                        "ledger": answer.line,
+                        "ledger": answer.audit_line,
                     }
                 )
         if not rows:
@@ -246,7 +247,7 @@ def endpoints(context):
             shortcut: none, or 0 or 0.9: how a planted mark went with the class.
         """
         if not isinstance(kind, str) or kind not in KINDS:
-            refuse(image)
+            delete_received(image)
             raise ValueError(
                 f"There is no such kind of file. Expected one of {list(KINDS)}. "
                 f"Received: kind={str(kind)[:40]!r}"
@@ -262,7 +263,7 @@ def endpoints(context):
             shortcut=shortcut,
         )
         case, answer = _own(image, fields)
-        digest = bench.record(answer.cell)["weights_sha256"]
+        digest = service.record(answer.cell)["weights_sha256"]
         view = view_of_own(case, answer, method, digest, context.words)
         return pack(view, context.words, kind)
 
@@ -271,13 +272,13 @@ def endpoints(context):
             asked = read_question(fields)
             cell = _cell(asked)
         except ValueError:
-            refuse(image)  # the file goes, whatever else is wrong
+            delete_received(image)  # the file goes, whatever else is wrong
             raise
-        case = upload(received(image), asked.dataset)
-        return case, bench.answer(case, cell, asked.method, **method_options(asked))
+        case = read_upload(received_file(image), asked.dataset)
+        return case, service.answer(case, cell, asked.method, **method_options(asked))
 
     def _cell(asked):
-        return bench.cell(
+        return service.cell(
             asked.dataset,
             asked.backbone,
             asked.attention,
@@ -288,14 +289,14 @@ def endpoints(context):
 
     def _answer(fields):
         asked = read_question(fields)
-        cases = bench.cases(asked.dataset)
+        cases = service.cases(asked.dataset)
         if asked.image >= len(cases):
             raise ValueError(
                 f"There is no such image. Expected 0 to {len(cases) - 1}. "
                 f"Received: image={asked.image}"
             )
         case, options = cases[asked.image], method_options(asked)
-        return case, bench.answer(case, _cell(asked), asked.method, **options)
+        return case, service.answer(case, _cell(asked), asked.method, **options)
 
     own = [explain_own, export_own] if context.settings.uploads else []
     return [list_networks, predict, explain, compare, *own]
@@ -305,7 +306,7 @@ def _mapped(case, answer, method):
     told = _told(case, answer) | {
         "method": method,
         "unit": METHODS[method].unit,
-        "ledger": answer.line,
+        "ledger": answer.audit_line,
         "refused": answer.refused,
         "relevance_in_evidence": answer.quality.get("mass"),
         "relevance": None,
@@ -316,16 +317,16 @@ def _mapped(case, answer, method):
 
 
 def _told(case, answer):
-    cell = answer.cell
+    cell, english = answer.cell, Words()
     return {
-        "image": case.name,
-        "truth": case.truth,
+        "image": case_name(case, english),
+        "truth": truth_text(case, english),
         "network": cell.title,
         "attention": cell.attention,
         "regime": cell.regime,
         "initialisation": cell.initialisation,
         "shortcut": cell.shortcut,
-        "probability": answer.chance,
+        "probability": answer.probability,
         "logit": answer.logit,
     }
 

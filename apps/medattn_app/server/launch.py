@@ -9,10 +9,16 @@ import tempfile
 import threading
 from pathlib import Path
 
+from medattn_app.domain.texts import Words
 from medattn_app.server.offline import refuse_other_machines
 from medattn_app.service.context import Context, Settings
-from medattn_app.service.memory import look_past_what_stays, share_arenas, tidy
-from medattn_app.service.texts import Words
+from medattn_app.service.memory import (
+    freeze_garbage_collection,
+    keep_memory_down,
+    share_arenas,
+)
+from medattn_app.service.networks import NetworkService
+from medattn_app.service.uploads import read_size
 from medattn_app.tabs.lesson.path import begin
 
 APP = Path(__file__).parents[1]
@@ -26,7 +32,6 @@ STYLES = (
 )
 THREADS = 40  # of the server; questions to the networks still go one by one
 DEEP, DEEPER = "#b34700", "#8f3a00"  # the accent; white on it is read at 5.9 to 1
-MOST = 100 * 10**6  # bytes of a visitor's file
 SESSIONS = 500  # of which the page's state is kept in memory
 
 
@@ -111,8 +116,8 @@ def launch(
     if share:
         print(f"Anybody who knows the address may come: {app.share_url}", flush=True)
     app.medattn_uploads = folder
-    tidy(app)
-    _warm_up(context.bench, app, block)
+    keep_memory_down(app)
+    _warm_up(context.service, app, block)
     return app
 
 
@@ -130,7 +135,7 @@ def check(settings, *, share=False, mcp=False):
     Words(settings.language)
     if settings.lesson is not None:
         begin(settings.lesson)
-    _bytes(settings.max_upload)
+    read_size(settings.max_upload)
     if share and settings.offline:
         raise ValueError(
             "A shared page is served through another machine. Expected --share or "
@@ -151,19 +156,6 @@ def check(settings, *, share=False, mcp=False):
             "There is no such folder of models. Expected a folder with .keras files. "
             f"Received: models={str(settings.own_models)!r}"
         )
-
-
-def _bytes(text):
-    """Reads a size such as `"20mb"`; refuses what Gradio cannot read, and too much."""
-    sizes = {"b": 1, "kb": 10**3, "mb": 10**6}
-    number = str(text).strip().lower().rstrip("bkm ")
-    unit = str(text).strip().lower()[len(number) :].strip()
-    if number.isdecimal() and unit in sizes and 0 < int(number) * sizes[unit] <= MOST:
-        return int(number) * sizes[unit]
-    raise ValueError(
-        f"There is no such size of a file. Expected 1b to {MOST // 10**6}mb, such as "
-        f"20mb. Received: max_upload={str(text)[:40]!r}"
-    )
 
 
 def read_auth(text):
@@ -219,9 +211,9 @@ def _theme(themes):
 
 
 def _context(settings):
-    from medattn_app.service.networks import Bench
-
-    return Context(bench=Bench(), words=Words(settings.language), settings=settings)
+    return Context(
+        service=NetworkService(), words=Words(settings.language), settings=settings
+    )
 
 
 def _free_port(host):
@@ -243,25 +235,25 @@ def _private_folder():
     return folder
 
 
-def _warm_up(bench, app, block):
+def _warm_up(service, app, block):
     """Compiles the networks while the first visitor looks around."""
     # Only now, and stopped before the process ends: TensorFlow must not be compiling
     # in a thread when Python shuts down.
-    warming = threading.Thread(target=get_ready, args=(bench,))
+    warming = threading.Thread(target=warm_up, args=(service,))
     warming.start()
     if block:
         try:
             app.block_thread()
         finally:
-            bench.rest()
+            service.stop()
             warming.join()
 
 
-def get_ready(bench):
+def warm_up(service: NetworkService) -> None:
     """Does what the first answers of each kind would wait for."""
-    from medattn_app.service.uploads import measure
+    from medattn_app.service.distance import measure_distance
 
-    bench.warm_up()
-    for dataset in bench.datasets():
-        measure(bench.cases(dataset)[0], dataset)
-    look_past_what_stays()
+    service.warm_up()
+    for dataset in service.datasets():
+        measure_distance(service.cases(dataset)[0], dataset)
+    freeze_garbage_collection()

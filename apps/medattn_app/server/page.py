@@ -4,9 +4,10 @@ from dataclasses import replace
 from html import escape
 from pathlib import Path
 
-from medattn_app.domain.state import TABS, read_query
+from medattn_app.domain.constants import TABS
+from medattn_app.domain.state import read_query
+from medattn_app.domain.texts import LANGUAGES, Words
 from medattn_app.server import endpoints
-from medattn_app.service.texts import LANGUAGES, Words
 from medattn_app.tabs.common import export
 from medattn_app.tabs.doubt import tab as doubt
 from medattn_app.tabs.evidence import tab as evidence
@@ -106,7 +107,7 @@ def _build_page(context, app, home=None):
 
 
 def _in_language(context, language):
-    """Gives the same bench and settings in another language."""
+    """Gives the same service and settings in another language."""
     settings = replace(context.settings, language=language)
     return replace(context, words=Words(language), settings=settings, shared={})
 
@@ -114,9 +115,9 @@ def _in_language(context, language):
 def default_context():
     """Makes a `Context` as `medattn app` does, without options."""
     from medattn_app.service.context import Context
-    from medattn_app.service.networks import Bench
+    from medattn_app.service.networks import NetworkService
 
-    return Context(bench=Bench(), words=Words())
+    return Context(service=NetworkService(), words=Words())
 
 
 def header(words, other):

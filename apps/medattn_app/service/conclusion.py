@@ -1,12 +1,26 @@
-"""The sentence: what changed for this image, and what the study's seeds bear."""
+"""The sentence: what changed for this image, and what the study's seeds support."""
 
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
-from medattn_app.domain.state import REGIMES
-from medattn_app.service.labels import cell_title, class_name
-from medattn_app.tabs.explore import view
+from medattn_app.domain.cases import Case
+from medattn_app.domain.cells import Cell, cell_id
+from medattn_app.domain.constants import REGIMES, SELF_ATTENTION
+from medattn_app.domain.labels import (
+    cell_title,
+    class_name,
+    percent,
+    probability_text,
+)
+from medattn_app.domain.state import Question, method_options
+from medattn_app.domain.texts import Words
+from medattn_app.service.answers import Answer
+from medattn_app.service.networks import NetworkService
 
-# The shipped studies, in the order in which they are asked; seeds are paired in one.
+if TYPE_CHECKING:
+    from medattn.study.analyse.statistics import Comparison
+
+# The shipped studies, in the order in which they are searched; seeds are paired in one.
 STUDIES = ("micro", "pretraining", "shortcut")
 METRICS = {"auroc": "explore.auroc", "lrp.epsilon:relevance_mass": "explore.mass_study"}
 # Of networks that were trained with a mark, tested on images whose mark means nothing.
@@ -17,110 +31,115 @@ MARKED_METRICS = {
 }
 
 
-def changed(answers, question, case, own, previous):
+def changed(
+    service: NetworkService,
+    question: Question,
+    case: Case,
+    answer: Answer,
+    previous: object,
+    words: Words,
+) -> str:
     """Says what a change did to this image.
 
     Args:
-        answers: The page's `Answers`.
+        service: The `NetworkService`.
         question: The `Question` after the change.
         case: The `Case`.
-        own: The `Answer` after it.
-        previous: The id of the cell before it, or None.
+        answer: The `Answer` after the change, of a `Cell`.
+        previous: The id of the cell before the change, or None.
+        words: The texts.
 
     Returns:
         A sentence, plain text.
     """
-    from medattn_app.tabs.explore.calls import method_options
-
-    words = answers.words(question)
-    before = compared_with(answers.bench, own.cell, previous)
+    assert isinstance(answer.cell, Cell)
+    before = compared_with(service, answer.cell, previous)
     if before is None:
         return words(
             "explore.stands",
-            what=cell_title(own.cell, words),
-            chance=view.chance_text(own.chance),
+            what=cell_title(answer.cell, words),
+            chance=probability_text(answer.probability),
         )
-    other = answers.bench.answer(
-        case, before, question.method, **method_options(question)
-    )
+    other = service.answer(case, before, question.method, **method_options(question))
     text = words(
         "explore.changed",
-        what=difference(before, own.cell, words),
+        what=difference(before, answer.cell, words),
         name=class_name(question.dataset, 1, words),
-        before=view.chance_text(other.chance),
-        after=view.chance_text(own.chance),
+        before=probability_text(other.probability),
+        after=probability_text(answer.probability),
     )
-    if "mass" in other.quality and "mass" in own.quality:
+    if "mass" in other.quality and "mass" in answer.quality:
         text += words(
             "explore.changed_mass",
-            before=view.percent(other.quality["mass"]),
-            after=view.percent(own.quality["mass"]),
+            before=percent(other.quality["mass"]),
+            after=percent(answer.quality["mass"]),
         )
     return text + "."
 
 
-def over_seeds(answers, question, previous):
-    """Says what the shipped study bears about a change, never more.
+def over_seeds(
+    service: NetworkService, question: Question, previous: object, words: Words
+) -> list[dict[str, str]]:
+    """Says what the shipped study supports about a change, never more.
 
     Args:
-        answers: The page's `Answers`.
+        service: The `NetworkService`.
         question: The `Question` after the change.
-        previous: The id of the cell before it, or None.
+        previous: The id of the cell before the change, or None.
+        words: The texts.
 
     Returns:
         A list of dicts with a `text` and its `verdict`; the verdict is one of
         `medattn.study.compare`'s, or `"cannot tell"` where there is nothing to compare.
     """
-    words = answers.words(question)
-    cell = answers.cell(question)
-    before = compared_with(answers.bench, cell, previous)
+    cell = service.cell_of(question)
+    before = compared_with(service, cell, previous)
     if before is None:
         return []
     found = []
     metrics = METRICS if cell.shortcut is None else MARKED_METRICS
     for metric, key in metrics.items():
-        one = _compared(cell, before, metric)
-        if one is not None:
-            found.append(
-                {"text": seeds_sentence(one, words(key), words), "verdict": one.verdict}
-            )
+        comparison = _compared(cell, before, metric)
+        if comparison is not None:
+            text = seeds_sentence(comparison, words(key), words)
+            found.append({"text": text, "verdict": comparison.verdict})
     if not found:
         found = [{"text": words("explore.no_study"), "verdict": "cannot tell"}]
     return found
 
 
-def seeds_sentence(one, measure, words):
+def seeds_sentence(comparison: "Comparison", measure: str, words: Words) -> str:
     """Puts a `Comparison` into words, in points.
 
     Args:
-        one: A `medattn.study` comparison.
+        comparison: Of `medattn.study.compare_networks`.
         measure: What was measured, in words.
         words: The texts.
     """
     text = words(
         "explore.seeds_differ",
-        seeds=one.seeds,
+        seeds=comparison.seeds,
         measure=measure,
-        mean=_points(one.mean),
-        low=_points(one.low),
-        high=_points(one.high),
+        mean=_points(comparison.mean),
+        low=_points(comparison.low),
+        high=_points(comparison.high),
     )
-    if one.verdict != "cannot tell":
-        return text + words(f"explore.verdict_{one.verdict.split()[0]}")
+    if comparison.verdict != "cannot tell":
+        return text + words(f"explore.verdict_{comparison.verdict.split()[0]}")
     text += words("explore.cannot_tell")
-    if one.needed is None:
+    if comparison.needed is None:
         return text + words("explore.needed_many")
-    return text + words("explore.needed", seeds=one.needed)
+    return text + words("explore.needed", seeds=comparison.needed)
 
 
-def compared_with(bench, cell, previous):
+def compared_with(service: NetworkService, cell: Cell, previous: object) -> Cell | None:
     """Finds what a cell is compared with: the one before, or its plainest counterpart.
 
     The counterpart of a pretrained network is the one from random weights; that of one
-    taught with a mark is its control, on whose images the mark meant nothing.
+    trained with a mark is its control, on whose images the mark meant nothing.
 
     Args:
-        bench: The `Bench`.
+        service: The `NetworkService`.
         cell: The `Cell` on the page.
         previous: The id of the cell before, or None.
 
@@ -128,8 +147,8 @@ def compared_with(bench, cell, previous):
         A `Cell`, or None if there is none to compare with.
     """
     candidates = {
-        view.cell_id(c): c
-        for c in bench.networks(cell.dataset, plain=False)
+        cell_id(c): c
+        for c in service.networks(cell.dataset, plain=False)
         if c.seed == cell.seed and c != cell
     }
     if isinstance(previous, str) and previous in candidates:
@@ -141,10 +160,9 @@ def compared_with(bench, cell, previous):
                 if counterpart in candidates:
                     return candidates[counterpart]
     trunk = "ResNet" if cell.backbone == "DeiT" else cell.backbone
-    most = max(REGIMES)
     for backbone, block, regime in (
         (trunk, "none", cell.regime),
-        (cell.backbone, cell.attention, most),
+        (cell.backbone, cell.attention, max(REGIMES)),
         (trunk, "CBAM", cell.regime),
     ):
         name = f"{backbone}|{block}|{regime:g}"
@@ -153,12 +171,12 @@ def compared_with(bench, cell, previous):
     return None
 
 
-def difference(before, after, words):
+def difference(before: Cell, after: Cell, words: Words) -> str:
     """Says in what two cells differ, such as `"CBAM instead of none"`."""
     parts = []
     if before.backbone != after.backbone:
         parts.append((after.backbone, before.backbone))
-    if before.attention != after.attention and "self" not in (
+    if before.attention != after.attention and SELF_ATTENTION not in (
         before.attention,
         after.attention,
     ):
@@ -175,24 +193,24 @@ def difference(before, after, words):
 
 
 @lru_cache(maxsize=512)
-def _compared(cell, before, metric):
+def _compared(cell: Cell, before: Cell, metric: str) -> "Comparison | None":
     """Compares two cells over the seeds of a study that has both; None if none has."""
     from medattn.study import compare_networks
 
     sides = [
-        {key: value for key, value in c.which.items() if key != "seed"}
+        {key: value for key, value in c.zoo_options.items() if key != "seed"}
         | {"model": c.model_name}
         for c in (cell, before)
     ]
     for rows in _rows().values():
-        one = compare_networks(rows, *sides, metric=metric)
-        if one is not None:
-            return one
+        comparison = compare_networks(rows, *sides, metric=metric)
+        if comparison is not None:
+            return comparison
     return None
 
 
 @lru_cache(maxsize=1)
-def _rows():
+def _rows() -> dict[str, list[dict[str, Any]]]:
     """Reads the results of each study."""
     from medattn.study import read_results
 
@@ -203,16 +221,16 @@ def _rows():
     return {name: [r for r in rows if r["study"] == name] for name in STUDIES}
 
 
-def _block(attention, words):
+def _block(attention: str, words: Words) -> str:
     return words("explore.no_block") if attention == "none" else attention
 
 
-def _shortcut(cell, words):
+def _shortcut(cell: Cell, words: Words) -> str:
     """Names the shortcut so that it stands alone in a sentence."""
     if cell.shortcut is None:
         return words("explore.no_mark")
     return words("explore.taught", rho=f"{cell.shortcut:g}")
 
 
-def _points(value):
+def _points(value: float) -> str:
     return f"{100 * value:+.1f}".replace("-", "−")

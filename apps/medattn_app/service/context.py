@@ -1,7 +1,10 @@
-"""What every part of the page is given: the bench, the words, the host's settings."""
+"""What every part of the page gets: the networks, the words, the host's settings."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
+
+from medattn_app.domain.texts import Words
+from medattn_app.service.networks import NetworkService
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,8 @@ class Context:
     """Handed to every tab's `build(context)`, inside its `gr.Tab`.
 
     Attributes:
-        bench: The `medattn_app.service.networks.Bench`: cases, networks, answers.
-        words: `words(key)` gives a text in the language of the page; an unknown key is
-            given back as it is, so that a text that is missing is seen and not fatal.
+        service: Cases, networks, answers.
+        words: `words(key)` gives a text in the language of the page.
         settings: The host's `Settings`.
         shared: Gradio components that tabs share, by name. Explore puts there
             `"question"`, a hidden `gr.JSON` with the question on the page (the fields
@@ -42,7 +44,7 @@ class Context:
             events, and listen to its `change`.
     """
 
-    bench: object
-    words: Callable[[str], str] = str
+    service: NetworkService
+    words: Words = field(default_factory=Words)
     settings: Settings = Settings()
-    shared: dict = field(default_factory=dict)
+    shared: dict[str, Any] = field(default_factory=dict)

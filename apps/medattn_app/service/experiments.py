@@ -1,13 +1,14 @@
 """Experiments on a network's explanation: each has a number that it should move.
 
-They run on networks of the lab's own, since one of them breaks the weights; the bench's
-stay whole.
+They run on networks of their own, since one of them randomises the weights.
 """
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -26,37 +27,47 @@ from medattn.explain import (
 from medattn.figures import pixel_relevance
 from medattn.study import probabilities
 from medattn.zoo import load_zoo_model, load_zoo_weights
-from medattn_app.service.shortcut_reliance import fall
+from medattn_app.domain.cases import Case
+from medattn_app.domain.cells import Cell
+from medattn_app.service.analyzers import POSITIVE
+from medattn_app.service.networks import NetworkService
+from medattn_app.service.shortcut_reliance import (
+    ShortcutReliance,
+    measure_shortcut_reliance,
+)
 
-POSITIVE = 1
-STAGES = 6  # in which the weights are randomised
-STEPS = 16  # in which pixels are taken away
-ORDERS = 5  # orders by chance, beside that of the map
+if TYPE_CHECKING:
+    import keras
+
+RANDOMISATION_STAGES = 6  # in which the weights are randomised
+DELETION_STEPS = 16  # in which pixels are deleted
+RANDOM_ORDERS = 5  # of deletion, beside that of the map
 GREYS = tuple(step / 8 for step in range(9))
-KEPT = 48  # results of experiments that are remembered
-ANALYZERS = 12  # that are kept
+MAX_RESULTS = 48  # of experiments, that are cached
+MAX_ANALYZERS = 12
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
-class Broken:
-    """A network randomised from the top, and the maps of one method meanwhile.
+class Randomised:
+    """A network randomised from the top, and the maps of one method at each stage.
 
     Attributes:
         method: Name of the analyzer.
         depths: The deepest layer randomised so far, None first.
-        maps: Pixel relevance at each step, `(steps, 64, 64)`.
-        chances: Probability of the positive class at each step.
-        spearman, ssim: Likeness to the first map, NaN where a map is even.
+        maps: Pixel relevance at each stage, `(stages, 64, 64)`.
+        probabilities: Of the positive class at each stage.
+        spearman, ssim: Similarity to the first map, NaN where a map is constant.
         refused: Why this method has no map of this network, or None; the rest is then
             empty.
     """
 
     method: str
-    depths: tuple = ()
+    depths: tuple[str | None, ...] = ()
     maps: np.ndarray | None = None
-    chances: tuple = ()
-    spearman: tuple = ()
-    ssim: tuple = ()
+    probabilities: tuple[float, ...] = ()
+    spearman: tuple[float, ...] = ()
+    ssim: tuple[float, ...] = ()
     refused: str | None = None
 
 
@@ -67,15 +78,15 @@ class Compared:
     Attributes:
         picture: The reference, `(64, 64, 3)`.
         relevance: Contribution of each pixel, `(64, 64)`, in logits.
-        ledger: `logit`, `reference`, `relevance` and `error`, in logits.
-        line: The ledger in words.
-        mass: Share of the contributions inside the evidence, or None.
+        audit: `logit`, `reference`, `relevance` and `error`, in logits.
+        audit_line: The audit in words.
+        mass: Fraction of the contributions inside the evidence, or None.
     """
 
     picture: np.ndarray
     relevance: np.ndarray
-    ledger: dict
-    line: str
+    audit: dict[str, float]
+    audit_line: str
     mass: float | None
 
 
@@ -87,130 +98,142 @@ class Planted:
         cell: The network.
         before, after: Probability of the positive class.
         relevance: The map of the image with the artefact, `(64, 64)`.
-        on_artefact: Share of that map's relevance on the artefact.
-        in_evidence: Share inside the evidence; NaN if there is none.
-        of_found: Of what lies on artefact and evidence together, the artefact's share;
-            NaN if neither has any.
+        on_artefact: Fraction of that map's relevance on the artefact.
+        in_evidence: Fraction inside the evidence; NaN if there is none.
+        shortcut_share: Of what lies on artefact and evidence together, the artefact's
+            fraction; NaN if neither has any.
     """
 
-    cell: object
+    cell: Cell
     before: float
     after: float
     relevance: np.ndarray
     on_artefact: float
     in_evidence: float
-    of_found: float
+    shortcut_share: float
 
 
 @dataclass(frozen=True)
 class Deleted:
-    """An image that loses its pixels, in the order of a map and in orders of chance.
+    """An image that loses its pixels, in the order of a map and in random orders.
 
     Attributes:
-        fractions: Of the pixels taken, `(steps + 1,)`.
+        fractions: Of the pixels deleted, `(steps + 1,)`.
         values: Probability in the map's order, `(steps + 1,)`.
-        chance: Probability in orders of chance, `(orders, steps + 1)`.
+        random_values: Probability in random orders, `(orders, steps + 1)`.
         area: Under `values`.
-        chance_area: Under each of `chance`, `(orders,)`.
+        random_area: Under each of `random_values`, `(orders,)`.
         pictures: What the network saw, `(steps + 1, 64, 64, 3)`.
     """
 
     fractions: np.ndarray
     values: np.ndarray
-    chance: np.ndarray
+    random_values: np.ndarray
     area: float
-    chance_area: np.ndarray
+    random_area: np.ndarray
     pictures: np.ndarray
 
 
-class Lab:
-    """Networks to experiment on, one of each kind, and the results so far."""
+class Experiments:
+    """Networks to experiment on, one of each architecture, and cached results."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.lock = threading.RLock()
-        self._models = {}  # name of an architecture -> (model, cell of its weights)
-        self._analyzers = OrderedDict()  # (architecture, method) -> analyzer
-        self._results = OrderedDict()
+        # By architecture: its model, and the cell whose weights are loaded.
+        self._models: dict[str, tuple[keras.Model, Cell]] = {}
+        # By architecture and method.
+        self._analyzers: OrderedDict[tuple[str, str], Any] = OrderedDict()
+        self._results: OrderedDict[Hashable, Any] = OrderedDict()
 
-    def randomise(self, case, cell, method):
+    def randomise(self, case: Case, cell: Cell, method: str) -> Randomised:
         """Randomises a network from the top and follows the maps of one method."""
         return self._once(self._randomise, case, cell, method)
 
-    def compare(self, case, cell, reference):
-        """Asks DeepLIFT against a reference: a name, or a grey from 0 to 1."""
+    def compare(self, case: Case, cell: Cell, reference: str | float) -> Compared:
+        """Explains with DeepLIFT against a reference: a name, or a grey from 0 to 1."""
         return self._once(self._compare, case, cell, reference)
 
-    def greys(self, case, cell):
-        """Moves the reference from black to white: `[(grey, ledger)]`."""
+    def greys(self, case: Case, cell: Cell) -> list[tuple[float, dict[str, float]]]:
+        """Moves the reference from black to white: pairs of grey and audit."""
         return self._once(self._greys, case, cell, None)
 
-    def plant(self, case, cell):
+    def plant(self, case: Case, cell: Cell) -> Planted:
         """Shows a network an image without the artefact and with it."""
         return self._once(self._plant, case, cell, "lrp.epsilon")
 
-    def fall(self, cell, strength):
-        """Asks a network about test sets whose mark tells less, see `falls.fall`."""
-        key = "fall", cell, strength
-        return self._remember(
-            key,
-            lambda: fall(
+    def shortcut_reliance(self, cell: Cell, strength: float) -> ShortcutReliance:
+        """Tests a network on other marks; see `measure_shortcut_reliance`."""
+        return self._cached(
+            ("shortcut_reliance", cell, strength),
+            lambda: measure_shortcut_reliance(
                 self._model(cell), self._analyzer(cell, "lrp.epsilon"), cell, strength
             ),
         )
 
-    def delete(self, case, cell, method):
-        """Takes pixels away, the most relevant first, and by chance."""
+    def delete(self, case: Case, cell: Cell, method: str) -> Deleted:
+        """Deletes pixels, the most relevant first, and in random orders."""
         return self._once(self._delete, case, cell, method)
 
-    def _once(self, make, case, cell, what):
-        key = make.__name__, case.key, cell, what
-        return self._remember(key, lambda: make(case, cell, what))
+    def _once(
+        self,
+        make: Callable[[Case, Cell, Any], Result],
+        case: Case,
+        cell: Cell,
+        option: str | float | None,
+    ) -> Result:
+        key = make.__name__, case.key, cell, option
+        return self._cached(key, lambda: make(case, cell, option))
 
-    def _remember(self, key, make):
+    def _cached(self, key: Hashable, make: Callable[[], Result]) -> Result:
         with self.lock:
             if key not in self._results:
                 with run_eagerly():  # an experiment is made once or twice
                     self._results[key] = make()
-                if len(self._results) > KEPT:
+                if len(self._results) > MAX_RESULTS:
                     self._results.popitem(last=False)
             self._results.move_to_end(key)
             return self._results[key]
 
-    def _randomise(self, case, cell, method):
+    def _randomise(self, case: Case, cell: Cell, method: str) -> Randomised:
         batch = case.pixels[None]
         model = self._model(cell)
         try:
             analyzer = self._analyzer(cell, method)
         except ValueError as error:
-            return Broken(method, refused=str(error))
-        maps, chances = [], []
+            return Randomised(method, refused=str(error))
+        maps: list[np.ndarray] = []
+        predicted: list[float] = []
 
-        def explain(images):
+        def explain(images: np.ndarray) -> np.ndarray:
             found = analyzer.analyze(images, POSITIVE)
             maps.append(pixel_relevance(found[0]))
-            chances.append(float(probabilities(model, images)[0, POSITIVE]))
+            predicted.append(float(probabilities(model, images)[0, POSITIVE]))
             return found
 
-        # The analyzer reads the model's own weights: none is built anew.
+        # The analyzer reads the model's own weights: none is created anew.
         found = randomisation_check(
-            lambda model: explain, model, batch, stages=STAGES, sign="absolute"
+            lambda model: explain,
+            model,
+            batch,
+            stages=RANDOMISATION_STAGES,
+            sign="absolute",
         )
-        return Broken(
+        return Randomised(
             method,
             tuple(found.depths),
             np.float32(maps),
-            tuple(chances),
+            tuple(predicted),
             tuple(found.spearman[:, 0]),
             tuple(found.ssim[:, 0]),
         )
 
-    def _compare(self, case, cell, reference):
+    def _compare(self, case: Case, cell: Cell, reference: str | float) -> Compared:
         batch = case.pixels[None]
-        analyzer = self._referring(cell, reference)
+        analyzer = self._analyzer_with(cell, reference)
         audit = analyzer.audit(batch, POSITIVE)
         relevance = pixel_relevance(analyzer.analyze(batch, POSITIVE)[0])
         mass = None
-        if case.has_evidence and relevance.any():
+        if case.evidence is not None and case.has_evidence and relevance.any():
             mass = float(relevance_mass(relevance[None], case.evidence[None])[0])
         return Compared(
             reference_images(analyzer, batch)[0, 0],
@@ -220,14 +243,18 @@ class Lab:
             mass,
         )
 
-    def _greys(self, case, cell, _):
+    def _greys(
+        self, case: Case, cell: Cell, _: None
+    ) -> list[tuple[float, dict[str, float]]]:
         found = []
         for grey in GREYS:
-            audit = self._referring(cell, grey).audit(case.pixels[None], POSITIVE)
+            audit = self._analyzer_with(cell, grey).audit(case.pixels[None], POSITIVE)
             found.append((grey, {key: float(v[0]) for key, v in audit.items()}))
         return found
 
-    def _plant(self, case, cell, method):
+    def _plant(self, case: Case, cell: Cell, method: str) -> Planted:
+        assert case.position is not None and case.evidence is not None
+        evidence = case.evidence[None]
         plain, planted, artefact = planted_pair(case.dataset, case.position)
         model = self._model(cell)
         before, after = probabilities(model, np.stack([plain, planted]))[:, POSITIVE]
@@ -239,28 +266,26 @@ class Lab:
             float(after),
             relevance,
             float(relevance_mass(relevance[None], artefact[None])[0]),
-            float(relevance_mass(relevance[None], case.evidence[None])[0])
+            float(relevance_mass(relevance[None], evidence)[0])
             if case.has_evidence
             else np.nan,
-            float(
-                shortcut_share(relevance[None], case.evidence[None], artefact[None])[0]
-            ),
+            float(shortcut_share(relevance[None], evidence, artefact[None])[0]),
         )
 
-    def _delete(self, case, cell, method):
+    def _delete(self, case: Case, cell: Cell, method: str) -> Deleted:
         model = self._model(cell)
         relevance = self._analyzer(cell, method).analyze(case.pixels[None], POSITIVE)
         rng = np.random.default_rng(0)
-        orders = rng.random((ORDERS, *case.pixels.shape[:2]))
+        orders = rng.random((RANDOM_ORDERS, *case.pixels.shape[:2]))
         rows = np.concatenate([pixel_relevance(relevance), orders])
         images = np.repeat(case.pixels[None], len(rows), axis=0)
-        pictures = []
+        pictures: list[np.ndarray] = []
 
-        def predict(changed):
+        def predict(changed: np.ndarray) -> np.ndarray:
             pictures.append(changed[0])
             return probabilities(model, changed)[:, POSITIVE]
 
-        curve = deletion(predict, images, rows, steps=STEPS)
+        curve = deletion(predict, images, rows, steps=DELETION_STEPS)
         return Deleted(
             curve.fractions,
             curve.values[0],
@@ -270,30 +295,31 @@ class Lab:
             np.float32(pictures),
         )
 
-    def _model(self, cell):
-        """Returns the one model of the cell's architecture, bearing its weights."""
+    def _model(self, cell: Cell) -> "keras.Model":
+        """Returns the one model of the cell's architecture, with its weights."""
         name = cell.model_name
-        model, bears = self._models.get(name, (None, None))
-        if model is None:
-            model = load_zoo_model(name, **cell.which)
-        elif bears != cell:
-            load_zoo_weights(model, **cell.which)
+        if name not in self._models:
+            model = load_zoo_model(name, **cell.zoo_options)
+        else:
+            model, current = self._models[name]
+            if current != cell:
+                load_zoo_weights(model, **cell.zoo_options)
         self._models[name] = model, cell
         return model
 
-    def _analyzer(self, cell, method):
+    def _analyzer(self, cell: Cell, method: str) -> Any:
         model = self._model(cell)
         key = cell.model_name, method
         if key not in self._analyzers:
             self._analyzers[key] = create_analyzer(
                 method, model, neuron_selection_mode="index"
             )
-            if len(self._analyzers) > ANALYZERS:
+            if len(self._analyzers) > MAX_ANALYZERS:
                 self._analyzers.popitem(last=False)
         self._analyzers.move_to_end(key)
         return self._analyzers[key]
 
-    def _referring(self, cell, reference):
+    def _analyzer_with(self, cell: Cell, reference: str | float) -> Any:
         analyzer = self._analyzer(cell, "deep_lift.rescale")
         if not isinstance(reference, str):
             shape = self._model(cell).inputs[0].shape[1:]
@@ -302,18 +328,20 @@ class Lab:
 
 
 @lru_cache(maxsize=4)
-def lab_beside(bench):
-    """Gives the one lab beside a bench, whatever the language of the page."""
-    return Lab()
+def experiments_for(service: NetworkService) -> Experiments:
+    """Returns the one `Experiments` of a service, whatever the page's language."""
+    return Experiments()
 
 
 @lru_cache(maxsize=64)
-def planted_pair(dataset, position, size=64):
-    """Draws a test image without its artefact and with it, all else equal.
+def planted_pair(
+    dataset: str, position: int, size: int = 64
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Renders a test image without its artefact and with it, all else equal.
 
     Args:
-        dataset: A drawn data set.
-        position: Place in the test set.
+        dataset: A synthetic data set.
+        position: Index in the test set.
         size: Height and width in pixels.
 
     Returns:
@@ -324,7 +352,5 @@ def planted_pair(dataset, position, size=64):
     other = draw_images(dataset, [position], size=size, shortcut=-1.0)
     # A correlation of +1 plants it where the label is 1, of -1 where it is 0.
     plain, planted = (other, one) if one["label"][0] else (one, other)
-    return (
-        *(np.float32(drawn["image"][0]) / 255 for drawn in (plain, planted)),
-        planted["artefact"][0],
-    )
+    before, after = (np.float32(pair["image"][0]) / 255 for pair in (plain, planted))
+    return before, after, planted["artefact"][0]

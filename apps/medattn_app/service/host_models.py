@@ -1,9 +1,11 @@
 """Models of the host's own: from the folder that was allowed, never from a visitor."""
 
 import hashlib
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,14 +13,19 @@ from medattn.data import fit_image
 from medattn.explain import audit_line, create_analyzer
 from medattn.figures import pixel_relevance
 from medattn.zoo import list_own_models, load_own_model
+from medattn_app.domain.cases import Case
 from medattn_app.service.analyzers import POSITIVE
-from medattn_app.service.networks import Answer
+from medattn_app.service.answers import Answer
 
-KEPT = 4  # models in memory
+if TYPE_CHECKING:
+    import keras
+
+MAX_MODELS = 4  # in memory
+MAX_NAME_CHARACTERS = 40
 
 
 @dataclass(frozen=True)
-class OwnCell:
+class HostCell:
     """One model of the host's.
 
     Attributes:
@@ -37,31 +44,34 @@ class HostModels:
 
     Args:
         folder: Path of the folder, or None: then there are none.
-        lock: Held while a network computes, the bench's.
+        lock: Held while a network computes, that of the `NetworkService`.
     """
 
-    def __init__(self, folder, lock):
+    def __init__(self, folder: str | Path | None, lock: "threading._RLock"):
         self._folder, self._lock = folder, lock
-        self._kept = OrderedDict()
+        # By file name: the model, and its analyzers.
+        self._loaded: OrderedDict[str, tuple[keras.Model, dict]] = OrderedDict()
 
-    def cells(self):
-        """Lists the models as `OwnCell`s; new files are seen at the next call."""
+    def cells(self) -> list[HostCell]:
+        """Lists the models; new files are seen at the next call."""
         if self._folder is None:
             return []
         found = []
         for name, record in list_own_models(self._folder).items():
             trial = (record or {}).get("trial")
             trial = trial if isinstance(trial, dict) else {}
-            title = str(trial.get("model", ""))[:40]
+            title = str(trial.get("model", ""))[:MAX_NAME_CHARACTERS]
             regime = trial.get("regime")
             if title and isinstance(regime, int | float):
                 title += f", {regime:.0%}"
-            dataset = str(trial.get("dataset", ""))[:40]
+            dataset = str(trial.get("dataset", ""))[:MAX_NAME_CHARACTERS]
             title = f"{name} ({title}, {dataset})" if title else name
-            found.append(OwnCell(name, title, dataset))
+            found.append(HostCell(name, title, dataset))
         return found
 
-    def answer(self, case, cell, method, **options):
+    def answer(
+        self, case: Case, cell: HostCell, method: str, **options: object
+    ) -> Answer:
         """Asks a model about an image.
 
         Args:
@@ -82,8 +92,9 @@ class HostModels:
                 batch = fit_image(case.picture, size)[None]
             logits = model.predict_on_batch(batch)[0].astype(np.float64)
             target = POSITIVE if len(logits) == 2 else int(logits.argmax())
-            chances = np.exp(logits - logits.max())
-            chance = float(chances[target] / chances.sum())
+            exponentials = np.exp(logits - logits.max())
+            probability = float(exponentials[target] / exponentials.sum())
+            certainty = probability, float(logits[target])
             key = method, tuple(sorted(options.items()))
             try:
                 if key not in analyzers:
@@ -94,24 +105,25 @@ class HostModels:
                 relevance = pixel_relevance(analyzer.analyze(batch, target)[0])
             except ValueError as error:
                 reason = str(error).split(" Expected ")[0]
-                return Answer(cell, chance, float(logits[target]), refused=reason)
+                return Answer(cell, *certainty, refused=reason)
             audit = line = None
             if hasattr(analyzer, "audit"):
-                ledger = analyzer.audit(batch, target)
-                audit = {name: float(values[0]) for name, values in ledger.items()}
-                line = audit_line(ledger)
-        relevance = relevance.astype(np.float32)
-        return Answer(cell, chance, float(logits[target]), relevance, audit, line)
+                audits = analyzer.audit(batch, target)
+                audit = {name: float(values[0]) for name, values in audits.items()}
+                line = audit_line(audits)
+        return Answer(cell, *certainty, relevance.astype(np.float32), audit, line)
 
-    def hash(self, cell):
+    def file_hash(self, cell: HostCell) -> str:
         """Hashes a model's file, SHA-256."""
+        assert self._folder is not None
         path = Path(self._folder) / cell.name
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
-    def _load(self, name):
-        if name not in self._kept:
-            self._kept[name] = load_own_model(self._folder, name), {}
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        self._kept.move_to_end(name)
-        return self._kept[name]
+    def _load(self, name: str) -> tuple["keras.Model", dict[Any, Any]]:
+        assert self._folder is not None
+        if name not in self._loaded:
+            self._loaded[name] = load_own_model(self._folder, name), {}
+            if len(self._loaded) > MAX_MODELS:
+                self._loaded.popitem(last=False)
+        self._loaded.move_to_end(name)
+        return self._loaded[name]

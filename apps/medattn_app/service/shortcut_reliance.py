@@ -1,7 +1,9 @@
-"""Who falls for a shortcut: networks taught with a mark, where it stops telling."""
+"""Shortcut reliance: networks trained with a mark, tested on images with others."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,99 +11,103 @@ from medattn.data import draw_images
 from medattn.explain import relevance_mass
 from medattn.figures import pixel_relevance
 from medattn.study import probabilities, score_predictions
+from medattn_app.domain.cells import Cell
+from medattn_app.service.analyzers import POSITIVE
+from medattn_app.service.networks import NetworkService
 
-IMAGES = 200  # of the test split, drawn once for each correlation
-MAPS = 48  # of which the first ones are explained
-POSITIVE = 1
+if TYPE_CHECKING:
+    import keras
+
+MAX_TEST_IMAGES = 200  # of the test split, rendered once for each correlation
+MAX_EXPLAINED_IMAGES = 48  # of these, the first ones
 
 
 @dataclass(frozen=True)
-class Fallen:
-    """One network on test sets that differ only in whom they give the mark.
+class ShortcutReliance:
+    """One network on test sets that differ only in which images have the mark.
 
     Attributes:
         cell: The network.
-        strengths: Correlations of mark and class in the test sets: as it was taught,
-            none, and the opposite.
+        strengths: Correlations of mark and class in the test sets: that of its training
+            images, none, and the opposite.
         auroc, low, high: On each set, with its 95% DeLong interval.
-        on_mark: Mean share of relevance on the mark, over explained images that bear
+        on_mark: Mean fraction of relevance on the mark, over explained images that have
             one; NaN where none does.
-        in_evidence: Mean share inside the evidence, over explained positives.
-        mark_area, evidence_area: What a map of chance would put there.
+        in_evidence: Mean fraction inside the evidence, over explained positives.
+        mark_area, evidence_area: The same fractions of a random map.
     """
 
-    cell: object
-    strengths: tuple
-    auroc: tuple
-    low: tuple
-    high: tuple
-    on_mark: tuple
-    in_evidence: tuple
+    cell: Cell
+    strengths: tuple[float, ...]
+    auroc: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    on_mark: tuple[float, ...]
+    in_evidence: tuple[float, ...]
     mark_area: float
     evidence_area: float
 
 
-def taught_networks(bench, cell):
-    """Finds the networks to compare: of the cell's backbone, taught with a mark.
+def shortcut_networks(service: NetworkService, cell: Cell) -> list[Cell]:
+    """Finds the networks to compare: of the cell's backbone, trained with a mark.
 
     Args:
-        bench: The `Bench`.
-        cell: The `Cell` on the page; those of its regime are taken, or else of all the
-            data.
+        service: The `NetworkService`.
+        cell: The `Cell` on the page; networks of its regime are taken, or else of all
+            the data.
 
     Returns:
-        A list of `Cell`s, the controls (correlation 0) among them; empty if none is
-        shipped.
+        The `Cell`s, the controls (correlation 0) among them; empty if none is shipped.
     """
-    mine = [
+    marked = [
         other
-        for other in bench.networks(cell.dataset, plain=False)
+        for other in service.networks(cell.dataset, plain=False)
         if other.shortcut is not None
         and (other.backbone, other.seed) == (cell.backbone, cell.seed)
     ]
-    same = [other for other in mine if other.regime == cell.regime]
-    return same or [other for other in mine if other.regime == 1.0]
+    same = [other for other in marked if other.regime == cell.regime]
+    return same or [other for other in marked if other.regime == 1.0]
 
 
-def fall(model, analyzer, cell, strength):
-    """Asks a network about the test sets of a correlation, of none, of its opposite.
+def measure_shortcut_reliance(
+    model: "keras.Model", analyzer: Any, cell: Cell, strength: float
+) -> ShortcutReliance:
+    """Tests a network where the mark correlates with the class, not, and oppositely.
 
     Args:
-        model: The `keras.Model` bearing the weights.
+        model: The model with the cell's weights.
         analyzer: An analyzer of it, with `neuron_selection_mode="index"`.
         cell: The `Cell`.
-        strength: The correlation.
-
-    Returns:
-        A `Fallen`.
+        strength: The correlation of its training images.
     """
     strengths = (strength, 0.0, -strength)
-    columns = {name: [] for name in ("auroc", "low", "high", "on_mark", "in_evidence")}
-    areas = [[], []]
+    names = ("auroc", "low", "high", "on_mark", "in_evidence")
+    columns: dict[str, list[float]] = {name: [] for name in names}
+    areas: tuple[list[float], list[float]] = ([], [])
     for rho in strengths:
-        drawn = marked_tests(cell.dataset, rho)
-        images = drawn["image"].astype(np.float32) / 255
+        tests = marked_tests(cell.dataset, rho)
+        images = tests["image"].astype(np.float32) / 255
         scores = score_predictions(
-            drawn["label"], probabilities(model, images), draws=0
+            tests["label"], probabilities(model, images), draws=0
         )
         columns["auroc"].append(scores["auroc"])
         columns["low"].append(scores["auroc_low"])
         columns["high"].append(scores["auroc_high"])
-        maps = analyzer.analyze(images[:MAPS], POSITIVE)
+        maps = analyzer.analyze(images[:MAX_EXPLAINED_IMAGES], POSITIVE)
         relevance = np.stack([pixel_relevance(one) for one in maps])
         for name, key, area in (
             ("on_mark", "artefact", areas[0]),
             ("in_evidence", "evidence", areas[1]),
         ):
-            masks = drawn[key][:MAPS]
-            bears = masks.any(axis=(1, 2))
-            shares = [np.nan]
-            if bears.any():
-                shares = relevance_mass(relevance[bears], masks[bears])
-                area += masks[bears].mean(axis=(1, 2)).tolist()
-            known = np.asarray(shares)[np.isfinite(shares)]
+            masks = tests[key][:MAX_EXPLAINED_IMAGES]
+            present = masks.any(axis=(1, 2))
+            fractions = np.array([np.nan])
+            if present.any():
+                fractions = relevance_mass(relevance[present], masks[present])
+                area += masks[present].mean(axis=(1, 2)).tolist()
+            known = np.asarray(fractions)[np.isfinite(fractions)]
             columns[name].append(float(known.mean()) if len(known) else np.nan)
-    return Fallen(
+    return ShortcutReliance(
         cell,
         strengths,
         *(tuple(values) for values in columns.values()),
@@ -110,15 +116,15 @@ def fall(model, analyzer, cell, strength):
 
 
 @lru_cache(maxsize=12)
-def marked_tests(dataset, strength):
-    """Draws the first test images with a mark of this correlation with the class.
+def marked_tests(dataset: str, strength: float) -> Mapping[str, np.ndarray]:
+    """Renders the first test images with a mark that correlates with the class.
 
     Args:
-        dataset: A drawn data set.
-        strength: In [-1, 1].
+        dataset: A synthetic data set.
+        strength: The correlation, in [-1, 1].
 
     Returns:
         A dict with `image` (uint8), `label`, `evidence` and `artefact`.
     """
-    drawn = draw_images(dataset, range(IMAGES), shortcut=strength)
-    return {key: drawn[key] for key in ("image", "label", "evidence", "artefact")}
+    tests = draw_images(dataset, range(MAX_TEST_IMAGES), shortcut=strength)
+    return {key: tests[key] for key in ("image", "label", "evidence", "artefact")}

@@ -3,7 +3,7 @@
 import pytest
 from chromium import needs_browser
 
-from medattn_app.domain.state import TABS
+from medattn_app.domain.constants import TABS
 
 pytestmark = needs_browser
 WAIT = 240_000  # milliseconds: the first answer compiles a network

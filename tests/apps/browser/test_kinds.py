@@ -3,7 +3,7 @@
 import pytest
 from chromium import CHROMIUM, needs_browser
 
-from medattn_app.service import shortcut_reliance as falls
+from medattn_app.service import shortcut_reliance as reliance
 
 pytestmark = needs_browser
 PATIENCE = 120_000  # milliseconds: networks are compiled when first asked
@@ -15,13 +15,13 @@ def varied_app(varied_zoo):
     from medattn_app import launch
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(falls, "IMAGES", 40)
-        patch.setattr(falls, "MAPS", 8)
-        falls.marked_tests.cache_clear()
+        patch.setattr(reliance, "MAX_TEST_IMAGES", 40)
+        patch.setattr(reliance, "MAX_EXPLAINED_IMAGES", 8)
+        reliance.marked_tests.cache_clear()
         running = launch(port=0, block=False)
         yield running
         running.close()
-    falls.marked_tests.cache_clear()
+    reliance.marked_tests.cache_clear()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import skimage.data
 from chromium import needs_browser, settle
 from PIL import Image
 
-from medattn_app.tabs.explore.view import chance_text
+from medattn_app.domain.labels import probability_text
 
 pytestmark = needs_browser
 PATIENCE = 120_000  # milliseconds
@@ -52,7 +52,7 @@ def test_an_image_is_explained_and_exported_and_nothing_bars_the_way(page, tmp_p
     (row,) = csv.DictReader(io.StringIO(content.decode()))
     assert row["image"] == "your own image" and 0 <= float(row["probability"]) <= 1
     shown = page.get_by_test_id("own-chance").inner_text()
-    assert chance_text(float(row["probability"])) in shown
+    assert probability_text(float(row["probability"])) in shown
     _, content = taken(page, "png")
     with Image.open(io.BytesIO(content)) as picture:
         assert picture.format == "PNG" and "not for" in picture.info["Description"]

@@ -8,16 +8,18 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from medattn_app.domain.cases import drawn_cases, is_unmarked
+from medattn_app.domain.cases import is_unmarked, synthetic_cases
 from medattn_app.domain.cells import Cell
-from medattn_app.domain.state import SHORTCUTS, Question
+from medattn_app.domain.constants import SHORTCUTS
+from medattn_app.domain.state import Question
+from medattn_app.domain.texts import Words
 from medattn_app.server.endpoints import endpoints
 from medattn_app.service import conclusion as conclude
-from medattn_app.service import experiments as lab
-from medattn_app.service import shortcut_reliance as falls
+from medattn_app.service import experiments as experiments
+from medattn_app.service import shortcut_reliance as reliance
 from medattn_app.service.context import Context
-from medattn_app.service.networks import Bench
-from medattn_app.service.texts import Words
+from medattn_app.service.grid import comparison_grid
+from medattn_app.service.networks import NetworkService
 from medattn_app.tabs.common.chooser import _kinds, chosen_cell
 from medattn_app.tabs.common.export import numbers_csv, pack, page_html, view_of
 from medattn_app.tabs.doubt import planted_view as plant_view
@@ -29,13 +31,13 @@ TAUGHT = dict(shortcut="0.9")
 
 
 @pytest.fixture(scope="module")
-def bench(varied_zoo):
-    return Bench()
+def service(varied_zoo):
+    return NetworkService()
 
 
 @pytest.fixture(scope="module")
-def context(bench):
-    return Context(bench=bench, words=Words())
+def context(service):
+    return Context(service=service, words=Words())
 
 
 @pytest.fixture(scope="module")
@@ -48,28 +50,33 @@ def asked(answers, **changes):
     return answers.answer({"question": question})
 
 
-def test_each_kind_answers_with_its_own_weights(bench):
-    case = drawn_cases("fundus")[2]
+def test_each_kind_answers_with_its_own_weights(service):
+    case = synthetic_cases("fundus")[2]
     for kind, lender in (
         (dict(initialisation="shapes"), 0.1),
         (dict(shortcut=0.0), 0.5),
         (dict(shortcut=0.9), 0.01),
     ):
-        cell = bench.cell("fundus", "ResNet", "CBAM", 1.0, **kind)
-        plain = bench.cell("fundus", "ResNet", "CBAM", lender)
-        found, expected = (bench.answer(case, c, "lrp.epsilon") for c in (cell, plain))
-        assert found.chance == expected.chance and found.line == expected.line
-        np.testing.assert_array_equal(found.relevance, expected.relevance)
-        own = bench.answer(
-            case, bench.cell("fundus", "ResNet", "CBAM", 1.0), "lrp.epsilon"
+        cell = service.cell("fundus", "ResNet", "CBAM", 1.0, **kind)
+        plain = service.cell("fundus", "ResNet", "CBAM", lender)
+        found, expected = (
+            service.answer(case, c, "lrp.epsilon") for c in (cell, plain)
         )
-        assert found.chance != own.chance
+        assert (
+            found.probability == expected.probability
+            and found.audit_line == expected.audit_line
+        )
+        np.testing.assert_array_equal(found.relevance, expected.relevance)
+        own = service.answer(
+            case, service.cell("fundus", "ResNet", "CBAM", 1.0), "lrp.epsilon"
+        )
+        assert found.probability != own.probability
 
 
-def test_plain_networks_are_listed_alone_unless_all_are_asked_for(bench):
-    assert all(cell.is_plain for cell in bench.networks("fundus"))
-    assert len(bench.networks("fundus", plain=False)) == 28 + 12
-    assert bench.networks("chest", plain=False) == bench.networks("chest")
+def test_plain_networks_are_listed_alone_unless_all_are_asked_for(service):
+    assert all(cell.is_plain for cell in service.networks("fundus"))
+    assert len(service.networks("fundus", plain=False)) == 28 + 12
+    assert service.networks("chest", plain=False) == service.networks("chest")
 
 
 @pytest.mark.parametrize(
@@ -80,12 +87,12 @@ def test_plain_networks_are_listed_alone_unless_all_are_asked_for(bench):
         (dict(shortcut=0.9), r"a regime of \[1.0\]"),
     ],
 )
-def test_a_kind_that_nobody_trained_is_answered_with_what_there_is(bench, kind, said):
+def test_a_kind_that_nobody_trained_is_answered_with_what_there_is(service, kind, said):
     with pytest.raises(ValueError, match=said):
-        bench.cell("fundus", "ResNet", "SE", 0.01, **kind)
+        service.cell("fundus", "ResNet", "SE", 0.01, **kind)
 
 
-def test_everything_on_the_page_speaks_of_the_chosen_network(answers, bench):
+def test_everything_on_the_page_speaks_of_the_chosen_network(answers, service):
     reply = asked(answers, **TAUGHT)
     assert reply["id"] == "ResNet|CBAM|1|random|0.9"
     assert reply["query"] == "image=2&shortcut=0.9"
@@ -93,9 +100,9 @@ def test_everything_on_the_page_speaks_of_the_chosen_network(answers, bench):
     assert reply["cell"]["title"].endswith("shortcut ρ = 0.9")
     # Its control is what it is compared with first.
     assert reply["change"].startswith("shortcut ρ = 0.9 instead of shortcut ρ = 0: P(")
-    lent = bench.cell("fundus", "ResNet", "CBAM", 0.01)
-    answer = bench.answer(drawn_cases("fundus")[2], lent, "lrp.epsilon")
-    assert reply["cell"]["ledger"] == answer.line
+    lent = service.cell("fundus", "ResNet", "CBAM", 0.01)
+    answer = service.answer(synthetic_cases("fundus")[2], lent, "lrp.epsilon")
+    assert reply["cell"]["ledger"] == answer.audit_line
     pretrained = asked(answers, **PRETRAINED)
     assert pretrained["id"] == "ResNet|CBAM|1|shapes|none"
     assert 'initialisation="shapes")' in pretrained["python"]
@@ -105,9 +112,9 @@ def test_everything_on_the_page_speaks_of_the_chosen_network(answers, bench):
     assert pretrained["change"].startswith(said)
 
 
-def test_the_three_lines_make_the_map_of_a_taught_network(bench):
-    shown = drawn_cases("fundus")[1]
-    cell = bench.cell("fundus", "ResNet", "none", 1.0, shortcut=0.9)
+def test_the_three_lines_make_the_map_of_a_taught_network(service):
+    shown = synthetic_cases("fundus")[1]
+    cell = service.cell("fundus", "ResNet", "none", 1.0, shortcut=0.9)
     names = {}
     exec(
         "import numpy as np\nfrom medattn.data import draw_images\n"
@@ -116,22 +123,22 @@ def test_the_three_lines_make_the_map_of_a_taught_network(bench):
         + view.snippet(cell, "lrp.epsilon", {}, shown),
         names,
     )
-    expected = bench.answer(shown, cell, "lrp.epsilon").relevance
+    expected = service.answer(shown, cell, "lrp.epsilon").relevance
     np.testing.assert_allclose(names["relevance"][0].sum(-1), expected, atol=1e-5)
 
 
-def test_the_grid_compares_networks_that_began_alike(bench):
+def test_the_grid_compares_networks_that_began_alike(service):
     words = Words()
-    _, columns, cells = view.grid(bench, Question(**PRETRAINED))
+    _, columns, cells = comparison_grid(service, Question(**PRETRAINED))
     assert columns == [0.1, 1.0] and len(cells) == 6
     assert {c.initialisation for c in cells.values()} == {"shapes"}
-    rows, columns, cells = view.grid(bench, Question(**TAUGHT))
+    rows, columns, cells = comparison_grid(service, Question(**TAUGHT))
     assert columns == ["0", "0.9"] and len(cells) == 6
     drawn = view.grid_view(rows, columns, cells, words)
     assert drawn["columns"] == ["ρ = 0", "ρ = 0.9"]
     assert drawn["rows"][2]["cells"][1] == "ResNet|CBAM|1|random|0.9"
     assert "mark" in view.grid_title(Question(**TAUGHT), words)
-    _, columns, cells = view.grid(bench, Question())
+    _, columns, cells = comparison_grid(service, Question())
     assert len(columns) == 4 and len(cells) == 16
     assert all(cell.is_plain for cell in cells.values())
 
@@ -143,7 +150,7 @@ def test_the_catalogue_tells_the_page_what_it_may_offer(answers):
     json.dumps(answers.catalogue())
 
 
-def test_seeds_are_compared_within_one_study_that_has_both(monkeypatch, answers):
+def test_seeds_are_compared_within_one_study_that_has_both(monkeypatch, service):
     def row(study, seed, auroc, start="random", shortcut=None):
         return dict(
             study=study, dataset="fundus", model="cbam_micro_resnet", regime=1.0,
@@ -160,35 +167,35 @@ def test_seeds_are_compared_within_one_study_that_has_both(monkeypatch, answers)
     }
     monkeypatch.setattr(conclude, "_rows", lambda: rows)
     conclude._compared.cache_clear()
-    (said,) = conclude.over_seeds(answers, Question(**PRETRAINED), None)
+    (said,) = conclude.over_seeds(service, Question(**PRETRAINED), None, Words())
     assert said["text"].startswith("Over 2 seeds AUROC differs by +10.0 points")
-    (said,) = conclude.over_seeds(answers, Question(**TAUGHT), None)
+    (said,) = conclude.over_seeds(service, Question(**TAUGHT), None, Words())
     assert "whose mark means nothing differs by −15.0 points" in said["text"]
     # No study trained both a taught network and a plain one.
-    (said,) = conclude.over_seeds(answers, Question(**TAUGHT), "ResNet|CBAM|1")
+    (said,) = conclude.over_seeds(service, Question(**TAUGHT), "ResNet|CBAM|1", Words())
     assert said["verdict"] == "cannot tell" and "Fewer than two seeds" in said["text"]
     conclude._compared.cache_clear()
 
 
-def test_spread_over_seeds_is_of_the_same_image_or_not_shown(monkeypatch, bench):
+def test_spread_over_seeds_is_of_the_same_image_or_not_shown(monkeypatch, service):
     from medattn_app.service import networks as room
 
     asked = []
     monkeypatch.setattr(
-        room, "seed_chances", lambda cell, place: asked.append(cell) or (0.1, 0.9)
+        room, "seed_probabilities", lambda cell, place: asked.append(cell) or (0.1, 0.9)
     )
-    cell = bench.cell("fundus", "ResNet", "SE", 1.0, shortcut=0.9)
-    cases = drawn_cases("fundus")
+    cell = service.cell("fundus", "ResNet", "SE", 1.0, shortcut=0.9)
+    cases = synthetic_cases("fundus")
     clean = [case for case in cases if is_unmarked(case)]
     assert 0 < len(clean) < len(cases)
     for case in cases:
         expected = (0.1, 0.9) if case in clean else ()
-        assert bench.seed_chances(case, cell) == expected
-    plain = bench.cell("fundus", "ResNet", "SE", 1.0)
-    assert all(len(bench.seed_chances(case, plain)) == 2 for case in cases)
+        assert service.seed_probabilities(case, cell) == expected
+    plain = service.cell("fundus", "ResNet", "SE", 1.0)
+    assert all(len(service.seed_probabilities(case, plain)) == 2 for case in cases)
 
 
-def test_exports_are_of_the_chosen_network_and_those_beside_it(context, bench):
+def test_exports_are_of_the_chosen_network_and_those_beside_it(context, service):
     shown = view_of(context, {"image": 2, "attention": "SE", "shortcut": "0.9"})
     rows = list(csv.DictReader(io.StringIO(numbers_csv(shown))))
     assert len(rows) == 6 and {row["shortcut"] for row in rows} == {"0.0", "0.9"}
@@ -215,13 +222,13 @@ def test_endpoints_name_and_take_the_kind(context):
         predict(shortcut="0.5")
 
 
-def test_compare_takes_the_kind_and_tells_only_what_is_shipped(context, bench):
+def test_compare_takes_the_kind_and_tells_only_what_is_shipped(context, service):
     compare = endpoints(context)[3]
     for kind in ({}, PRETRAINED, TAUGHT):
         start, shortcut = kind.get("initialisation", "random"), kind.get("shortcut")
         there = [
             cell
-            for cell in bench.networks("fundus", plain=False)
+            for cell in service.networks("fundus", plain=False)
             if cell.backbone == "ResNet"
             and cell.initialisation == start
             and cell.shortcut == (shortcut and float(shortcut))
@@ -229,32 +236,35 @@ def test_compare_takes_the_kind_and_tells_only_what_is_shipped(context, bench):
         rows = compare(**kind)
         assert there and len(rows) == len(there)
         for cell in there:
-            own = bench.answer(bench.cases("fundus")[0], cell, "lrp.epsilon")
+            own = service.answer(service.cases("fundus")[0], cell, "lrp.epsilon")
             (row,) = [
                 row
                 for row in rows
                 if (row["attention"], row["regime"]) == (cell.attention, cell.regime)
             ]
-            assert row["probability"] == own.chance and row["ledger"] == own.line
+            assert (
+                row["probability"] == own.probability
+                and row["ledger"] == own.audit_line
+            )
     with pytest.raises(ValueError, match="not shipped"):
         compare(backbone="DeiT", shortcut="0.9")
     with pytest.raises(ValueError, match="method"):
         compare(method="magic")
 
 
-def test_the_other_tabs_choose_the_kind_too_and_refuse_nonsense(bench):
-    keys = [key for _, key in _kinds(bench, Words())]
+def test_the_other_tabs_choose_the_kind_too_and_refuse_nonsense(service):
+    keys = [key for _, key in _kinds(service, Words())]
     assert keys == ["random|none", "random|0", "random|0.9", "shapes|none"]
-    cell = chosen_cell(bench, "fundus", "ResNet", "SE", 1.0, "random|0.9")
+    cell = chosen_cell(service, "fundus", "ResNet", "SE", 1.0, "random|0.9")
     assert cell == Cell("fundus", "ResNet", "SE", 1.0, shortcut=0.9)
     for kind in ("random", "<script>|none", None, ["random|none"]):
         with pytest.raises(ValueError, match="no such kind of training"):
-            chosen_cell(bench, "fundus", "ResNet", "SE", 1.0, kind)
+            chosen_cell(service, "fundus", "ResNet", "SE", 1.0, kind)
     assert set(SHORTCUTS) == {"none", "0", "0.9"}
 
 
 def test_test_sets_differ_in_whom_they_give_the_mark_and_in_nothing_else():
-    drawn = {rho: falls.marked_tests("fundus", rho) for rho in (0.9, 0.0, -0.9)}
+    drawn = {rho: reliance.marked_tests("fundus", rho) for rho in (0.9, 0.0, -0.9)}
     labels = drawn[0.0]["label"] == 1
     given = {}
     for rho, tests in drawn.items():
@@ -271,20 +281,24 @@ def test_test_sets_differ_in_whom_they_give_the_mark_and_in_nothing_else():
         assert healthy == pytest.approx((1 - rho) / 2, abs=0.12)
 
 
-def test_a_fall_is_measured_as_the_library_measures(bench, monkeypatch):
+def test_a_fall_is_measured_as_the_library_measures(service, monkeypatch):
     from sklearn.metrics import roc_auc_score
 
     from medattn.explain import create_analyzer, relevance_mass
     from medattn.study import probabilities
     from medattn.zoo import load_zoo_model
 
-    monkeypatch.setattr(falls, "MAPS", 6)
-    cell = bench.cell("fundus", "ResNet", "none", 1.0, shortcut=0.9)
-    rooms = lab.Lab()
-    found = rooms.fall(cell, 0.9)
-    assert rooms.fall(cell, 0.9) is found and found.strengths == (0.9, 0.0, -0.9)
+    monkeypatch.setattr(reliance, "MAX_EXPLAINED_IMAGES", 6)
+    cell = service.cell("fundus", "ResNet", "none", 1.0, shortcut=0.9)
+    rooms = experiments.Experiments()
+    found = rooms.shortcut_reliance(cell, 0.9)
+    assert rooms.shortcut_reliance(cell, 0.9) is found and found.strengths == (
+        0.9,
+        0.0,
+        -0.9,
+    )
     model = load_zoo_model("micro_resnet", shortcut=0.9)
-    tests = falls.marked_tests("fundus", -0.9)
+    tests = reliance.marked_tests("fundus", -0.9)
     images = np.float32(tests["image"]) / 255
     expected = roc_auc_score(tests["label"], probabilities(model, images)[:, 1])
     assert found.auroc[2] == pytest.approx(expected, abs=1e-3)
@@ -297,27 +311,29 @@ def test_a_fall_is_measured_as_the_library_measures(bench, monkeypatch):
     assert found.on_mark[2] == pytest.approx(shares.mean(), abs=1e-3)
 
 
-def test_who_is_compared_on_the_test_sets_are_the_taught_of_one_trunk(bench):
-    plain = bench.cell("fundus", "ResNet", "SE", 0.1)
-    taught = falls.taught_networks(bench, plain)  # of all data, as none is of 10 %
+def test_who_is_compared_on_the_test_sets_are_the_taught_of_one_trunk(service):
+    plain = service.cell("fundus", "ResNet", "SE", 0.1)
+    taught = reliance.shortcut_networks(
+        service, plain
+    )  # of all data, as none is of 10 %
     assert len(taught) == 6 and {c.shortcut for c in taught} == {0.0, 0.9}
-    other = bench.cell("fundus", "DenseNet", "SE", 1.0)
-    assert falls.taught_networks(bench, other) == []
+    other = service.cell("fundus", "DenseNet", "SE", 1.0)
+    assert reliance.shortcut_networks(service, other) == []
 
 
 @pytest.mark.parametrize("language", ["en", "pt"])
-def test_the_views_of_a_planted_mark_tell_all_and_claim_no_more(bench, language):
-    words, rooms = Words(language), lab.Lab()
-    case = drawn_cases("fundus")[2]
-    chosen = bench.cell("fundus", "ResNet", "none", 1.0, shortcut=0.9)
-    control = bench.cell("fundus", "ResNet", "none", 1.0, shortcut=0.0)
+def test_the_views_of_a_planted_mark_tell_all_and_claim_no_more(service, language):
+    words, rooms = Words(language), experiments.Experiments()
+    case = synthetic_cases("fundus")[2]
+    chosen = service.cell("fundus", "ResNet", "none", 1.0, shortcut=0.9)
+    control = service.cell("fundus", "ResNet", "none", 1.0, shortcut=0.0)
     planted = [rooms.plant(case, cell) for cell in (control, chosen)]
-    pair = lab.planted_pair("fundus", case.position)
+    pair = experiments.planted_pair("fundus", case.position)
     html = plant_view.planted_html(case, planted, (pair[:2], pair[2]), words, chosen)
     assert html.count("<figure>") == 4
     for one in planted:
         assert f"{one.on_artefact:.1%}" in html and f"{one.in_evidence:.1%}" in html
-    one = falls.Fallen(
+    one = reliance.ShortcutReliance(
         chosen, (0.9, 0.0, -0.9), (0.99, 0.8, 0.6), (0.98, 0.7, 0.5), (1.0, 0.9, 0.7),
         (0.2, 0.25, float("nan")), (0.1, 0.1, 0.1), 0.01, 0.03,
     )  # fmt: skip

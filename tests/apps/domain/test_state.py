@@ -2,13 +2,8 @@
 
 import pytest
 
-from medattn_app.domain.state import (
-    HIDEABLE,
-    Question,
-    read_query,
-    read_question,
-    write_query,
-)
+from medattn_app.domain.constants import HIDEABLE
+from medattn_app.domain.state import Question, read_query, read_question, write_query
 
 
 def test_a_question_survives_its_link():

@@ -83,7 +83,7 @@ def test_offline_refuses_other_machines_and_serves_this_one():
     code = """
     import socket, threading, urllib.request
     from http.server import HTTPServer, BaseHTTPRequestHandler
-    from medattn_app.offline import refuse_other_machines
+    from medattn_app.server.offline import refuse_other_machines
     refuse_other_machines()
     for ask in (
         lambda: socket.create_connection(("203.0.113.1", 80), 2),

@@ -51,8 +51,8 @@ def ask(address, *calls):
     return asyncio.run(session())
 
 
-def test_a_client_finds_the_endpoints_and_is_answered_as_the_page_is(address, bench):
-    from medattn_app.domain.cases import drawn_cases
+def test_a_client_finds_the_endpoints_and_is_answered_as_the_page_is(address, service):
+    from medattn_app.domain.cases import synthetic_cases
 
     question = dict(image=2, attention="SE", regime=0.1, method="gradient")
     tools, (found,) = ask(address, ("explain", question))
@@ -62,9 +62,9 @@ def test_a_client_finds_the_endpoints_and_is_answered_as_the_page_is(address, be
         for option in tool.inputSchema["properties"].values():
             assert option["description"].strip()
     told = ast.literal_eval(found.content[0].text)
-    cell = bench.cell("fundus", "ResNet", "SE", 0.1)
-    own = bench.answer(drawn_cases("fundus")[2], cell, "gradient")
-    assert told["probability"] == pytest.approx(own.chance, abs=1e-5)
+    cell = service.cell("fundus", "ResNet", "SE", 0.1)
+    own = service.answer(synthetic_cases("fundus")[2], cell, "gradient")
+    assert told["probability"] == pytest.approx(own.probability, abs=1e-5)
     assert len(told["relevance"]) == 64 and not found.isError
 
 

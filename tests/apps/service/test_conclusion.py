@@ -3,9 +3,9 @@
 import pytest
 
 from medattn.study import compare, compare_networks
+from medattn_app.domain.cells import Cell
+from medattn_app.domain.texts import Words
 from medattn_app.service.conclusion import compared_with, difference, seeds_sentence
-from medattn_app.service.networks import Cell
-from medattn_app.service.texts import Words
 
 words = Words()
 
@@ -49,11 +49,11 @@ def test_what_changed_names_only_what_did():
     )
 
 
-def test_a_cell_is_compared_with_the_one_before_or_with_no_attention(bench):
-    cell = bench.cell("fundus", "ResNet", "CBAM", 0.1)
-    assert compared_with(bench, cell, None).attention == "none"
-    assert compared_with(bench, cell, "ResNet|SE|1").regime == 1.0
-    assert compared_with(bench, cell, "<script>").attention == "none"
-    assert compared_with(bench, cell, {"no": "id"}).attention == "none"
-    plain = bench.cell("fundus", "ResNet", "none", 1.0)
-    assert compared_with(bench, plain, None).attention == "CBAM"
+def test_a_cell_is_compared_with_the_one_before_or_with_no_attention(service):
+    cell = service.cell("fundus", "ResNet", "CBAM", 0.1)
+    assert compared_with(service, cell, None).attention == "none"
+    assert compared_with(service, cell, "ResNet|SE|1").regime == 1.0
+    assert compared_with(service, cell, "<script>").attention == "none"
+    assert compared_with(service, cell, {"no": "id"}).attention == "none"
+    plain = service.cell("fundus", "ResNet", "none", 1.0)
+    assert compared_with(service, plain, None).attention == "CBAM"

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from medattn.zoo import load_zoo_model
-from medattn_app.domain.cases import drawn_cases
+from medattn_app.domain.cases import synthetic_cases
+from medattn_app.domain.texts import Words
 from medattn_app.service.host_models import HostModels
-from medattn_app.service.texts import Words
 from medattn_app.tabs.uploaded.tab import page
 
 
@@ -25,23 +25,23 @@ def host(tmp_path_factory):
 
 @pytest.mark.parametrize("method", ["lrp.epsilon", "gradient"])
 def test_a_saved_model_answers_as_the_shipped_one(host, method):
-    from medattn_app.service.networks import Bench
+    from medattn_app.service.networks import NetworkService
 
     (cell,) = host.cells()
     assert cell.title == "mine.keras (se_micro_resnet, 100%, fundus)"
-    case, bench = drawn_cases("fundus")[2], Bench()
-    expected = bench.answer(case, bench.cell("fundus", "ResNet", "SE", 1.0), method)
+    case, service = synthetic_cases("fundus")[2], NetworkService()
+    expected = service.answer(case, service.cell("fundus", "ResNet", "SE", 1.0), method)
     found = host.answer(case, cell, method)
-    assert found.chance == pytest.approx(expected.chance, abs=1e-6)
+    assert found.probability == pytest.approx(expected.probability, abs=1e-6)
     np.testing.assert_allclose(found.relevance, expected.relevance, atol=2e-5)
-    assert found.line == expected.line
+    assert found.audit_line == expected.audit_line
     html = page(case, found, method, Words())
     assert "not for diagnosis" in html and "own-map" in html
 
 
 def test_a_method_that_cannot_read_the_model_says_so(host):
     (cell,) = host.cells()
-    found = host.answer(drawn_cases("fundus")[0], cell, "attention.rollout")
+    found = host.answer(synthetic_cases("fundus")[0], cell, "attention.rollout")
     assert found.relevance is None and found.refused
 
 

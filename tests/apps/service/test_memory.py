@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from medattn_app.service.memory import Nothing
+from medattn_app.gradio_private import EmptyConfig
 
 APPS = Path(__file__).parents[3] / "apps"
 FRAGMENTED = """
 import re
-from medattn_app.memory import give_back
+from medattn_app.service.memory import trim_memory
 def resident():
     status = open("/proc/self/status").read()
     return int(re.search(r"RssAnon:\\s+(\\d+)", status).group(1)) / 1024
@@ -22,7 +22,7 @@ for piece in pieces:
 kept, full = pieces[::40] + pieces[-1:], resident()
 del pieces, piece
 freed = resident()
-print(full, freed, give_back(), resident())
+print(full, freed, trim_memory(), resident())
 """
 
 
@@ -44,9 +44,9 @@ def test_freed_memory_between_kept_pieces_goes_back():
 
 
 def test_nothing_seems_to_have_all_and_keeps_none():
-    nothing = Nothing()
-    nothing["a"] = 5
-    assert "a" in nothing and nothing["a"] == {} and len(nothing) == 0
+    config = EmptyConfig()
+    config["a"] = 5
+    assert "a" in config and config["a"] == {} and len(config) == 0
 
 
 def test_a_session_describes_no_component_and_keeps_nothing_that_it_was_sent(app):

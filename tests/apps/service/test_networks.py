@@ -6,79 +6,88 @@ from PIL import Image
 
 from medattn.explain import create_analyzer
 from medattn.study import probabilities
-from medattn_app.domain.cases import baselines, drawn_cases, upload
+from medattn_app.domain.cases import baselines, synthetic_cases
+from medattn_app.domain.labels import truth_text
 from medattn_app.domain.methods import METHODS
-from medattn_app.service.networks import Bench
+from medattn_app.domain.texts import Words
+from medattn_app.service.networks import NetworkService
+from medattn_app.service.uploads import read_upload
 
 
 @pytest.fixture(scope="module")
 def cases():
-    return drawn_cases("fundus")
+    return synthetic_cases("fundus")
 
 
 def test_the_strip_shows_every_grade_and_the_truth(cases):
-    truths = {case.truth for case in cases}
+    truths = {truth_text(case, Words()) for case in cases}
     assert {"healthy", "diseased (mild)", "diseased (proliferative)"} <= truths
     for case in cases:
         assert case.pixels.shape == (64, 64, 3) and case.picture.shape == (384, 384, 3)
-        assert case.has_evidence == (case.truth != "healthy") == (case.label == 1)
+        assert (
+            case.has_evidence
+            == (truth_text(case, Words()) != "healthy")
+            == (case.label == 1)
+        )
 
 
-def test_a_shared_network_answers_as_one_of_its_own(bench, trained, cases):
+def test_a_shared_network_answers_as_one_of_its_own(service, trained, cases):
     # One compiled network bears the weights of the cells in turn, to and fro.
     case = cases[2]
     for regime in (1.0, 0.01, 1.0):
-        cell = bench.cell("fundus", "ResNet", "CBAM", regime)
-        answer = bench.answer(case, cell, "lrp.epsilon")
+        cell = service.cell("fundus", "ResNet", "CBAM", regime)
+        answer = service.answer(case, cell, "lrp.epsilon")
         model = trained("cbam_micro_resnet", regime)
         batch = case.pixels[None]
         expected = probabilities(model, batch)[0, 1]
-        assert answer.chance == pytest.approx(expected, abs=1e-6)
+        assert answer.probability == pytest.approx(expected, abs=1e-6)
         analyzer = create_analyzer("lrp.epsilon", model, neuron_selection_mode="index")
         own = analyzer.analyze(batch, 1)[0].sum(-1)
         np.testing.assert_allclose(answer.relevance, own, atol=1e-5)
         inside = np.abs(own)[case.evidence].sum() / np.abs(own).sum()
         assert answer.quality["mass"] == pytest.approx(inside, rel=1e-4)
-        assert answer.line.startswith("pixels ") and "fails" not in answer.line
+        assert (
+            answer.audit_line.startswith("pixels ") and "fails" not in answer.audit_line
+        )
         assert answer.audit["logit"] == pytest.approx(answer.logit, abs=1e-5)
 
 
-def test_a_lent_network_keeps_its_weights_while_others_answer(bench, cases):
-    cell, other = (bench.cell("fundus", "ResNet", "SE", r) for r in (1.0, 0.1))
-    model = bench.model(cell)
+def test_a_lent_network_keeps_its_weights_while_others_answer(service, cases):
+    cell, other = (service.cell("fundus", "ResNet", "SE", r) for r in (1.0, 0.1))
+    model = service.model(cell)
     before = model.predict_on_batch(cases[0].pixels[None])
-    bench.answer(cases[0], other, "lrp.epsilon")
+    service.answer(cases[0], other, "lrp.epsilon")
     np.testing.assert_array_equal(model.predict_on_batch(cases[0].pixels[None]), before)
-    assert bench.model(cell) is model
+    assert service.model(cell) is model
 
 
-def test_an_equal_question_is_remembered_and_another_is_not(bench, cases):
-    cell = bench.cell("fundus", "ResNet", "SE", 1.0)
-    assert bench.remembered(cases[1], cell, "gradient") is None
-    first = bench.answer(cases[1], cell, "gradient")
-    assert bench.answer(cases[1], cell, "gradient") is first
-    assert bench.remembered(cases[1], cell, "gradient") is first
-    assert bench.answer(cases[0], cell, "gradient") is not first
+def test_an_equal_question_is_remembered_and_another_is_not(service, cases):
+    cell = service.cell("fundus", "ResNet", "SE", 1.0)
+    assert service.cached(cases[1], cell, "gradient") is None
+    first = service.answer(cases[1], cell, "gradient")
+    assert service.answer(cases[1], cell, "gradient") is first
+    assert service.cached(cases[1], cell, "gradient") is first
+    assert service.answer(cases[0], cell, "gradient") is not first
 
 
 def test_memory_of_answers_is_bounded(cases):
-    small = Bench(remember=60_000)  # three maps of 16 KiB
+    small = NetworkService(max_cached_bytes=60_000)  # three maps of 16 KiB
     cell = small.cell("fundus", "ResNet", "none", 1.0)
     for case in cases[:5]:
         small.answer(case, cell, "random")
-    kept = [small.remembered(case, cell, "random") is not None for case in cases[:5]]
+    kept = [small.cached(case, cell, "random") is not None for case in cases[:5]]
     assert kept == [False, False, True, True, True]
 
 
 def test_a_method_that_cannot_read_a_network_says_why_and_predicts_all_the_same(
-    bench, cases
+    service, cases
 ):
-    plain = bench.cell("fundus", "ResNet", "none", 1.0)
-    answer = bench.answer(cases[0], plain, "attention.spatial_gate")
+    plain = service.cell("fundus", "ResNet", "none", 1.0)
+    answer = service.answer(cases[0], plain, "attention.spatial_gate")
     assert answer.relevance is None and "has none" in answer.refused
-    assert answer.chance == bench.answer(cases[0], plain, "random").chance
-    gated = bench.answer(
-        cases[0], bench.cell("fundus", "ResNet", "SE", 1.0), "guided_backprop"
+    assert answer.probability == service.answer(cases[0], plain, "random").chance
+    gated = service.answer(
+        cases[0], service.cell("fundus", "ResNet", "SE", 1.0), "guided_backprop"
     )
     assert gated.refused.endswith("the ReLU.") and "Received" not in gated.refused
 
@@ -89,15 +98,19 @@ def test_methods_are_known_to_the_library():
     assert set(METHODS) <= set(list_analyzers())
 
 
-def test_a_network_that_is_not_shipped_is_refused_with_what_is(bench):
+def test_a_network_that_is_not_shipped_is_refused_with_what_is(service):
     with pytest.raises(ValueError, match="not shipped for 'fundus'. Expected one of"):
-        bench.cell("fundus", "ResNet", "SE", 1.0, seed=99)
+        service.cell("fundus", "ResNet", "SE", 1.0, seed=99)
 
 
 def test_an_upload_is_padded_and_has_no_truth(tmp_path):
     Image.new("RGB", (300, 100), (255, 0, 0)).save(tmp_path / "wide.png")
-    case = upload(tmp_path / "wide.png")
-    assert case.truth is None and case.evidence is None and baselines(case) is None
+    case = read_upload(tmp_path / "wide.png")
+    assert (
+        truth_text(case, Words()) is None
+        and case.evidence is None
+        and baselines(case) is None
+    )
     assert case.pixels.shape == (64, 64, 3)
     assert (case.pixels[:20] == 0).all() and case.pixels[32, 32, 0] > 0.99
 

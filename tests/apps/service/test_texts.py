@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from medattn_app.service.texts import LANGUAGES, Words, blanks, read_terms, read_texts
+from medattn_app.domain.texts import LANGUAGES, Words, blanks, read_terms, read_texts
 
 APP = Path(__file__).parents[3] / "apps" / "medattn_app"
 SPOKEN = re.compile(r"""\bwords\(\s*f?["']([a-z_.{}]+)["']""")

@@ -9,9 +9,11 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from medattn_app.domain.cases import baselines, drawn_cases, upload
+from medattn_app.domain.cases import baselines, synthetic_cases
+from medattn_app.domain.texts import Words
 from medattn_app.service import uploads
-from medattn_app.service.texts import Words
+from medattn_app.service.distance import domain_note, measure_distance
+from medattn_app.service.uploads import read_upload
 from medattn_app.tabs.explore.view import case_view, thumbnails
 
 
@@ -70,15 +72,15 @@ def dicom():
 )
 def test_every_kind_is_read_and_deleted_at_once(place, name, make):
     (place / name).write_bytes(make())
-    case = upload(place / name)
+    case = read_upload(place / name)
     assert case.pixels.shape == (64, 64, 3) and 0.1 < case.pixels.std() < 0.5
-    assert case.truth is None and case.evidence is None
+    assert case.label is None and case.evidence is None
     assert not place.exists()
 
 
 def test_sixteen_bits_are_kept(place):
     (place / "grey.png").write_bytes(grey16())
-    image = uploads.take(place / "grey.png")
+    image = uploads.read_and_delete(place / "grey.png")
     assert len(np.unique(image)) == 64 * 64
 
 
@@ -86,16 +88,16 @@ def test_sixteen_bits_are_kept(place):
 def test_what_is_no_image_is_deleted_too(place, content):
     (place / "x.png").write_bytes(content)
     with pytest.raises(ValueError, match="Expected|broken"):
-        uploads.take(place / "x.png")
+        uploads.read_and_delete(place / "x.png")
     assert not place.exists()
 
 
 def test_nothing_outside_the_folder_is_ever_deleted(place, tmp_path):
     kept = tmp_path / "kept.png"
     kept.write_bytes(encoded("PNG"))
-    uploads.take(kept)
+    uploads.read_and_delete(kept)
     (place / "link.png").symlink_to(kept)
-    uploads.take(place / "link.png")
+    uploads.read_and_delete(place / "link.png")
     assert kept.exists()
 
 
@@ -103,7 +105,7 @@ def test_a_sentence_about_a_file_carries_no_markup_and_no_path(place):
     name = "<img src=x onerror=alert(1)>" + 90 * "é" + ".png"
     (place / name).write_bytes(b"nonsense")
     with pytest.raises(ValueError) as error:
-        uploads.take(place / name)
+        uploads.read_and_delete(place / name)
     said = str(error.value)
     assert "<" not in said and str(place) not in said and len(said) < 200
     assert "\n" not in said and "is not an image" in said
@@ -112,21 +114,19 @@ def test_a_sentence_about_a_file_carries_no_markup_and_no_path(place):
 @pytest.mark.parametrize("path", [None, "", 7, ["a"]])
 def test_no_file_is_answered(path):
     with pytest.raises(ValueError, match="No file came"):
-        uploads.take(path)
+        uploads.read_and_delete(path)
 
 
 def test_a_photograph_is_said_to_be_like_nothing_seen_and_a_drawing_is_not(place):
     (place / "cat.png").write_bytes(encoded("PNG"))
-    case = upload(place / "cat.png")
-    outside, sentence = uploads.domain_note(case, "fundus", Words())
-    found = uploads.measure(case, "fundus")
+    case = read_upload(place / "cat.png")
+    outside, sentence = domain_note(case, "fundus", Words())
+    found = measure_distance(case, "fundus")
     assert outside and "looks like nothing the network has seen" in sentence
     assert f"{found.distance:.1f}" in sentence and f"{found.limit:.1f}" in sentence
-    outside, sentence = uploads.domain_note(
-        drawn_cases("fundus")[0], "fundus", Words("pt")
-    )
+    outside, sentence = domain_note(synthetic_cases("fundus")[0], "fundus", Words("pt"))
     assert not outside and "limite" in sentence
-    assert uploads.domain_note(case, "unknown", Words()) == (
+    assert domain_note(case, "unknown", Words()) == (
         False,
         Words()("own.unknown"),
     )
@@ -134,11 +134,9 @@ def test_a_photograph_is_said_to_be_like_nothing_seen_and_a_drawing_is_not(place
 
 def test_no_cache_holds_an_image_longer_than_its_visitor(place):
     (place / "cat.png").write_bytes(encoded("PNG"))
-    case = upload(place / "cat.png")
+    case = read_upload(place / "cat.png")
     words = Words()
-    assert uploads.domain_note(case, "fundus", words) == uploads.domain_note(
-        case, "fundus", words
-    )
+    assert domain_note(case, "fundus", words) == domain_note(case, "fundus", words)
     case_view(case, words), thumbnails([case], words), baselines(case)
     there = weakref.ref(case)
     del case

@@ -16,10 +16,10 @@ from medattn.explain import (
 )
 from medattn.study import probabilities
 from medattn.zoo import load_zoo_model
-from medattn_app.domain.cases import drawn_cases
-from medattn_app.service import experiments as lab
-from medattn_app.service.networks import Cell
-from medattn_app.service.texts import Words
+from medattn_app.domain.cases import synthetic_cases
+from medattn_app.domain.cells import Cell
+from medattn_app.domain.texts import Words
+from medattn_app.service import experiments as experiments
 from medattn_app.tabs.common.plots import Line, even_steps, line_chart
 from medattn_app.tabs.doubt import planted_view as plant_view
 from medattn_app.tabs.doubt import view as doubt_view
@@ -30,12 +30,12 @@ NONE = Cell("fundus", "ResNet", "none", 1.0)
 
 @pytest.fixture(scope="module")
 def rooms():
-    return lab.Lab()
+    return experiments.Experiments()
 
 
 @pytest.fixture(scope="module")
 def case():
-    return drawn_cases("fundus")[0]
+    return synthetic_cases("fundus")[0]
 
 
 def test_randomising_gives_the_library_numbers_and_leaves_the_network_whole(
@@ -45,13 +45,20 @@ def test_randomising_gives_the_library_numbers_and_leaves_the_network_whole(
     found = rooms.randomise(case, NONE, "gradient")
     model = load_zoo_model("micro_resnet")
     expected = randomisation_check(
-        explainer("gradient", 1), model, case.pixels[None], stages=lab.STAGES
+        explainer("gradient", 1),
+        model,
+        case.pixels[None],
+        stages=experiments.RANDOMISATION_STAGES,
     )
     np.testing.assert_allclose(found.spearman, expected.spearman[:, 0], atol=1e-4)
     assert found.depths == tuple(expected.depths)
-    assert len(found.maps) == len(found.chances) == lab.STAGES + 1
-    assert found.chances[0] == pytest.approx(before[0], abs=1e-5)
-    after = lab.Lab.delete(rooms, case, NONE, "gradient").values
+    assert (
+        len(found.maps)
+        == len(found.probabilities)
+        == experiments.RANDOMISATION_STAGES + 1
+    )
+    assert found.probabilities[0] == pytest.approx(before[0], abs=1e-5)
+    after = experiments.Experiments.delete(rooms, case, NONE, "gradient").values
     np.testing.assert_array_equal(after, before)
     assert probabilities(rooms._model(NONE), case.pixels[None])[0, 1] == pytest.approx(
         before[0], abs=1e-5
@@ -69,9 +76,9 @@ def test_the_reference_moves_the_sum_and_never_the_completeness(rooms, case):
     sums = []
     for reference in ("zeros", "mean", "blur", 0.5):
         found = rooms.compare(case, NONE, reference)
-        gap = found.ledger["logit"] - found.ledger["reference"]
+        gap = found.audit["logit"] - found.audit["reference"]
         assert found.relevance.sum() == pytest.approx(gap, abs=1e-3)
-        sums.append(found.ledger["relevance"])
+        sums.append(found.audit["relevance"])
     assert len({round(total, 2) for total in sums}) == 4
     assert found.picture.min() == found.picture.max() == 0.5
     built = create_analyzer(
@@ -93,21 +100,21 @@ def test_the_planted_pair_differs_on_the_mark_and_nowhere_else(dataset):
     labels = draw_images(dataset, range(4))["label"]
     assert set(labels) == {0, 1}
     for position in range(4):
-        plain, planted, artefact = lab.planted_pair(dataset, position)
+        plain, planted, artefact = experiments.planted_pair(dataset, position)
         changed = (plain != planted).any(-1)
         assert changed.any() and not (changed & ~artefact).any()
 
 
 def test_a_planted_image_is_scored_as_the_library_scores_it(rooms, case):
     found = rooms.plant(case, NONE)
-    plain, planted, artefact = lab.planted_pair("fundus", case.position)
+    plain, planted, artefact = experiments.planted_pair("fundus", case.position)
     model = load_zoo_model("micro_resnet")
     chances = probabilities(model, np.stack([plain, planted]))[:, 1]
     assert (found.before, found.after) == pytest.approx(tuple(chances), abs=1e-5)
     size = pixel_map(found.relevance[None])[0]
     assert found.on_artefact == pytest.approx(size[artefact].sum() / size.sum())
     share = shortcut_share(found.relevance[None], case.evidence[None], artefact[None])
-    assert found.of_found == pytest.approx(share[0])
+    assert found.shortcut_share == pytest.approx(share[0])
 
 
 def test_a_deletion_is_the_library_and_shows_what_the_network_saw(rooms, case):
@@ -118,7 +125,7 @@ def test_a_deletion_is_the_library_and_shows_what_the_network_saw(rooms, case):
         lambda images: probabilities(model, images)[:, 1],
         case.pixels[None],
         analyzer.analyze(case.pixels[None], 1),
-        steps=lab.STEPS,
+        steps=experiments.DELETION_STEPS,
     )
     np.testing.assert_allclose(found.values, expected.values[0], atol=1e-3)
     assert found.area == pytest.approx(expected.area[0], abs=1e-3)
@@ -129,19 +136,21 @@ def test_a_deletion_is_the_library_and_shows_what_the_network_saw(rooms, case):
 
 
 def test_equal_experiments_are_made_once_and_memory_is_bounded(case, monkeypatch):
-    rooms = lab.Lab()
-    monkeypatch.setattr(lab, "KEPT", 2)
+    rooms = experiments.Experiments()
+    monkeypatch.setattr(experiments, "MAX_RESULTS", 2)
     first = rooms.delete(case, NONE, "gradient")
     assert rooms.delete(case, NONE, "gradient") is first
-    for other in drawn_cases("fundus")[1:4]:
+    for other in synthetic_cases("fundus")[1:4]:
         rooms.delete(other, NONE, "gradient")
     assert len(rooms._results) == 2
 
 
 def test_pages_in_several_languages_share_one_lab():
-    bench, other = object(), object()
-    assert lab.lab_beside(bench) is lab.lab_beside(bench)
-    assert lab.lab_beside(bench) is not lab.lab_beside(other)
+    service, other = object(), object()
+    assert experiments.experiments_for(service) is experiments.experiments_for(service)
+    assert experiments.experiments_for(service) is not experiments.experiments_for(
+        other
+    )
 
 
 @pytest.mark.parametrize("language", ["en", "pt"])
@@ -149,7 +158,7 @@ def test_each_view_tells_its_pictures_in_words_and_claims_no_more(
     rooms, case, language
 ):
     words = Words(language)
-    pair = lab.planted_pair("fundus", case.position)
+    pair = experiments.planted_pair("fundus", case.position)
     broken = rooms.randomise(case, NONE, "gradient")
     compared, greys = rooms.compare(case, NONE, "zeros"), rooms.greys(case, NONE)
     planted, mark = [rooms.plant(case, NONE)], (pair[:2], pair[2])

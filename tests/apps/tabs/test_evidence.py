@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from medattn_app.service.texts import Words
+from medattn_app.domain.texts import Words
 from medattn_app.tabs.evidence import tab as evidence
 
 

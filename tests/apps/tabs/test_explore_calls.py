@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from medattn_app.domain.texts import Words
 from medattn_app.service.context import Context
-from medattn_app.service.texts import Words
 from medattn_app.tabs.explore.calls import Answers
 from medattn_app.tabs.explore.tab import CALLS, _call
 
@@ -13,8 +13,8 @@ FIRST = {"dataset": "fundus", "image": 0, "backbone": "ResNet", "attention": "CB
 
 
 @pytest.fixture(scope="module")
-def answers(bench):
-    return Answers(Context(bench=bench, words=Words()))
+def answers(service):
+    return Answers(Context(service=service, words=Words()))
 
 
 def test_the_grid_fills_and_sends_each_cell_once(answers):

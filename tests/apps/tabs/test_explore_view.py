@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from medattn_app.domain.cases import Case
-from medattn_app.service.networks import Answer, Cell
-from medattn_app.service.texts import Words
+from medattn_app.domain.cells import Cell
+from medattn_app.domain.labels import probability_text
+from medattn_app.domain.texts import Words
+from medattn_app.service.answers import Answer
 from medattn_app.tabs.explore import view
 
 CELL = Cell("fundus", "ResNet", "CBAM", 0.1)
@@ -44,7 +46,7 @@ def answer(chance=0.71, relevance=None, **changes):
     [(0.9999, "> .99"), (0.0001, "< .01"), (0.5, ".50"), (0.0, ".00"), (1.0, "1.00")],
 )
 def test_probabilities_never_claim_certainty_that_rounding_made(chance, text):
-    assert view.chance_text(chance) == text
+    assert probability_text(chance) == text
 
 
 def test_the_map_is_told_in_words_for_those_who_do_not_see_it():
@@ -85,12 +87,12 @@ def test_a_ledger_that_fails_gets_no_tick():
     assert not view.cell_view(case(), answer(line=None), RECORD, words)["adds"]
 
 
-def test_the_three_lines_make_the_map_of_the_page(bench):
+def test_the_three_lines_make_the_map_of_the_page(service):
     # They are run as a learner would paste them, after the imports.
-    from medattn_app.domain.cases import drawn_cases
+    from medattn_app.domain.cases import synthetic_cases
 
-    shown = drawn_cases("fundus")[1]
-    cell = bench.cell("fundus", "ResNet", "none", 0.5)
+    shown = synthetic_cases("fundus")[1]
+    cell = service.cell("fundus", "ResNet", "none", 0.5)
     code = view.snippet(cell, "lrp.epsilon", {}, shown)
     assert len(code.splitlines()) == 3
     names = {}
@@ -100,7 +102,7 @@ def test_the_three_lines_make_the_map_of_the_page(bench):
         "from medattn.zoo import load_zoo_model\n" + code,
         names,
     )
-    expected = bench.answer(shown, cell, "lrp.epsilon").relevance
+    expected = service.answer(shown, cell, "lrp.epsilon").relevance
     np.testing.assert_allclose(names["relevance"][0].sum(-1), expected, atol=1e-5)
 
 

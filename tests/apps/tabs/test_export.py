@@ -12,9 +12,9 @@ import pytest
 from PIL import Image
 
 from medattn.zoo import find_zoo_record
+from medattn_app.domain.texts import Words
 from medattn_app.service.context import Context
-from medattn_app.service.host_models import OwnCell
-from medattn_app.service.texts import Words
+from medattn_app.service.host_models import HostCell
 from medattn_app.tabs.common.export import (
     COLUMNS,
     numbers_csv,
@@ -28,15 +28,15 @@ QUESTION = dict(dataset="fundus", image=2, backbone="ResNet", attention="SE")
 
 
 @pytest.fixture(scope="module")
-def bench():
-    from medattn_app.service.networks import Bench
+def service():
+    from medattn_app.service.networks import NetworkService
 
-    return Bench()
+    return NetworkService()
 
 
 @pytest.fixture(scope="module")
-def context(bench):
-    return Context(bench=bench, words=Words())
+def context(service):
+    return Context(service=service, words=Words())
 
 
 @pytest.fixture(scope="module")
@@ -44,11 +44,11 @@ def view(context):
     return view_of(context, QUESTION)
 
 
-def test_the_numbers_are_those_of_the_bench_one_row_a_network(view, bench):
+def test_the_numbers_are_those_of_the_bench_one_row_a_network(view, service):
     rows = list(csv.DictReader(io.StringIO(numbers_csv(view))))
     assert list(rows[0]) == list(COLUMNS) and len(rows) == 12
     for row, answer in zip(rows, view.others, strict=True):
-        assert float(row["probability"]) == answer.chance
+        assert float(row["probability"]) == answer.probability
         assert float(row["map_sum"]) == pytest.approx(float(answer.relevance.sum()))
         assert float(row["relevance_in_evidence"]) == answer.quality["mass"]
     record = find_zoo_record("se_micro_resnet")
@@ -95,7 +95,7 @@ def test_the_page_needs_nothing_else_and_runs_no_script(context, view):
 
 def test_a_name_from_outside_stays_text(context, view):
     evil = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
-    cell = OwnCell(name=evil, title=evil, dataset=evil)  # a file's name and its record
+    cell = HostCell(name=evil, title=evil, dataset=evil)  # a file's name and its record
     answer = replace(view.chosen, cell=cell, refused=evil)
     shown = replace(view, chosen=answer, others=(answer,), hashes={}, note=evil)
     html = page_html(shown, context.words)
@@ -138,6 +138,6 @@ def test_a_question_that_is_none_is_refused_in_a_sentence(context, question):
     assert "\n" not in str(error.value)
 
 
-def test_portuguese_pages_are_portuguese(bench, view):
+def test_portuguese_pages_are_portuguese(service, view):
     html = page_html(view, Words("pt"))
     assert '<html lang="pt">' in html and "não serve para diagnóstico" in html

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from medattn.explain import gate_maps
-from medattn_app.domain.cases import drawn_cases
-from medattn_app.service.texts import Words
+from medattn_app.domain.cases import synthetic_cases
+from medattn_app.domain.texts import Words
 from medattn_app.tabs.inside import view as inside_view
 from medattn_app.tabs.inside.tab import Inside
 
@@ -15,17 +15,17 @@ words = Words()
 
 
 @pytest.fixture(scope="module")
-def inside(bench):
-    return Inside(bench)
+def inside(service):
+    return Inside(service)
 
 
 @pytest.mark.parametrize(("block", "kinds"), [("SE", 1), ("CBAM", 2)])
 def test_the_gates_are_those_of_the_network_itself(
-    bench, inside, trained, block, kinds
+    service, inside, trained, block, kinds
 ):
-    case = drawn_cases("fundus")[1]
+    case = synthetic_cases("fundus")[1]
     for regime in (1.0, 0.1):  # one reader, two networks
-        cell = bench.cell("fundus", "ResNet", block, regime)
+        cell = service.cell("fundus", "ResNet", block, regime)
         look = inside.look(case, cell)
         assert len({"spatial", "channel"} & set(look)) == kinds
         model = trained(cell.model_name, regime)
@@ -37,8 +37,11 @@ def test_the_gates_are_those_of_the_network_itself(
                 assert 0 <= values.min() and values.max() <= 1
 
 
-def test_every_picture_is_told_in_words_and_every_gate_is_there(bench, inside):
-    case, cell = drawn_cases("fundus")[1], bench.cell("fundus", "ResNet", "CBAM", 1.0)
+def test_every_picture_is_told_in_words_and_every_gate_is_there(service, inside):
+    case, cell = (
+        synthetic_cases("fundus")[1],
+        service.cell("fundus", "ResNet", "CBAM", 1.0),
+    )
     look = inside.look(case, cell)
     html = inside_view.page(case, cell, look, words)
     told = re.findall(r'role="img" aria-label="([^"]+)"', html)
@@ -49,8 +52,11 @@ def test_every_picture_is_told_in_words_and_every_gate_is_there(bench, inside):
     assert "<script" not in html and "http" not in html
 
 
-def test_a_network_without_attention_says_so(bench, inside):
-    case, cell = drawn_cases("fundus")[1], bench.cell("fundus", "ResNet", "none", 1.0)
+def test_a_network_without_attention_says_so(service, inside):
+    case, cell = (
+        synthetic_cases("fundus")[1],
+        service.cell("fundus", "ResNet", "none", 1.0),
+    )
     html = inside_view.page(case, cell, inside.look(case, cell), words)
     assert "no attention to look at" in html and "afterwards, LRP" in html
 

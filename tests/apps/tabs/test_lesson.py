@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from medattn_app.service.texts import LANGUAGES, Words, read_terms, read_texts
+from medattn_app.domain.texts import LANGUAGES, Words, read_terms, read_texts
 from medattn_app.tabs.lesson.path import begin, say, score, see
 from medattn_app.tabs.lesson.steps import LESSONS, STEPS, chance, outcome
 from medattn_app.tabs.lesson.tab import after_html, bar, glossary, tab_of, task_html
@@ -22,7 +22,7 @@ FIRST = dict(
 
 
 class Answers:
-    """A bench whose numbers follow from the question, so that outcomes are known."""
+    """A service whose numbers follow from the question, so that outcomes are known."""
 
     def cases(self, dataset):
         return [f"{dataset}{place}" for place in range(8)]
@@ -43,7 +43,7 @@ class Answers:
 
 @pytest.fixture
 def context():
-    return SimpleNamespace(bench=Answers(), words=Words())
+    return SimpleNamespace(service=Answers(), words=Words())
 
 
 def on(name, context, option, **first):

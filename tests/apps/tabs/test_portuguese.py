@@ -11,23 +11,23 @@ from chromium import CHROMIUM, needs_browser
 
 from medattn.data import find_card
 from medattn.explain import audit_line
-from medattn_app.domain.cases import drawn_cases
-from medattn_app.domain.cells import Cell, NotShipped
-from medattn_app.domain.methods import GROUPS, METHODS, UNITS
-from medattn_app.domain.state import DATASETS, REFERENCES
-from medattn_app.server.endpoints import endpoints
-from medattn_app.service.context import Context, Settings
-from medattn_app.service.labels import (
+from medattn_app.domain.cases import synthetic_cases
+from medattn_app.domain.catalogue import NotShipped
+from medattn_app.domain.cells import Cell
+from medattn_app.domain.constants import DATASETS, REFERENCES
+from medattn_app.domain.labels import (
     GRADES,
+    audit_text,
     case_name,
     class_name,
-    ledger_line,
-    refusal,
     sentence_of,
     truth_text,
 )
-from medattn_app.service.networks import Answer
-from medattn_app.service.texts import Words, read_texts
+from medattn_app.domain.methods import GROUPS, METHODS, UNITS
+from medattn_app.domain.texts import Words, read_texts
+from medattn_app.server.endpoints import endpoints
+from medattn_app.service.answers import Answer, refusal
+from medattn_app.service.context import Context, Settings
 from medattn_app.tabs.common.export import caption, numbers_csv, page_html, view_of
 from medattn_app.tabs.explore.calls import Answers
 
@@ -90,9 +90,9 @@ def test_every_name_is_there_in_both_languages_and_differs_unless_it_is_proper()
 def test_in_english_classes_are_called_as_on_their_card(dataset):
     card = find_card(dataset)
     assert [class_name(dataset, label, EN) for label in (0, 1)] == list(card.classes)
-    for case in drawn_cases(dataset):
-        assert case.name == f"drawn {dataset} image {case.position}"
-        assert case.truth.startswith(card.classes[case.label])
+    for case in synthetic_cases(dataset):
+        assert case_name(case, EN) == f"drawn {dataset} image {case.position}"
+        assert truth_text(case, EN).startswith(card.classes[case.label])
         told = f"{case_name(case, PT)} {truth_text(case, PT)}"
         assert not ENGLISH.search(told) and str(case.position) in told
 
@@ -101,15 +101,15 @@ def test_in_english_classes_are_called_as_on_their_card(dataset):
     "method", ["lrp.epsilon", "lrp.alpha_1_beta_0", "deep_lift.rescale"]
 )
 def test_the_ledger_is_the_librarys_in_english_and_its_numbers_in_portuguese(
-    bench, method
+    service, method
 ):
-    case = drawn_cases("fundus")[3]
-    answer = bench.answer(case, bench.cell("fundus", "ResNet", "SE", 1.0), method)
-    assert ledger_line(answer.audit, EN) == answer.line
-    said = ledger_line(answer.audit, PT)
+    case = synthetic_cases("fundus")[3]
+    answer = service.answer(case, service.cell("fundus", "ResNet", "SE", 1.0), method)
+    assert audit_text(answer.audit, EN) == answer.audit_line
+    said = audit_text(answer.audit, PT)
     assert not ENGLISH.search(said)
     numbers = re.compile(r"[−+] |\d+\.\d+")
-    assert numbers.findall(said) == numbers.findall(answer.line)
+    assert numbers.findall(said) == numbers.findall(answer.audit_line)
 
 
 @pytest.mark.parametrize(
@@ -123,16 +123,16 @@ def test_the_ledger_is_the_librarys_in_english_and_its_numbers_in_portuguese(
 )
 def test_every_kind_of_ledger_is_written_as_the_library_writes_it(held):
     audit = {name: np.array([value]) for name, value in held.items()}
-    assert ledger_line(held, EN) == audit_line(audit)
-    assert not ENGLISH.search(ledger_line(held, PT))
-    assert ledger_line(None, PT) is None
+    assert audit_text(held, EN) == audit_line(audit)
+    assert not ENGLISH.search(audit_text(held, PT))
+    assert audit_text(None, PT) is None
 
 
 @pytest.mark.parametrize(
     "method", ["gradient", "integrated_gradients", "attention.rollout", "random"]
 )
-def test_explores_answer_is_portuguese_if_the_question_is(bench, method):
-    answers = Answers(Context(bench=bench, words=EN))
+def test_explores_answer_is_portuguese_if_the_question_is(service, method):
+    answers = Answers(Context(service=service, words=EN))
     question = dict(dataset="fundus", image=3, attention="none", method=method)
     reply = answers.answer({"question": question | {"lang": "pt"}})
     picture = answers.picture({"question": question | {"lang": "pt"}})
@@ -154,8 +154,8 @@ def test_explores_answer_is_portuguese_if_the_question_is(bench, method):
 
 
 @pytest.mark.parametrize("lang", [None, 7, ["pt"], "xx", {"a": 1}])
-def test_an_unknown_language_gets_the_hosts(bench, lang):
-    answers = Answers(Context(bench=bench, words=PT))
+def test_an_unknown_language_gets_the_hosts(service, lang):
+    answers = Answers(Context(service=service, words=PT))
     images = answers.strip({"dataset": "fundus", "lang": lang})["images"]
     assert images[0]["name"].startswith("imagem desenhada de fundo de olho")
 
@@ -170,8 +170,8 @@ def test_a_network_that_is_not_shipped_is_refused_in_the_pages_language():
     assert sentence_of(ValueError("of the library"), PT) == "of the library"
 
 
-def test_what_is_taken_away_is_portuguese(bench):
-    context = Context(bench=bench, words=PT)
+def test_what_is_taken_away_is_portuguese(service):
+    context = Context(service=service, words=PT)
     for method in ("lrp.epsilon", "attention.spatial_gate"):
         question = dict(dataset="dermoscopy", image=1, attention="SE", method=method)
         view = view_of(context, question)
@@ -184,9 +184,9 @@ def test_what_is_taken_away_is_portuguese(bench):
     assert caption(view, EN)[0].startswith("ResNet with SE, 100 % of the data (derm")
 
 
-def test_the_endpoints_stay_english_whatever_the_page(bench):
+def test_the_endpoints_stay_english_whatever_the_page(service):
     settings = Settings(language="pt")
-    context = Context(bench=bench, words=PT, settings=settings)
+    context = Context(service=service, words=PT, settings=settings)
     ask = {function.__name__: function for function in endpoints(context)}
     told = ask["explain"](image=3, attention="none")
     assert told["truth"].startswith("diseased (") and told["unit"] == "logits a pixel"
@@ -197,13 +197,13 @@ def test_the_endpoints_stay_english_whatever_the_page(bench):
     assert refused["refused"].endswith("and ResNet without attention has none.")
 
 
-def test_what_the_library_refuses_is_translated_where_it_is_common(bench):
-    cell = bench.cell("fundus", "ResNet", "none", 1.0)
+def test_what_the_library_refuses_is_translated_where_it_is_common(service):
+    cell = service.cell("fundus", "ResNet", "none", 1.0)
     answer = Answer(cell, 0.5, 0.0, refused="No such layer.", method="gradcam")
     assert refusal(answer, PT) == refusal(replace(answer, method=""), PT)
     assert refusal(answer, PT) == "No such layer."
-    gated = bench.cell("fundus", "ResNet", "SE", 1.0)
-    answer = bench.answer(drawn_cases("fundus")[0], gated, "guided_backprop")
+    gated = service.cell("fundus", "ResNet", "SE", 1.0)
+    answer = service.answer(synthetic_cases("fundus")[0], gated, "guided_backprop")
     assert refusal(answer, EN) == answer.refused
     assert refusal(answer, PT) == PT("refused.only_relu") != answer.refused
 

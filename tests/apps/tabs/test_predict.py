@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from medattn.data import draw_images
-from medattn_app.service.networks import Answer, Cell
-from medattn_app.service.texts import Words
+from medattn_app.domain.cells import Cell
+from medattn_app.domain.labels import case_name
+from medattn_app.domain.texts import Words
+from medattn_app.service.answers import Answer
 from medattn_app.tabs.predict import game
 from medattn_app.tabs.predict import view as predict_view
 
@@ -69,7 +71,7 @@ def test_the_page_that_asks_holds_nothing_of_the_answer():
     html = predict_view.ask_html(case, 1, Words())
     bare = re.sub(r'src="[^"]+"', "", html)
     assert str(case.position) not in re.findall(r"\d+", bare)
-    assert case.name not in html and "evidence" not in bare
+    assert case_name(case, Words()) not in html and "evidence" not in bare
     assert html.count("data:image/png") == 1  # the image and no mask
 
 

@@ -13,10 +13,10 @@ import skimage.data
 from PIL import Image
 
 from medattn.zoo import find_zoo_record
-from medattn_app.domain.cases import upload
+from medattn_app.domain.texts import Words
 from medattn_app.server.endpoints import endpoints
 from medattn_app.service.context import Context
-from medattn_app.service.texts import Words
+from medattn_app.service.uploads import read_upload
 
 KINDS = ("png", "csv", "html")
 
@@ -28,8 +28,8 @@ def png(image):
 
 
 @pytest.fixture(scope="module")
-def context(bench):
-    return Context(bench=bench, words=Words())
+def context(service):
+    return Context(service=service, words=Words())
 
 
 @pytest.fixture
@@ -64,17 +64,17 @@ def opened(file):
 
 
 def test_the_endpoint_answers_as_the_bench_and_says_how_far_the_image_lies(
-    ask, send, bench, tmp_path
+    ask, send, service, tmp_path
 ):
     content = png(skimage.data.astronaut())
     told = ask["explain_own"](send(content), attention="SE")
     (tmp_path / "again.png").write_bytes(content)
-    case = upload(tmp_path / "again.png")
-    cell = bench.cell("fundus", "ResNet", "SE", 1.0)
-    expected = bench.answer(case, cell, "lrp.epsilon")
-    assert told["probability"] == expected.chance
+    case = read_upload(tmp_path / "again.png")
+    cell = service.cell("fundus", "ResNet", "SE", 1.0)
+    expected = service.answer(case, cell, "lrp.epsilon")
+    assert told["probability"] == expected.probability
     np.testing.assert_array_equal(np.float32(told["relevance"]), expected.relevance)
-    assert told["ledger"] == expected.line and told["truth"] is None
+    assert told["ledger"] == expected.audit_line and told["truth"] is None
     assert told["relevance_in_evidence"] is None
     assert told["like_nothing_seen"] is True and "means nothing" in told["note"]
     json.dumps(told)  # it travels
@@ -102,14 +102,14 @@ def test_every_kind_of_file_carries_the_numbers_and_what_they_are_worth(ask, sen
     assert "<pre>" not in html  # no line of Python makes a visitor's image
 
 
-def test_networks_of_another_kind_answer_too(ask, send, bench, tmp_path):
+def test_networks_of_another_kind_answer_too(ask, send, service, tmp_path):
     content = png(skimage.data.astronaut())
     kind = dict(attention="SE", initialisation="shapes")
     told = ask["explain_own"](send(content), **kind)
     (tmp_path / "again.png").write_bytes(content)
-    cell = bench.cell("fundus", "ResNet", "SE", 1.0, initialisation="shapes")
-    expected = bench.answer(upload(tmp_path / "again.png"), cell, "lrp.epsilon")
-    assert told["probability"] == pytest.approx(expected.chance, abs=1e-5)
+    cell = service.cell("fundus", "ResNet", "SE", 1.0, initialisation="shapes")
+    expected = service.answer(read_upload(tmp_path / "again.png"), cell, "lrp.epsilon")
+    assert told["probability"] == pytest.approx(expected.probability, abs=1e-5)
     assert told["initialisation"] == "shapes"
     _, content = opened(ask["export_own"](send(content), "csv", **kind))
     (row,) = csv.DictReader(io.StringIO(content.decode()))

@@ -4,16 +4,16 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
-from medattn_app.domain.state import (
+from medattn_app.domain.cells import shortcut_key
+from medattn_app.domain.constants import (
     ATTENTION,
     BACKBONES,
     INITIALISATIONS,
     REGIMES,
     SHORTCUTS,
 )
-from medattn_app.service.labels import attention_title, case_name
+from medattn_app.domain.labels import attention_title, case_name
 from medattn_app.tabs.common.overlays import uri
-from medattn_app.tabs.explore.view import shortcut_key
 
 HERE = Path(__file__).parent
 PLAIN = "random|none"  # the kind of training that the page opens with
@@ -63,10 +63,10 @@ def build_chooser(context, name, *, images=True):
     """
     import gradio as gr
 
-    bench, words = context.bench, context.words
-    datasets = bench.datasets()
+    service, words = context.service, context.words
+    datasets = service.datasets()
     first = datasets[0]
-    cells = [cell for dataset in datasets for cell in bench.networks(dataset)]
+    cells = [cell for dataset in datasets for cell in service.networks(dataset)]
     backbones = [b for b in BACKBONES if any(c.backbone == b for c in cells)]
     blocks = [a for a in ATTENTION if any(c.attention == a for c in cells)]
     regimes = [r for r in REGIMES if any(c.regime == r for c in cells)]
@@ -81,7 +81,7 @@ def build_chooser(context, name, *, images=True):
     strip = None
     if images:
         strip = gr.HTML(
-            strip_html(bench.cases(first), 0, words),
+            strip_html(service.cases(first), 0, words),
             js_on_load=(HERE / "places.js").read_text(),
             elem_id=f"ma-{name}-strip",
         )
@@ -104,7 +104,7 @@ def build_chooser(context, name, *, images=True):
         label=words("chooser.regime"),
         elem_id=f"ma-{name}-regime",
     )
-    kinds = _kinds(bench, words)
+    kinds = _kinds(service, words)
     kind = gr.Radio(
         kinds,
         value=PLAIN,
@@ -115,12 +115,12 @@ def build_chooser(context, name, *, images=True):
     return Chooser(dataset, backbone, attention, regime, kind, place, strip)
 
 
-def _kinds(bench, words):
+def _kinds(service, words):
     """Lists the kinds of training there are networks of, as pairs of title and key."""
     there = {
         kind_of(cell.initialisation, shortcut_key(cell.shortcut))
-        for dataset in bench.datasets()
-        for cell in bench.networks(dataset, plain=False)
+        for dataset in service.datasets()
+        for cell in service.networks(dataset, plain=False)
     }
     found = [(words("chooser.plain"), PLAIN)]
     for start in INITIALISATIONS:
@@ -139,11 +139,11 @@ def kind_of(initialisation, shortcut):
     return f"{initialisation}|{shortcut}"
 
 
-def chosen_cell(bench, dataset, backbone, attention, regime, kind=PLAIN):
+def chosen_cell(service, dataset, backbone, attention, regime, kind=PLAIN):
     """Finds the network; a ValueError says in a sentence what is wrong."""
-    if dataset not in bench.datasets():
+    if dataset not in service.datasets():
         raise ValueError(
-            f"There is no such data set here. Expected one of {bench.datasets()}. "
+            f"There is no such data set here. Expected one of {service.datasets()}. "
             f"Received: {str(dataset)[:40]!r}"
         )
     for name, value, known in (
@@ -162,7 +162,7 @@ def chosen_cell(bench, dataset, backbone, attention, regime, kind=PLAIN):
             "There is no such kind of training. Expected a start and a shortcut, such "
             f"as {PLAIN!r}. Received: {str(kind)[:40]!r}"
         )
-    return bench.cell(
+    return service.cell(
         dataset,
         backbone,
         attention,
@@ -172,9 +172,9 @@ def chosen_cell(bench, dataset, backbone, attention, regime, kind=PLAIN):
     )
 
 
-def chosen_case(bench, dataset, place):
+def chosen_case(service, dataset, place):
     """Finds the image of the strip; a ValueError says what is wrong."""
-    cases = bench.cases(dataset)
+    cases = service.cases(dataset)
     if type(place) is not int or not 0 <= place < len(cases):
         raise ValueError(
             f"There is no such image. Expected a place from 0 to {len(cases) - 1}. "

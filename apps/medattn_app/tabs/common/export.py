@@ -11,20 +11,19 @@ import numpy as np
 from medattn import __version__
 from medattn.figures import explanation_figure
 from medattn_app.domain.cases import baselines
-from medattn_app.domain.state import read_question
-from medattn_app.service.labels import (
+from medattn_app.domain.labels import (
+    audit_text,
     case_name,
     cell_title,
-    drawing_name,
-    ledger_line,
-    refusal,
+    image_kind,
     sentence_of,
     truth_text,
     unit_text,
 )
-from medattn_app.service.texts import Words
-from medattn_app.tabs.explore.calls import method_options
-from medattn_app.tabs.explore.view import grid
+from medattn_app.domain.state import method_options, read_question
+from medattn_app.domain.texts import Words
+from medattn_app.service.answers import refusal
+from medattn_app.service.grid import comparison_grid
 
 HASH = 12  # digits of a hash that are shown
 COLUMNS = (
@@ -82,32 +81,17 @@ def view_of(context, question):
     Raises:
         ValueError: If the question is none, or its network is not shipped.
     """
-    asked, bench = read_question(question or {}), context.bench
-    cases = bench.cases(asked.dataset)
-    if asked.image >= len(cases):
-        raise ValueError(
-            f"There is no such image. Expected 0 to {len(cases) - 1}. "
-            f"Received: image={asked.image}"
-        )
-    case = cases[asked.image]
+    asked, service = read_question(question or {}), context.service
+    case, cell = service.case_of(asked), service.cell_of(asked)
     options = method_options(asked)
-
-    cell = bench.cell(
-        asked.dataset,
-        asked.backbone,
-        asked.attention,
-        asked.regime,
-        seed=asked.seed,
-        **asked.kind,
-    )
-    chosen = bench.answer(case, cell, asked.method, **options)
-    _, _, beside = grid(bench, asked)
+    chosen = service.answer(case, cell, asked.method, **options)
+    _, _, beside = comparison_grid(service, asked)
     others = {
-        one: bench.answer(case, one, asked.method, **options)
+        one: service.answer(case, one, asked.method, **options)
         for one in beside.values()
         if one.backbone == asked.backbone
     }
-    hashes = {cell: bench.record(cell)["weights_sha256"] for cell in others}
+    hashes = {cell: service.record(cell)["weights_sha256"] for cell in others}
     return View(case, chosen, tuple(others.values()), asked.method, hashes)
 
 
@@ -124,12 +108,12 @@ def caption(view, words):
     answer, cell = view.chosen, view.chosen.cell
     truth = truth_text(view.case, words)
     lines = [
-        f"{cell_title(cell, words)} ({drawing_name(cell.dataset, words)}); "
+        f"{cell_title(cell, words)} ({image_kind(cell.dataset, words)}); "
         + case_name(view.case, words)
         + (f", {truth}" if truth else ""),
         f"{words(f'method.{view.method}')}, {unit_text(view.method, words)}",
     ]
-    lines += filter(None, (ledger_line(answer.audit, words), refusal(answer, words)))
+    lines += filter(None, (audit_text(answer.audit, words), refusal(answer, words)))
     reference = baselines(view.case)
     if "mass" in answer.quality and reference is not None:
         lines.append(
@@ -161,7 +145,7 @@ def picture_png(view, words):
     figure = explanation_figure(
         view.case.picture,
         relevance,
-        title=f"P = {_chance(answer.chance)}",
+        title=f"P = {_chance(answer.probability)}",
         lines=lines,
         mask=view.case.evidence,
     )
@@ -335,7 +319,7 @@ def _row(view, answer, words):
         "shortcut": getattr(cell, "shortcut", None),
         "method": view.method,
         "unit": unit_text(view.method, words),
-        "probability": answer.chance,
+        "probability": answer.probability,
         "logit": answer.logit,
         "map_sum": None if relevance is None else float(relevance.sum()),
         "map_largest": None if relevance is None else float(np.abs(relevance).max()),
@@ -343,7 +327,7 @@ def _row(view, answer, words):
         "random_map": reference[0],
         "edge_detector": reference[1],
         "strongest_pixel_inside": answer.quality.get("pointing"),
-        "ledger": ledger_line(answer.audit, words),
+        "ledger": audit_text(answer.audit, words),
         "refused": refusal(answer, words),
         "note": view.note,
         "weights_sha256": view.hashes.get(cell, ""),

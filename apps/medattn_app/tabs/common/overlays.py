@@ -101,15 +101,6 @@ def where(relevance, words):
     )
 
 
-def chance_text(chance):
-    """Writes a probability, never more certain than it is."""
-    if 0 < chance < 0.005:
-        return "< .01"
-    if 0.995 <= chance < 1:
-        return "> .99"
-    return f"{chance:.2f}".lstrip("0") if chance < 1 else "1.00"
-
-
 def number_signed(value):
     """Writes a number with its sign and two places."""
     return f"{value:+.2f}".replace("-", "−")

@@ -5,10 +5,14 @@ from html import escape
 import numpy as np
 
 from medattn.figures import colour_scale
-from medattn_app.service.labels import case_name, cell_title, class_name
-from medattn_app.service.shortcut_reliance import IMAGES, MAPS
+from medattn_app.domain.labels import (
+    case_name,
+    cell_title,
+    class_name,
+    probability_text,
+)
+from medattn_app.service.shortcut_reliance import MAX_EXPLAINED_IMAGES, MAX_TEST_IMAGES
 from medattn_app.tabs.common.overlays import (
-    chance_text,
     map_layer,
     number_signed,
     outline_layer,
@@ -28,7 +32,7 @@ def planted_html(case, planted, pair, words, chosen=None):
 
     Args:
         case: The image.
-        planted: A list of `lab.Planted`, one a network.
+        planted: A list of `experiments.Planted`, one a network.
         pair: The image without the mark and with it, large, and where the mark lies,
             as the networks see it.
         words: Of the page.
@@ -88,12 +92,13 @@ def planted_html(case, planted, pair, words, chosen=None):
             kind="ma-thumb",
         )
         + f"<span>{escape(cell_title(one.cell, words))}</span></th>"
-        f"<td>{escape(chance_text(one.before))}</td>"
-        f"<td>{escape(chance_text(one.after))}</td>"
+        f"<td>{escape(probability_text(one.before))}</td>"
+        f"<td>{escape(probability_text(one.after))}</td>"
         f"<td>{number_signed(one.after - one.before)}</td>"
         f"<td>{one.on_artefact:.1%}</td>"
         + (
-            f"<td>{_share(one.in_evidence, '.1%')}</td><td>{_share(one.of_found)}</td>"
+            f"<td>{_share(one.in_evidence, '.1%')}</td>"
+            f"<td>{_share(one.shortcut_share)}</td>"
             if case.has_evidence
             else ""
         )
@@ -108,8 +113,8 @@ def planted_html(case, planted, pair, words, chosen=None):
         points=f"{100 * moved:.1f}",
         network=cell_title(most.cell, words),
         positive=positive,
-        before=chance_text(most.before),
-        after=chance_text(most.after),
+        before=probability_text(most.before),
+        after=probability_text(most.after),
         share=f"{most.on_artefact:.1%}",
         area=f"{area:.1%}",
         trained=words("doubt.plant.taught" if taught else "doubt.plant.untaught"),
@@ -128,7 +133,7 @@ def fallen_html(fallen, words):
     """Draws how networks fare where the mark goes with the class, or against it.
 
     Args:
-        fallen: A list of `falls.Fallen`, one a network, all of one data set.
+        fallen: A list of `ShortcutReliance`, one a network, all of one data set.
         words: Of the page.
     """
     lines = [
@@ -147,15 +152,15 @@ def fallen_html(fallen, words):
         lines,
         x=(-reach, reach),
         y=(np.floor(10 * min(low, 0.9)) / 10, 1),
-        x_label=words("doubt.falls.x"),
+        x_label=words("doubt.reliance.x"),
         y_label="AUROC",
         ticks=[(rho, _signed(rho)) for rho in strengths],
         alt=say,
     )
     names = [_signed(rho) for rho in fallen[0].strengths]
-    heads = [words("doubt.falls.network")]
-    heads += [words("doubt.falls.auroc", rho=name) for name in names]
-    heads += [words("doubt.falls.mark"), words("doubt.falls.evidence")]
+    heads = [words("doubt.reliance.network")]
+    heads += [words("doubt.reliance.auroc", rho=name) for name in names]
+    heads += [words("doubt.reliance.mark"), words("doubt.reliance.evidence")]
     top = "".join(f"<th scope='col'>{escape(head)}</th>" for head in heads)
     body = "".join(
         f"<tr><th scope='row'><span>{escape(cell_title(one.cell, words))}</span></th>"
@@ -167,9 +172,9 @@ def fallen_html(fallen, words):
         for one in fallen
     )
     note = words(
-        "doubt.falls.note",
-        images=IMAGES,
-        maps=MAPS,
+        "doubt.reliance.note",
+        images=MAX_TEST_IMAGES,
+        maps=MAX_EXPLAINED_IMAGES,
         mark=f"{fallen[0].mark_area:.1%}",
         evidence=f"{fallen[0].evidence_area:.1%}",
     )
@@ -195,7 +200,7 @@ def _fallen_sentence(fallen, words):
     # It fell if the intervals of both ends leave a gap: a wide bar, on one test set.
     fell = most.high[-1] < most.low[0]
     said = words(
-        "doubt.falls.say" if fell else "doubt.falls.still",
+        "doubt.reliance.say" if fell else "doubt.reliance.still",
         network=cell_title(most.cell, words),
         first=f"{most.auroc[0]:.2f}",
         last=f"{most.auroc[-1]:.2f}",
@@ -204,12 +209,12 @@ def _fallen_sentence(fallen, words):
     )
     if control is not None:
         said += " " + words(
-            "doubt.falls.control",
+            "doubt.reliance.control",
             first=f"{control.auroc[0]:.2f}",
             last=f"{control.auroc[-1]:.2f}",
             mark=_share(control.on_mark[1], ".1%"),
         )
-    return f"{said} {words('doubt.falls.one')}"
+    return f"{said} {words('doubt.reliance.one')}"
 
 
 def _control_and_taught(planted, chosen):

@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from medattn_app.domain.state import ATTENTION
-from medattn_app.service.experiments import lab_beside, planted_pair
-from medattn_app.service.labels import cell_title, sentence_of
-from medattn_app.service.shortcut_reliance import taught_networks
+from medattn_app.domain.constants import ATTENTION
+from medattn_app.domain.labels import cell_title, sentence_of
+from medattn_app.gradio_private import event_field
+from medattn_app.service.experiments import experiments_for, planted_pair
+from medattn_app.service.shortcut_reliance import shortcut_networks
 from medattn_app.tabs.common.chooser import (
     build_chooser,
     chosen_case,
@@ -42,8 +43,8 @@ def build(context):
     import gradio as gr
     from gradio.context import Context as Here
 
-    bench, words = context.bench, context.words
-    lab = lab_beside(bench)
+    service, words = context.service, context.words
+    experiments = experiments_for(service)
     tab = Here.block
     gr.HTML(f'<p class="ma-lead">{words("doubt.lead")}</p>')
     with gr.Row(elem_classes="ma-page"):
@@ -83,8 +84,8 @@ def build(context):
         """Draws the switch that is open; the randomisation waits for its button."""
         drawn = {name: gr.skip() for name in SWITCHES}
         try:
-            cell = chosen_cell(bench, dataset, backbone, attention, regime, kind)
-            case = chosen_case(bench, dataset, place)
+            cell = chosen_cell(service, dataset, backbone, attention, regime, kind)
+            case = chosen_case(service, dataset, place)
             drawn[which] = answer(which, case, cell, *knobs)
         except ValueError as error:
             raise refused(error) from error
@@ -102,7 +103,7 @@ def build(context):
                 f"Pixels cannot be ordered so. Expected one of {list(ORDERING)}. "
                 f"Received: {str(order)[:40]!r}"
             )
-        return deleted_html(case, lab.delete(case, cell, order), words)
+        return deleted_html(case, experiments.delete(case, cell, order), words)
 
     def reference(case, cell, kind, grey):
         if kind not in REFERENCES or not isinstance(grey, int | float):
@@ -113,8 +114,8 @@ def build(context):
         grey = min(max(round(float(grey), 2), 0.0), 1.0)
         chosen = grey if kind == "grey" else kind
         at = {"grey": grey, "zeros": 0.0}.get(kind)
-        compared = lab.compare(case, cell, chosen)
-        return compared_html(case, compared, lab.greys(case, cell), at, words)
+        compared = experiments.compare(case, cell, chosen)
+        return compared_html(case, compared, experiments.greys(case, cell), at, words)
 
     def plant(case, cell):
         artefact = words(f"doubt.plant.{case.dataset}")
@@ -123,13 +124,13 @@ def build(context):
             return f'{ask}<p class="ma-note">{words("doubt.plant.own")}</p>'
         untaught = [
             other
-            for other in bench.networks(case.dataset, plain=False)
+            for other in service.networks(case.dataset, plain=False)
             if other.shortcut is None
             and (other.backbone, other.regime, other.seed, other.initialisation)
             == (cell.backbone, cell.regime, cell.seed, cell.initialisation)
         ]
-        beside = in_order([*untaught, *taught_networks(bench, cell)])
-        planted = [lab.plant(case, other) for other in beside]
+        beside = in_order([*untaught, *shortcut_networks(service, cell)])
+        planted = [experiments.plant(case, other) for other in beside]
         large = planted_pair(case.dataset, case.position, LARGE)[:2]
         artefact = planted_pair(case.dataset, case.position)[2]
         return ask + planted_html(case, planted, (large, artefact), words, cell)
@@ -144,17 +145,17 @@ def build(context):
     ):
         """Asks all taught networks about test sets of ρ, 0 and -ρ."""
         try:
-            cell = chosen_cell(bench, dataset, backbone, attention, regime, kind)
+            cell = chosen_cell(service, dataset, backbone, attention, regime, kind)
         except ValueError as error:
             raise refused(error) from error
-        taught = in_order(taught_networks(bench, cell))
+        taught = in_order(shortcut_networks(service, cell))
         strength = max((c.shortcut for c in taught), default=0)
         if not strength:
-            return f'<p class="ma-note">{words("doubt.falls.none")}</p>'
+            return f'<p class="ma-note">{words("doubt.reliance.none")}</p>'
         fallen = []
         for at, other in enumerate(taught):
             progress((at, len(taught)), desc=cell_title(other, words))
-            fallen.append(lab.fall(other, strength))
+            fallen.append(experiments.shortcut_reliance(other, strength))
         return fallen_html(fallen, words)
 
     def randomise(
@@ -168,15 +169,15 @@ def build(context):
         progress=gr.Progress(),  # noqa: B008
     ):
         try:
-            cell = chosen_cell(bench, dataset, backbone, attention, regime, kind)
-            case = chosen_case(bench, dataset, place)
+            cell = chosen_cell(service, dataset, backbone, attention, regime, kind)
+            case = chosen_case(service, dataset, place)
             chosen = [name for name in WATCHED if name in (methods or ())]
             if not chosen:
                 raise ValueError(words("refused.unwatched"))
             broken = []
             for at, name in enumerate(chosen):
                 progress((at, len(chosen)), desc=words(f"method.{name}"))
-                broken.append(lab.randomise(case, cell, name))
+                broken.append(experiments.randomise(case, cell, name))
         except ValueError as error:
             raise refused(error) from error
         return randomised_html(case, broken, words)
@@ -196,15 +197,15 @@ def build(context):
         event: gr.EventData,
         *knobs,
     ):
-        place = event._data.get("place") if isinstance(event._data, dict) else None
+        place = event_field(event, "place")
         network = dataset, backbone, attention, regime, trained
         drawn = show(which, *network, place, *knobs)
-        return place, strip_html(bench.cases(dataset), place, words), *drawn
+        return place, strip_html(service.cases(dataset), place, words), *drawn
 
     def change_dataset(which, dataset, backbone, attention, regime, kind, *knobs):
         network = dataset, backbone, attention, regime, kind
         drawn = show(which, *network, 0, *knobs)
-        return 0, strip_html(bench.cases(dataset), 0, words), *drawn
+        return 0, strip_html(service.cases(dataset), 0, words), *drawn
 
     shared = dict(
         concurrency_id="networks",
@@ -261,17 +262,18 @@ def follow_question(context, chooser):
     question = context.shared.get("question")
     if question is None:
         return
-    bench, words = context.bench, context.words
+    service, words = context.service, context.words
 
     def follow(question):
         import gradio as gr
 
-        from medattn_app.domain.state import ATTENTION, read_question
+        from medattn_app.domain.constants import ATTENTION
+        from medattn_app.domain.state import read_question
 
         asked = read_question(question or {})
-        if asked.dataset not in bench.datasets():
+        if asked.dataset not in service.datasets():
             return [gr.skip()] * 7
-        cases = bench.cases(asked.dataset)
+        cases = service.cases(asked.dataset)
         place = asked.image if asked.image < len(cases) else 0
         attention = asked.attention if asked.attention in ATTENTION else "none"
         strip = gr.skip()
@@ -348,9 +350,9 @@ def _reference_controls(words):
 def _tests_controls(words):
     import gradio as gr
 
-    gr.HTML(f'<p class="ma-ask">{words("doubt.falls.ask")}</p>')
+    gr.HTML(f'<p class="ma-ask">{words("doubt.reliance.ask")}</p>')
     ask = gr.Button(
-        words("doubt.falls.go"), variant="primary", elem_id="ma-doubt-tests-go"
+        words("doubt.reliance.go"), variant="primary", elem_id="ma-doubt-tests-go"
     )
     return ask, gr.HTML("", elem_id="ma-doubt-tests", elem_classes="ma-tests-view")
 

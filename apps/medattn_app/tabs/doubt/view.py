@@ -4,15 +4,15 @@ from html import escape
 
 import numpy as np
 
-from medattn_app.service.experiments import STAGES
-from medattn_app.service.labels import (
+from medattn_app.domain.labels import (
+    audit_text,
     case_name,
     class_name,
-    ledger_line,
     library_sentence,
+    probability_text,
 )
+from medattn_app.service.experiments import RANDOMISATION_STAGES
 from medattn_app.tabs.common.overlays import (
-    chance_text,
     evidence_layer,
     map_layer,
     number_signed,
@@ -31,7 +31,7 @@ def randomised_html(case, broken, words):
 
     Args:
         case: The image.
-        broken: A list of `lab.Broken`, one a method.
+        broken: A list of `experiments.Randomised`, one a method.
         words: Of the page.
 
     Returns:
@@ -55,7 +55,9 @@ def randomised_html(case, broken, words):
         f"{escape(depth).replace('_', '_<wbr>')}</small></th>"
         for share, depth in heads
     )
-    answers = "".join(f"<td>{escape(chance_text(p))}</td>" for p in shown[0].chances)
+    answers = "".join(
+        f"<td>{escape(probability_text(p))}</td>" for p in shown[0].probabilities
+    )
     ground = pale(case.pixels)
     rows = "".join(_randomised_row(one, ground, words) for one in shown)
     lines = [
@@ -92,7 +94,7 @@ def _randomised_row(one, ground, words):
                 "doubt.randomise.alt",
                 method=title,
                 step=step,
-                parts=STAGES,
+                parts=RANDOMISATION_STAGES,
                 where=where(relevance, words),
             ),
         )
@@ -142,12 +144,12 @@ def compared_html(case, one, greys, grey, words):
 
     Args:
         case: The image.
-        one: A `lab.Compared`.
-        greys: What `lab.greys` gave.
+        one: A `experiments.Compared`.
+        greys: What `experiments.greys` gave.
         grey: The grey chosen, or None.
         words: Of the page.
     """
-    held, kept = one.ledger, case.has_evidence
+    held, kept = one.audit, case.has_evidence
     outline = [evidence_layer(case)] if kept else []
     pictures = (
         ("doubt.reference.image", pile(photo(case), alt=case_name(case, words))),
@@ -181,9 +183,9 @@ def compared_html(case, one, greys, grey, words):
         f'<dd class="ma-foot">{words(f"doubt.reference.{key}.note")}</dd></div>'
         for key, text in numbers
     )
-    sums = [ledger["relevance"] for _, ledger in greys]
-    gaps = [(g, ledger["logit"] - ledger["reference"]) for g, ledger in greys]
-    error = max(abs(ledger["error"]) for _, ledger in greys)
+    sums = [audit["relevance"] for _, audit in greys]
+    gaps = [(g, audit["logit"] - audit["reference"]) for g, audit in greys]
+    error = max(abs(audit["error"]) for _, audit in greys)
     say = words(
         "doubt.reference.say",
         low=number_signed(min(sums)),
@@ -197,7 +199,7 @@ def compared_html(case, one, greys, grey, words):
             Line(words("doubt.reference.line.gap"), gaps, 1, marks=False),
             Line(
                 words("doubt.reference.line.sum"),
-                [(g, ledger["relevance"]) for g, ledger in greys],
+                [(g, audit["relevance"]) for g, audit in greys],
                 0,
             ),
         ],
@@ -208,8 +210,8 @@ def compared_html(case, one, greys, grey, words):
         at=grey,
         alt=say,
     )
-    line = ledger_line(one.ledger, words)
-    sure = "" if "fails" in one.line else " ✓"
+    line = audit_text(one.audit, words)
+    sure = "" if "fails" in one.audit_line else " ✓"
     return (
         f'<div class="ma-row">{row}</div>'
         f'<dl class="ma-tiles">{tiles}</dl>'
@@ -225,20 +227,20 @@ def deleted_html(case, one, words):
 
     Args:
         case: The image.
-        one: A `lab.Deleted`.
+        one: A `experiments.Deleted`.
         words: Of the page.
     """
     positive = class_name(case.dataset, 1, words)
-    orders = len(one.chance)
+    orders = len(one.random_values)
     fractions = [float(f) for f in one.fractions]
-    mean = one.chance.mean(axis=0)
+    mean = one.random_values.mean(axis=0)
     lines = [
         Line(
             words("doubt.delete.chance", orders=orders),
             list(zip(fractions, mean, strict=True)),
             1,
-            low=list(one.chance.min(axis=0)),
-            high=list(one.chance.max(axis=0)),
+            low=list(one.random_values.min(axis=0)),
+            high=list(one.random_values.max(axis=0)),
             marks=False,
         ),
         Line(
@@ -258,7 +260,8 @@ def deleted_html(case, one, words):
     )
     steps = "".join(
         f'<img src="{uri(picture)}" alt="" data-share="{share:.4f}" '
-        f'data-chance="{escape(chance_text(chance))}"{"" if step == 0 else " hidden"}>'
+        f'data-chance="{escape(probability_text(chance))}"'
+        f"{'' if step == 0 else ' hidden'}>"
         for step, (picture, share, chance) in enumerate(
             zip(one.pictures, fractions, one.values, strict=True)
         )
@@ -274,7 +277,7 @@ def deleted_html(case, one, words):
         f'data-tool="step" aria-label="{escape(label)}"></div>'
         f'<p class="ma-big"><span>{words("doubt.delete.now", positive=positive)}</span>'
         f'<output data-say="chance" data-testid="deleted-chance">'
-        f"{escape(chance_text(one.values[0]))}</output></p></div>"
+        f"{escape(probability_text(one.values[0]))}</output></p></div>"
         f"<div>{chart}</div></div>"
         f'<p class="ma-say" data-testid="deleted">{escape(say)}</p>'
     )
@@ -283,7 +286,7 @@ def deleted_html(case, one, words):
 def _deleted_sentence(one, positive, words):
     verdict = words(
         "doubt.delete.better"
-        if one.area < one.chance_area.min()
+        if one.area < one.random_area.min()
         else "doubt.delete.same"
     )
     if one.values[0] < 0.5:
@@ -291,8 +294,8 @@ def _deleted_sentence(one, positive, words):
     return words(
         "doubt.delete.say",
         area=f"{one.area:.2f}",
-        low=f"{one.chance_area.min():.2f}",
-        high=f"{one.chance_area.max():.2f}",
-        orders=len(one.chance),
+        low=f"{one.random_area.min():.2f}",
+        high=f"{one.random_area.max():.2f}",
+        orders=len(one.random_values),
         verdict=verdict,
     )

@@ -1,15 +1,12 @@
 """What Explore's page asks the server, each call a dict in and a dict out."""
 
-import secrets
-import threading
 import time
-from collections import OrderedDict
 from dataclasses import asdict, replace
 from functools import lru_cache
 
-from medattn_app.domain.cases import baselines, upload
-from medattn_app.domain.methods import METHODS
-from medattn_app.domain.state import (
+from medattn_app.domain.cases import baselines
+from medattn_app.domain.cells import cell_id
+from medattn_app.domain.constants import (
     ATTENTION,
     BACKBONES,
     DATASETS,
@@ -17,19 +14,24 @@ from medattn_app.domain.state import (
     REFERENCES,
     REGIMES,
     SHORTCUTS,
+)
+from medattn_app.domain.labels import class_name, percent
+from medattn_app.domain.methods import METHODS
+from medattn_app.domain.state import (
     Question,
+    method_options,
     read_question,
     write_query,
 )
+from medattn_app.domain.texts import LANGUAGES, Words, read_texts
+from medattn_app.service.answers import refusal
 from medattn_app.service.conclusion import changed, over_seeds
-from medattn_app.service.labels import class_name, refusal
-from medattn_app.service.texts import LANGUAGES, Words, read_texts
-from medattn_app.service.uploads import domain_note
+from medattn_app.service.distance import domain_note
+from medattn_app.service.grid import comparison_grid, varied_networks
+from medattn_app.service.uploads import UploadedCases, read_upload
 from medattn_app.tabs.explore import view
 
 PATIENCE = 0.15  # seconds that one call goes on filling the grid
-OWN_IMAGES = 64  # visitors' images that are remembered
-OWN_SECONDS = 3600
 # Beside its own texts the page's script writes those whose keys begin so.
 NAMED = ("dataset.", "group.", "method.", "hint.", "reference.")
 
@@ -42,9 +44,9 @@ class Answers:
     """
 
     def __init__(self, context):
-        self.bench, self.settings = context.bench, context.settings
+        self.service, self.settings = context.service, context.settings
         self._host_words = context.words
-        self._own, self._lock = OrderedDict(), threading.Lock()
+        self.uploads = UploadedCases()
 
     def words(self, question):
         """Returns the texts in the question's language."""
@@ -52,21 +54,21 @@ class Answers:
 
     def catalogue(self):
         """Lists what can be chosen, for the controls."""
-        bench = self.bench
-        cells = [c for d in bench.datasets() for c in bench.networks(d)]
+        service = self.service
+        cells = [c for d in service.datasets() for c in service.networks(d)]
         groups = {}
         for method in METHODS.values():
             groups.setdefault(method.group, []).append(method.name)
         return {
-            "datasets": bench.datasets(),
-            "images": {d: len(_gallery(d)) for d in bench.datasets()},
+            "datasets": service.datasets(),
+            "images": {d: len(_gallery(d)) for d in service.datasets()},
             "backbones": [b for b in BACKBONES if any(c.backbone == b for c in cells)],
             "attention": [a for a in ATTENTION if any(c.attention == a for c in cells)],
             "regimes": {f"{r:g}": title for r, title in REGIMES.items()},
             "methods": groups,
             "references": list(REFERENCES),
             "seeds": sorted({c.seed for c in cells}),
-            "varied": {d: view.varied(bench, d) for d in bench.datasets()},
+            "varied": {d: varied_networks(service, d) for d in service.datasets()},
             "initialisations": list(INITIALISATIONS),
             "shortcuts": list(SHORTCUTS),
             "uploads": self.settings.uploads,
@@ -77,13 +79,13 @@ class Answers:
     def first(self):
         """The question that the page opens with."""
         question = Question(lang=self._host_words.language)
-        datasets = self.bench.datasets()
+        datasets = self.service.datasets()
         if datasets and question.dataset not in datasets:
             question = replace(question, dataset=datasets[0])
-        there = self.bench.networks(question.dataset)
+        there = self.service.networks(question.dataset)
         wanted = [c for c in there if c.attention in ATTENTION] or there
         if wanted and not any(
-            view.cell_id(c) == "ResNet|CBAM|1" and c.seed == 0 for c in there
+            cell_id(c) == "ResNet|CBAM|1" and c.seed == 0 for c in there
         ):
             cell = max(wanted, key=lambda c: c.regime)
             return replace(
@@ -102,7 +104,7 @@ class Answers:
         dataset = payload.get("dataset")
         self._known(dataset)
         words = self._words_in(payload.get("lang"))
-        return {"images": view.thumbnails(self.bench.cases(dataset), words)}
+        return {"images": view.thumbnails(self.service.cases(dataset), words)}
 
     def picture(self, payload):
         """Sends one image, large, with its truth and its evidence."""
@@ -116,15 +118,17 @@ class Answers:
         case = self.case(question, payload.get("own"))
         words, cell = self.words(question), self.cell(question)
         options = method_options(question)
-        own = self.bench.answer(case, cell, question.method, **options)
+        own = self.service.answer(case, cell, question.method, **options)
         found = self._grid(payload, question, case)
         found |= {
-            "id": view.cell_id(cell),
+            "id": cell_id(cell),
             "question": asdict(question) | {"hide": list(question.hide)},
             "query": write_query(question),
             "case": case.key,
             "cell": self._cell(case, own, words),
-            "change": changed(self, question, case, own, payload.get("previous")),
+            "change": changed(
+                self.service, question, case, own, payload.get("previous"), words
+            ),
             "python": view.snippet(cell, question.method, options, case),
             "hint": words(f"hint.{question.method}"),
             "positive": class_name(question.dataset, 1, words),
@@ -133,8 +137,8 @@ class Answers:
         known = baselines(case)
         if known is not None:
             found["baselines"] = {
-                "random": view.percent(known[0]),
-                "edges": view.percent(known[1]),
+                "random": percent(known[0]),
+                "edges": percent(known[1]),
                 "random_share": known[0],
                 "edges_share": known[1],
             }
@@ -145,12 +149,12 @@ class Answers:
         question = read_question(payload.get("question"))
         case = self.case(question, payload.get("own"))
         options = method_options(question)
-        _, _, cells = view.grid(self.bench, question)
+        _, _, cells = comparison_grid(self.service, question)
         end = time.monotonic() + PATIENCE
         for cell in _nearest_first(cells.values(), self.cell(question)):
-            known = self.bench.remembered(case, cell, question.method, **options)
+            known = self.service.cached(case, cell, question.method, **options)
             if known is None:
-                self.bench.answer(case, cell, question.method, **options)
+                self.service.answer(case, cell, question.method, **options)
                 if time.monotonic() > end:
                     break
         return self._grid(payload, question, case)
@@ -158,9 +162,13 @@ class Answers:
     def conclude(self, payload):
         """Says what the study's seeds bear about the change."""
         question = read_question(payload.get("question"))
-        found = {"study": over_seeds(self, question, payload.get("previous"))}
+        found = {
+            "study": over_seeds(
+                self.service, question, payload.get("previous"), self.words(question)
+            )
+        }
         if payload.get("own") is not None:
-            from medattn_app.service.uploads import domain_note
+            from medattn_app.service.distance import domain_note
 
             case, words = self.case(question, payload["own"]), self.words(question)
             _, note = domain_note(case, question.dataset, words)
@@ -171,56 +179,42 @@ class Answers:
         """Sends where the network's spatial gates let through, for the large view."""
         question = read_question(payload.get("question"))
         case = self.case(question, payload.get("own"))
-        found = self.bench.answer(case, self.cell(question), "attention.spatial_gate")
+        found = self.service.answer(case, self.cell(question), "attention.spatial_gate")
         if found.relevance is None:
             return {"refused": refusal(found, self.words(question))}
-        return {"map": view.packed(found.relevance), "id": view.cell_id(found.cell)}
+        return {"map": view.packed(found.relevance), "id": cell_id(found.cell)}
 
     # What calls share
 
     def case(self, question, own=None):
         """Finds the image of a question, or a visitor's own by its token."""
         if own is not None:
-            with self._lock:
-                found = self._own.get(own) if isinstance(own, str) else None
-                if found is None or time.monotonic() - found[1] > OWN_SECONDS:
-                    raise ValueError(self.words(question)("refused.forgotten"))
-                return found[0]
+            found = self.uploads.find(own)
+            if found is None:
+                raise ValueError(self.words(question)("refused.forgotten"))
+            return found
         self._known(question.dataset)
-        cases = self.bench.cases(question.dataset)
+        cases = self.service.cases(question.dataset)
         return cases[min(question.image, len(cases) - 1)]
 
     def cell(self, question):
         """Finds the network of a question."""
-        return self.bench.cell(
-            question.dataset,
-            question.backbone,
-            question.attention,
-            question.regime,
-            question.seed,
-            **question.kind,
-        )
+        return self.service.cell_of(question)
 
     def receive(self, path, dataset="fundus"):
         """Keeps a visitor's image for an hour, in memory; returns the token for it."""
-        case = upload(path, dataset if dataset in DATASETS else "fundus")
-        token = secrets.token_urlsafe(16)
-        now = time.monotonic()
-        with self._lock:
-            self._own[token] = case, now
-            for key, (_, since) in list(self._own.items()):
-                if now - since > OWN_SECONDS or len(self._own) > OWN_IMAGES:
-                    del self._own[key]
-        return token
+        case = read_upload(path, dataset if dataset in DATASETS else "fundus")
+        return self.uploads.add(case)
 
     def _words_in(self, language):
         known = isinstance(language, str) and language in LANGUAGES
         return _words(language) if known else self._host_words
 
     def _known(self, dataset):
-        if not isinstance(dataset, str) or dataset not in self.bench.datasets():
+        if not isinstance(dataset, str) or dataset not in self.service.datasets():
             raise ValueError(
-                f"There is no such data set. Expected one of {self.bench.datasets()}. "
+                "There is no such data set. Expected one of "
+                f"{self.service.datasets()}. "
                 f"Received: {str(dataset)[:40]!r}"
             )
 
@@ -228,15 +222,15 @@ class Answers:
         """Describes the grid, with those known cells that the page has not got yet."""
         words = self.words(question)
         options = method_options(question)
-        rows, columns, cells = view.grid(self.bench, question)
+        rows, columns, cells = comparison_grid(self.service, question)
         group = f"{case.key} {question.method} {question.dataset} {question.seed} "
         group += f"{question.lang} {sorted(options.items())}"
         have = payload.get("have") if payload.get("group") == group else []
         have = set(map(str, have)) if isinstance(have, list) else set()
         known, missing, sent = [], [], {}
         for cell in cells.values():
-            answer = self.bench.remembered(case, cell, question.method, **options)
-            name = view.cell_id(cell)
+            answer = self.service.cached(case, cell, question.method, **options)
+            name = cell_id(cell)
             if answer is None:
                 missing.append(name)
                 continue
@@ -256,18 +250,10 @@ class Answers:
         return view.cell_view(
             case,
             answer,
-            self.bench.record(answer.cell),
+            self.service.record(answer.cell),
             words,
-            self.bench.seed_chances(case, answer.cell),
+            self.service.seed_probabilities(case, answer.cell),
         )
-
-
-def method_options(question):
-    """Returns the options by which the page's analyzer differs from the default."""
-    options = dict(METHODS[question.method].options)
-    if question.method.startswith("deep_lift"):
-        options["reference"] = question.reference
-    return options
 
 
 def caution(case, dataset, words):

@@ -7,9 +7,9 @@ from functools import wraps
 from html import escape
 from pathlib import Path
 
+from medattn_app.domain.labels import sentence_of
 from medattn_app.domain.state import read_query
-from medattn_app.service.labels import sentence_of
-from medattn_app.service.uploads import leave_no_trace
+from medattn_app.gradio_private import event_field, pass_path_only
 from medattn_app.tabs.explore.calls import Answers
 
 HERE = Path(__file__).parent
@@ -41,7 +41,7 @@ def build(context):
     context.shared.update(question=question, viewer=viewer, answers=answers)
 
     def ask(event: gr.EventData):
-        return event._data.get("question") if isinstance(event._data, dict) else None
+        return event_field(event, "question")
 
     viewer.change(
         ask,
@@ -52,7 +52,7 @@ def build(context):
         api_visibility="private",
     )
     if context.settings.uploads:
-        file = leave_no_trace(
+        file = pass_path_only(
             gr.UploadButton(
                 words("explore.own"),
                 elem_id="ma-upload",

@@ -5,84 +5,23 @@ import base64
 import numpy as np
 
 from medattn.figures import colour_scale, grey, png_bytes
-from medattn_app.domain.cases import kept_with_case
-from medattn_app.domain.state import ATTENTION, REGIMES, SHORTCUTS
-from medattn_app.service.labels import (
+from medattn_app.domain.cases import cached_per_case
+from medattn_app.domain.cells import cell_id
+from medattn_app.domain.constants import REGIMES, SELF_ATTENTION, SHORTCUTS
+from medattn_app.domain.labels import (
     attention_title,
+    audit_text,
     case_name,
     cell_title,
-    ledger_line,
-    refusal,
+    percent,
+    probability_text,
     truth_text,
     unit_text,
 )
-from medattn_app.service.networks import OWN
+from medattn_app.service.answers import refusal
 
 PERCENTILE = 99  # of |R| over the grid: beyond it colours are full
 STEPS = 32_000  # a map's numbers travel as whole numbers up to this
-
-
-def cell_id(cell):
-    """Names a cell on the page, such as `"ResNet|CBAM|0.1"`.
-
-    What is not plain says its start and its shortcut, too: `"ResNet|SE|1|random|0.9"`.
-    """
-    name = f"{cell.backbone}|{cell.attention}|{cell.regime:g}"
-    if cell.is_plain:
-        return name
-    return f"{name}|{cell.initialisation}|{shortcut_key(cell.shortcut)}"
-
-
-def shortcut_key(shortcut):
-    """Finds the key of `SHORTCUTS` that stands for a correlation."""
-    return next(key for key, value in SHORTCUTS.items() if value == shortcut)
-
-
-def varied(bench, dataset):
-    """Lists the ids of a data set's networks that are not plain, of seed 0."""
-    cells = bench.networks(dataset, plain=False)
-    return [cell_id(c) for c in cells if c.seed == 0 and not c.is_plain]
-
-
-def grid(bench, question):
-    """Lists what the grid compares: the trunk under every block, and the DeiT.
-
-    All its networks began alike. Columns are the shares of the data; where a shortcut
-    was planted, how far it went with the label, as the study compares them.
-
-    Args:
-        bench: The `Bench`.
-        question: A `Question`.
-
-    Returns:
-        `(rows, columns, cells)`: rows are pairs of backbone and attention, columns are
-        regimes or keys of `SHORTCUTS`, cells a dict from both to the `Cell`s that are
-        shipped.
-    """
-    planted = question.shortcut != "none"
-    shipped = {
-        (
-            c.backbone,
-            c.attention,
-            shortcut_key(c.shortcut) if planted else c.regime,
-        ): c
-        for c in bench.networks(question.dataset, plain=False)
-        if (c.seed, c.initialisation) == (question.seed, question.initialisation)
-        and planted == (c.shortcut is not None)
-        and (c.regime == question.regime or not planted)
-    }
-    among = SHORTCUTS if planted else REGIMES
-    trunk = question.backbone if question.backbone != "DeiT" else "ResNet"
-    rows = [(trunk, block) for block in ATTENTION] + [("DeiT", OWN)]
-    rows = [row for row in rows if any(key[:2] == row for key in shipped)]
-    cells = {
-        (row, column): shipped[(*row, column)]
-        for row in rows
-        for column in among
-        if (*row, column) in shipped
-    }
-    columns = [column for column in among if any(c == column for _, c in cells)]
-    return rows, columns, cells
 
 
 def grid_view(rows, columns, cells, words):
@@ -131,14 +70,14 @@ def cell_view(case, answer, record, words, seeds=()):
         A dict of JSON's types; texts are plain, not HTML.
     """
     found = {
-        "chance": chance_text(answer.chance),
-        "p": answer.chance,
+        "chance": probability_text(answer.probability),
+        "p": answer.probability,
         "title": cell_title(answer.cell, words),
         "auroc": f"{record['measured']['test']['auroc']:.3f}",
         "alt": alternative(case, answer, words),
         "refused": refusal(answer, words),
-        "ledger": ledger_line(answer.audit, words),
-        "adds": answer.line is not None and "fails" not in answer.line,
+        "ledger": audit_text(answer.audit, words),
+        "adds": answer.audit_line is not None and "fails" not in answer.audit_line,
         "mass": None,
         "map": None,
         "seeds": None,
@@ -154,8 +93,8 @@ def cell_view(case, answer, record, words, seeds=()):
             "high": max(seeds),
             "text": words(
                 "explore.seeds",
-                low=chance_text(min(seeds)),
-                high=chance_text(max(seeds)),
+                low=probability_text(min(seeds)),
+                high=probability_text(max(seeds)),
                 count=len(seeds),
             ),
         }
@@ -203,7 +142,7 @@ def packed(relevance):
 
 def alternative(case, answer, words):
     """Says in a sentence what the map shows, for those who do not see it."""
-    chance, name = chance_text(answer.chance), case_name(case, words)
+    chance, name = probability_text(answer.probability), case_name(case, words)
     if answer.relevance is None:
         return words("explore.alt_none", name=name, chance=chance)
     size = np.abs(answer.relevance)
@@ -238,38 +177,24 @@ def snippet(cell, method, options, case):
     )
 
 
-def chance_text(chance):
-    """Writes a probability, never more certain than it is."""
-    if 0 < chance < 0.005:
-        return "< .01"
-    if 0.995 <= chance < 1:
-        return "> .99"
-    return f"{chance:.2f}".lstrip("0") if chance < 1 else "1.00"
-
-
-def percent(share):
-    """Writes a share in percent; small ones with one more digit."""
-    return f"{100 * share:.1f} %" if 0 < share < 0.0995 else f"{100 * share:.0f} %"
-
-
 def _row_title(row, words):
     backbone, block = row
-    if block == OWN:
+    if block == SELF_ATTENTION:
         return backbone
     return attention_title(block, words)
 
 
-@kept_with_case
+@cached_per_case
 def _photo(case):
     return _uri(case.picture)
 
 
-@kept_with_case
+@cached_per_case
 def _grey(case):
     return _uri(grey(case.picture))
 
 
-@kept_with_case
+@cached_per_case
 def _small(case):
     return _uri(case.picture[::4, ::4])
 

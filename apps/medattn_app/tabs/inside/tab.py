@@ -2,9 +2,10 @@
 
 from collections import OrderedDict
 
+from medattn_app.domain.constants import SELF_ATTENTION
+from medattn_app.domain.labels import sentence_of
 from medattn_app.domain.state import read_question
-from medattn_app.service.labels import sentence_of
-from medattn_app.service.networks import OWN
+from medattn_app.gradio_private import event_field
 from medattn_app.tabs.common.chooser import (
     build_chooser,
     chosen_case,
@@ -24,11 +25,11 @@ class Inside:
     """Reads the attention of shipped networks; each architecture is compiled once.
 
     Args:
-        bench: The page's `Bench`.
+        service: The page's `NetworkService`.
     """
 
-    def __init__(self, bench):
-        self.bench = bench
+    def __init__(self, service):
+        self.service = service
         self._readers, self._looks = OrderedDict(), OrderedDict()
 
     def look(self, case, cell):
@@ -47,18 +48,18 @@ class Inside:
         key = case.key, cell
         if key in self._looks:
             return self._looks[key]
-        found = {"answer": self.bench.answer(case, cell, POST)}
+        found = {"answer": self.service.answer(case, cell, POST)}
         batch = case.pixels[None]
-        if cell.attention == OWN:
-            with self.bench.bearing(cell) as model:
+        if cell.attention == SELF_ATTENTION:
+            with self.service.loaded(cell) as model:
                 found["heads"] = self._reader(cell, model, "heads")(batch)[0]
             found["tokens"] = {
-                name: self.bench.answer(case, cell, name) for name in TOKENS
+                name: self.service.answer(case, cell, name) for name in TOKENS
             }
         for kind in {"SE": ["channel"], "CBAM": ["spatial", "channel"]}.get(
             cell.attention, []
         ):
-            with self.bench.bearing(cell) as model:
+            with self.service.loaded(cell) as model:
                 scores = self._reader(cell, model, kind)(batch)
             found[kind] = {name: values[0] for name, values in scores.items()}
         self._looks[key] = found
@@ -89,7 +90,7 @@ def build(context):
     """
     import gradio as gr
 
-    words, inside = context.words, Inside(context.bench)
+    words, inside = context.words, Inside(context.service)
     context.shared["inside"] = inside
     gr.HTML(inside_view.lead(words))
     with gr.Row(elem_classes="ma-page"):
@@ -105,9 +106,9 @@ def build(context):
     def show(dataset, backbone, attention, regime, kind, place):
         try:
             cell = chosen_cell(
-                context.bench, dataset, backbone, attention, regime, kind
+                context.service, dataset, backbone, attention, regime, kind
             )
-            case = chosen_case(context.bench, dataset, place)
+            case = chosen_case(context.service, dataset, place)
         except ValueError as error:
             return inside_view.sentence(sentence_of(error, words))
         return inside_view.page(case, cell, inside.look(case, cell), words)
@@ -122,11 +123,11 @@ def build(context):
         knob.input(show, chooser.inputs, view, **quiet)
 
     def pick(dataset, backbone, attention, regime, kind, event: gr.EventData):
-        place = event._data.get("place") if isinstance(event._data, dict) else None
+        place = event_field(event, "place")
         from medattn_app.tabs.common.chooser import strip_html
 
-        chosen_case(context.bench, dataset, place)
-        strip = strip_html(context.bench.cases(dataset), place, words)
+        chosen_case(context.service, dataset, place)
+        strip = strip_html(context.service.cases(dataset), place, words)
         drawn = show(dataset, backbone, attention, regime, kind, place)
         return place, strip, drawn
 
@@ -143,7 +144,7 @@ def build(context):
         asked = read_question(asked or {})
         kind = kind_of(asked.initialisation, asked.shortcut)
         where = asked.dataset, asked.backbone, asked.attention, asked.regime, kind
-        place = min(asked.image, len(context.bench.cases(asked.dataset)) - 1)
+        place = min(asked.image, len(context.service.cases(asked.dataset)) - 1)
         return show(*where, place)
 
     question = context.shared["question"]

@@ -5,10 +5,10 @@ from html import escape
 import numpy as np
 
 from medattn.figures import relevance_rgba
-from medattn_app.service.labels import cell_title
-from medattn_app.service.networks import OWN
+from medattn_app.domain.constants import SELF_ATTENTION
+from medattn_app.domain.labels import cell_title, percent, probability_text
 from medattn_app.tabs.common.overlays import map_layer, outline_layer, pale, pile
-from medattn_app.tabs.explore.view import alternative, chance_text, percent
+from medattn_app.tabs.explore.view import alternative
 
 WIDE, TALL = 320, 64  # of a bar chart's drawing
 
@@ -79,7 +79,7 @@ def _before_and_after(case, cell, look, words):
         )
     )
     title = cell_title(cell, words)
-    title = escape(f"{title}: P = {chance_text(answer.chance)}")
+    title = escape(f"{title}: P = {probability_text(answer.probability)}")
     return (
         f'<section class="ma-inside"><h3>{title}</h3>'
         f'<div class="ma-inside-row ma-inside-large">{"".join(figures)}</div></section>'
@@ -188,7 +188,7 @@ def _inside(answer, words):
 def _python(cell, words):
     call = (
         "class_token_maps(model, images)"
-        if cell.attention == OWN
+        if cell.attention == SELF_ATTENTION
         else f'gate_maps(model, images, kind="{_kind(cell)}")'
     )
     code = (

@@ -58,16 +58,16 @@ def chance(share):
 
 
 def _ask(context, question, method=None):
-    """Gives the bench's answer to a question of the page; None if there is none."""
-    bench = context.bench
+    """Gives the service's answer to a question of the page; None if there is none."""
+    service = context.service
     try:
-        case = bench.cases(question["dataset"])[question["image"]]
-        cell = bench.cell(
+        case = service.cases(question["dataset"])[question["image"]]
+        cell = service.cell(
             *(question[key] for key in ("dataset", "backbone", "attention", "regime")),
             seed=question["seed"],
             **read_question(question).kind,
         )
-        return bench.answer(case, cell, method or question["method"])
+        return service.answer(case, cell, method or question["method"])
     except (ValueError, KeyError, IndexError):
         return None
 
@@ -80,8 +80,8 @@ def _judge_chance(context, before, now):
     was, became = _ask(context, before), _ask(context, now)
     if was is None or became is None:
         return None, dict(was="?", now="?")
-    values = dict(was=chance(was.chance), now=chance(became.chance))
-    return outcome(was.chance, became.chance), values
+    values = dict(was=chance(was.probability), now=chance(became.probability))
+    return outcome(was.probability, became.probability), values
 
 
 def _judge_mass(context, before, now):
@@ -99,7 +99,7 @@ def _judge_ledger(context, before, now):
     answer = _ask(context, now)
     if answer is None or answer.refused:
         return None, {}
-    return ("yes" if answer.line else "no"), {}
+    return ("yes" if answer.audit_line else "no"), {}
 
 
 def _on_page(fields, also=lambda before, now: True):

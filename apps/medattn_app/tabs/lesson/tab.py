@@ -2,7 +2,8 @@
 
 from html import escape
 
-from medattn_app.domain.state import TABS
+from medattn_app.domain.constants import TABS
+from medattn_app.gradio_private import event_data, find_component
 from medattn_app.tabs.lesson import path as lesson_path
 from medattn_app.tabs.lesson.steps import LESSONS
 
@@ -97,7 +98,7 @@ def build(context):
         def note(now, shown_question, event: gr.EventData = None):
             asked = dict(shown_question or {})
             if deed == "visit":
-                place = event._data if event is not None else None
+                place = event_data(event)
                 asked["tab"] = tab_of(place, words)
             moved, done = lesson_path.see(now, context, deed, asked)
             rest = [gr.skip()] * (3 + 2 * len(steps))
@@ -120,19 +121,9 @@ def build(context):
     question.change(seen("question"), [path, question], outputs, **quick)
     tabs.select(seen("visit"), [path, question], outputs, **quick)
     for tab, (element, event) in ACTS.items():
-        button = find(element)
+        button = find_component(element)
         if button is not None:
             getattr(button, event)(seen(tab), [path, question], outputs, **quick)
-
-
-def find(element):
-    """Finds a component of this page by its `elem_id`; None if there is none."""
-    from gradio.context import Context as Building
-
-    page = Building.root_block
-    # The latest first: a page in another language has the same names.
-    blocks = reversed(page.blocks.values()) if page is not None else ()
-    return next((b for b in blocks if getattr(b, "elem_id", None) == element), None)
 
 
 def shown(path):

@@ -8,7 +8,7 @@ import numpy as np
 
 from medattn.explain import overlap, top_region
 from medattn.study import brier_score, reliability
-from medattn_app.domain.cases import GALLERIES, draw_cases
+from medattn_app.domain.cases import GALLERIES, render_cases
 
 SIDE = 64  # pixels of a region, as the networks see the image
 POOL = 400  # test images that can be asked about
@@ -132,7 +132,7 @@ def ordered(dataset, seed):
 def asked_case(dataset, seed, turn):
     """Draws the image of a turn; after the last it begins anew."""
     places = ordered(dataset, seed)
-    return draw_cases(dataset, [places[turn % len(places)]])[0]
+    return render_cases(dataset, [places[turn % len(places)]])[0]
 
 
 def reveal(case, said, relevance):

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from medattn_app.service.labels import sentence_of
+from medattn_app.domain.labels import sentence_of
+from medattn_app.gradio_private import event_data
 from medattn_app.tabs.common.chooser import build_chooser, chosen_cell
 from medattn_app.tabs.predict.game import (
     METHOD,
@@ -28,7 +29,7 @@ def build(context):
     import gradio as gr
     from gradio.context import Context as Here
 
-    bench, words = context.bench, context.words
+    service, words = context.service, context.words
     gr.HTML(f'<p class="ma-lead">{words("predict.lead")}</p>')
     # A visitor's own, kept in memory while the page is open and nowhere else.
     sitting = gr.State({"seed": None, "turn": 0, "open": True, "rounds": []})
@@ -49,7 +50,7 @@ def build(context):
             )
 
     def case_of(dataset, sitting):
-        if dataset not in bench.datasets():
+        if dataset not in service.datasets():
             raise gr.Error("There is no such data set here.")
         return asked_case(dataset, sitting["seed"], sitting["turn"])
 
@@ -66,15 +67,15 @@ def build(context):
         if not sitting["open"] or sitting["seed"] is None:
             raise gr.Error(words("refused.revealed"))
         try:
-            said = read_said(event._data)
-            cell = chosen_cell(bench, dataset, backbone, attention, regime, kind)
+            said = read_said(event_data(event))
+            cell = chosen_cell(service, dataset, backbone, attention, regime, kind)
             case = case_of(dataset, sitting)
-            answer = bench.answer(case, cell, METHOD)
+            answer = service.answer(case, cell, METHOD)
         except ValueError as error:
             reason = sentence_of(error, words)
             raise gr.Error(reason, title=words("refused.title")) from error
         rounds = sitting["rounds"][-LONGEST:]
-        rounds = [*rounds, Round(case.label, said.chance, answer.chance)]
+        rounds = [*rounds, Round(case.label, said.chance, answer.probability)]
         sitting = sitting | {"open": False, "rounds": rounds}
         found = reveal(case, said, answer.relevance)
         shown = revealed_html(case, said, answer, found, len(rounds), words)

@@ -4,11 +4,16 @@ from html import escape
 
 import numpy as np
 
-from medattn_app.service.labels import case_name, cell_title, class_name, truth_text
+from medattn_app.domain.labels import (
+    case_name,
+    cell_title,
+    class_name,
+    probability_text,
+    truth_text,
+)
 from medattn_app.tabs.common.overlays import (
     MAPS,
     YOURS,
-    chance_text,
     map_layer,
     outline_layer,
     pale_photo,
@@ -84,7 +89,7 @@ def revealed_html(case, said, answer, found, turn, words):
     Args:
         case: The image.
         said: The learner's `game.Said`.
-        answer: The network's `bench.Answer`.
+        answer: The network's `service.Answer`.
         found: A `game.Revealed`.
         turn: Which of the sitting, from 1.
         words: Of the page.
@@ -96,13 +101,13 @@ def revealed_html(case, said, answer, found, turn, words):
         outline_layer(found.evidence),
         outline_layer(found.yours, "yours", YOURS),
     ]
-    network = int(answer.chance >= 0.5)
+    network = int(answer.probability >= 0.5)
     rows = (
         ("you", classes[said.label], f"{said.sure:.0%}", said.label == case.label),
         (
             "network",
             classes[network],
-            _sure(answer.chance),
+            _sure(answer.probability),
             network == case.label,
         ),
     )
@@ -173,14 +178,14 @@ def _pairs(found, words):
 
 
 def _sentence(case, said, answer, found, words):
-    you, network = said.label == case.label, (answer.chance >= 0.5) == case.label
+    you, network = said.label == case.label, (answer.probability >= 0.5) == case.label
     which = {
         (True, True): "both",
         (True, False): "you",
         (False, True): "network",
         (False, False): "neither",
     }[you, network]
-    sure = _sure(answer.chance) if which == "you" else f"{said.sure:.0%}"
+    sure = _sure(answer.probability) if which == "you" else f"{said.sure:.0%}"
     first = words(f"predict.say.{which}", sure=sure)
     if not case.has_evidence:
         return f"{first} {words('predict.say.healthy')}"
@@ -256,7 +261,7 @@ def _mean_sure(curve):
 
 def _sure(chance):
     """Writes how sure a network is of the likelier class."""
-    return f"P {chance_text(max(chance, 1 - chance))}"
+    return f"P {probability_text(max(chance, 1 - chance))}"
 
 
 def _judged(right):

@@ -7,26 +7,34 @@ from html import escape
 import gradio as gr
 
 from medattn.figures import colour_scale, grey, png_bytes, relevance_rgba
-from medattn_app.domain.cases import Case, upload
-from medattn_app.domain.cells import Cell
+from medattn_app.domain.cases import Case
+from medattn_app.domain.cells import Cell, cell_id
+from medattn_app.domain.labels import (
+    audit_text,
+    cell_title,
+    probability_text,
+    unit_text,
+)
 from medattn_app.domain.methods import METHODS
+from medattn_app.gradio_private import pass_path_only
+from medattn_app.service.answers import refusal
+from medattn_app.service.distance import domain_note
 from medattn_app.service.host_models import HostModels
-from medattn_app.service.labels import cell_title, ledger_line, refusal, unit_text
-from medattn_app.service.uploads import domain_note, leave_no_trace, reads_dicom
+from medattn_app.service.uploads import UPLOAD_SECONDS, read_upload, reads_dicom
 from medattn_app.tabs.common.export import View, add_buttons
-from medattn_app.tabs.explore.view import alternative, cell_id, chance_text
+from medattn_app.tabs.explore.view import alternative
 
 FULL = 1.0  # the regime of the shipped networks that are offered here
 
 
 def build(context):
     """Adds the tab's components and events, inside its `gr.Tab`."""
-    words, bench = context.words, context.bench
-    host = HostModels(context.settings.own_models, bench.lock)
+    words, service = context.words, context.service
+    host = HostModels(context.settings.own_models, service.lock)
     shipped = {
         f"{dataset}|{cell_id(cell)}": cell
-        for dataset in bench.datasets()
-        for cell in bench.networks(dataset)
+        for dataset in service.datasets()
+        for cell in service.networks(dataset)
         if cell.regime == FULL and cell.seed == 0
     }
 
@@ -43,7 +51,7 @@ def build(context):
         cell = offered().get(network) if isinstance(network, str) else None
         if cell is None or not isinstance(method, str) or method not in METHODS:
             raise ValueError("There is no such network or method on this page.")
-        asked = bench if network in shipped else host
+        asked = service if network in shipped else host
         return asked.answer(case, cell, method, **dict(METHODS[method].options))
 
     def show(case, network, method):
@@ -59,15 +67,15 @@ def build(context):
             raise ValueError(words("own.wait"))
         answer = ask(case, network, method)
         if network in shipped:
-            digest = bench.record(answer.cell)["weights_sha256"]
+            digest = service.record(answer.cell)["weights_sha256"]
         else:
-            digest = host.hash(answer.cell)
+            digest = host.file_hash(answer.cell)
         return view_of_own(case, answer, method, digest, words)
 
     def receive(path, network, method):
         cell = offered().get(network) if isinstance(network, str) else None
         try:
-            case = upload(path, cell.dataset if cell else "fundus")
+            case = read_upload(path, cell.dataset if cell else "fundus")
         except ValueError as error:
             title = words("own.refused")
             raise gr.Error(escape(str(error), quote=False), title=title) from None
@@ -77,7 +85,7 @@ def build(context):
     hint = "own.hint" if reads_dicom() else "own.hint_no_dicom"
     with gr.Row(elem_classes="ma-page"):
         with gr.Column(scale=1, min_width=288, elem_classes="ma-controls"):
-            file = leave_no_trace(
+            file = pass_path_only(
                 gr.UploadButton(
                     words("own.choose"), elem_id="ma-own-file", variant="primary"
                 )
@@ -103,7 +111,7 @@ def build(context):
                 f"<p class='ma-wait'>{escape(words('own.wait'))}</p>",
                 elem_id="ma-own-result",
             )
-            case = gr.State(None, time_to_live=3600)
+            case = gr.State(None, time_to_live=UPLOAD_SECONDS)
             add_buttons(words, view, [case, network, method], "ma-own-export")
     private = dict(
         concurrency_id="networks",
@@ -152,7 +160,7 @@ def page(case, answer, method, words):
             f"−{full:.2g} … 0 … +{full:.2g} {unit}</p>"
         )
     text = escape(alternative(case, _even(answer), words))
-    line = ledger_line(answer.audit, words) or refusal(answer, words) or ""
+    line = audit_text(answer.audit, words) or refusal(answer, words) or ""
     network = escape(cell_title(answer.cell, words))
     return (
         '<div class="ma-own">'
@@ -160,7 +168,8 @@ def page(case, answer, method, words):
         f'data-testid="own-note">{escape(note)}</p>'
         f'<div class="ma-own-layers" role="img" aria-label="{text}">{layers}</div>'
         f'{scale}<p class="ma-own-chance"><span>{network}</span> '
-        f'<output data-testid="own-chance">P {escape(chance_text(answer.chance))}'
+        f'<output data-testid="own-chance">'
+        f"P {escape(probability_text(answer.probability))}"
         f'</output></p><p data-testid="own-ledger">{escape(line)}</p>'
         f'<p class="ma-quiet">{escape(words("own.caution"))} '
         f"<strong>{escape(words('page.warning'))}</strong></p></div>"

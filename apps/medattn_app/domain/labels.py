@@ -1,15 +1,27 @@
-"""What things are called in the page's language: images, classes, networks, ledgers."""
+"""What things are called in the page's language: images, classes, networks, numbers."""
 
-from medattn_app.domain.cells import Cell, NotShipped, what_is_shipped
+from collections.abc import Mapping
+from typing import Protocol
+
+from medattn_app.domain.cases import Case
+from medattn_app.domain.catalogue import NotShipped, what_is_shipped
+from medattn_app.domain.cells import Cell
+from medattn_app.domain.constants import DATASETS
 from medattn_app.domain.methods import METHODS
-from medattn_app.domain.state import DATASETS
-from medattn_app.service.texts import Words
+from medattn_app.domain.texts import Words
 
 GRADES = ("mild", "moderate", "severe", "proliferative")  # of the retina, from 1
 
 
-def class_name(dataset, label, words):
-    """Names a class of a drawn data set, such as `"diseased"`.
+class Titled(Protocol):
+    """A network of the host's, which has its title already."""
+
+    @property
+    def title(self) -> str: ...
+
+
+def class_name(dataset: str, label: int, words: Words) -> str:
+    """Names a class of a synthetic data set, such as `"diseased"`.
 
     Args:
         dataset: A name in `DATASETS`.
@@ -21,7 +33,7 @@ def class_name(dataset, label, words):
     return words(f"class.{find_card(dataset).classes[label].replace(' ', '_')}")
 
 
-def truth_text(case, words):
+def truth_text(case: Case, words: Words) -> str | None:
     """Says what a case shows, such as `"diseased (mild)"`; None where nobody knows."""
     if case.label is None:
         return None
@@ -31,80 +43,78 @@ def truth_text(case, words):
     return truth
 
 
-def case_name(case, words):
+def case_name(case: Case, words: Words) -> str:
     """Names an image, such as `"drawn fundus image 3"`."""
     if case.position is None:
         return words("case.own")
-    kind = drawing_name(case.dataset, words)
+    kind = image_kind(case.dataset, words)
     return words("case.drawn", kind=kind, position=case.position)
 
 
-def drawing_name(dataset, words):
+def image_kind(dataset: str, words: Words) -> str:
     """Names what a data set shows; one that is not the page's keeps its own name."""
     return words(f"drawing.{dataset}") if dataset in DATASETS else dataset
 
 
-def cell_title(cell, words):
+def cell_title(cell: Cell | Titled, words: Words) -> str:
     """Names a network; a model of the host's keeps the title it has."""
     return cell.title_in(words) if isinstance(cell, Cell) else cell.title
 
 
-def attention_title(attention, words):
+def attention_title(attention: str, words: Words) -> str:
     """Names a key of `ATTENTION`."""
     return words("explore.none") if attention == "none" else attention
 
 
-def unit_text(method, words):
+def unit_text(method: str, words: Words) -> str:
     """Says what one pixel's number of a method means."""
     return words(f"unit.{METHODS[method].measure}")
 
 
-def ledger_line(audit, words):
-    """Writes a ledger as a sum that can be checked by eye.
+def probability_text(probability: float) -> str:
+    """Writes a probability, never more certain than it is."""
+    if 0 < probability < 0.005:
+        return "< .01"
+    if 0.995 <= probability < 1:
+        return "> .99"
+    return f"{probability:.2f}".lstrip("0") if probability < 1 else "1.00"
+
+
+def percent(fraction: float) -> str:
+    """Writes a fraction in percent; small ones with one more digit."""
+    digits = 1 if 0 < fraction < 0.0995 else 0
+    return f"{100 * fraction:.{digits}f} %"
+
+
+def audit_text(audit: Mapping[str, float] | None, words: Words) -> str | None:
+    """Writes a conservation audit as a sum that can be checked by eye.
 
     In English it is the line of `medattn.explain.audit_line`, letter by letter.
 
     Args:
-        audit: The ledger of one image, floats by name; or None.
+        audit: The audit of one image, in logits; or None.
         words: The texts.
 
     Returns:
-        A line such as `"pixels 1.92 + biases 0.31 = logit 2.23"`; None without ledger.
+        A line such as `"pixels 1.92 + biases 0.31 = logit 2.23"`; None without audit.
     """
     if audit is None:
         return None
-    line = words("ledger.pixels", value=_number(audit["relevance"]))
+    line = words("audit.pixels", value=_number(audit["relevance"]))
     for name, key in (("absorbed", "biases"), ("others", "others")):
         if name in audit:
-            line += _term(words(f"ledger.{key}"), audit[name])
+            line += _term(words(f"audit.{key}"), audit[name])
     if abs(audit.get("dropped", 0)) >= 0.005:
-        line += _term(words("ledger.dropped"), audit["dropped"])
-    line += " = " + words("ledger.logit", value=_number(audit["logit"]))
+        line += _term(words("audit.dropped"), audit["dropped"])
+    line += " = " + words("audit.logit", value=_number(audit["logit"]))
     if "reference" in audit:
-        line += _term(words("ledger.reference"), -audit["reference"])
+        line += _term(words("audit.reference"), -audit["reference"])
     if abs(audit["error"]) > 1e-3 * max(1.0, abs(audit["logit"])):
-        return words("ledger.fails", line=line, error=f"{audit['error']:+.2g}")
+        return words("audit.fails", line=line, error=f"{audit['error']:+.2g}")
     return line
 
 
-def refusal(answer, words):
-    """Says why an answer has no map.
-
-    Args:
-        answer: An `Answer`.
-        words: The texts.
-
-    Returns:
-        A sentence, or None if there is a map.
-    """
-    method, cell = METHODS.get(answer.method), answer.cell
-    ours = answer.refused and method is not None and isinstance(cell, Cell)
-    if ours and not method.can_read(cell):
-        return method.what_is_missing(cell, words)
-    return library_sentence(answer.refused, words)
-
-
-def library_sentence(text, words):
+def library_sentence(text: str | None, words: Words) -> str | None:
     """Translates the one refusal of the library that many networks meet.
 
     Args:
@@ -117,17 +127,17 @@ def library_sentence(text, words):
     return text
 
 
-def sentence_of(error, words):
+def sentence_of(error: Exception, words: Words) -> str:
     """Writes an error for the page: the library's own stay English."""
     if isinstance(error, NotShipped):
         return what_is_shipped(error.wanted, words)
     return str(error)
 
 
-def _term(name, value):
+def _term(name: str, value: float) -> str:
     sign, size = ("+", value) if value >= 0 else ("−", -value)
     return f" {sign} {name} {size:.2f}"
 
 
-def _number(value):
+def _number(value: float) -> str:
     return f"{value:.2f}".replace("-", "−")

@@ -1,10 +1,11 @@
-"""The words of the page, in two languages: texts as data, a glossary, tooltips.
+"""The words of the page in two languages, read from YAML: texts, glossary, tooltips.
 
-Texts lie in `texts/*.yaml`, one file a tab: a key, and under it the text in each
-language. What stands in braces is filled in: `words(key, block="SE")`.
+Texts lie in `texts/*.yaml` and in each tab's folder: a key, and under it the text in
+each language. What stands in braces is filled in: `words(key, block="SE")`.
 """
 
 import string
+from collections.abc import Mapping
 from functools import lru_cache
 from html import escape
 from pathlib import Path
@@ -12,8 +13,8 @@ from pathlib import Path
 import yaml
 
 APP = Path(__file__).parents[1]
-LANGUAGES = {"en": "English", "pt": "Português"}
-FIRST = "en"
+LANGUAGES: Mapping[str, str] = {"en": "English", "pt": "Português"}
+DEFAULT_LANGUAGE = "en"
 
 
 class Words:
@@ -23,7 +24,7 @@ class Words:
         language: A key of `LANGUAGES`.
     """
 
-    def __init__(self, language=FIRST):
+    def __init__(self, language: str = DEFAULT_LANGUAGE):
         if language not in LANGUAGES:
             raise ValueError(
                 f"Unknown language {language!r}. Expected one of {list(LANGUAGES)}. "
@@ -31,27 +32,28 @@ class Words:
             )
         self.language = language
 
-    def __call__(self, key, **values):
+    def __call__(self, key: str, **values: object) -> str:
         """Gives one text, as it is: whoever puts it into HTML escapes the values.
 
         Args:
-            key: Its key in `texts/*.yaml`.
-            **values: What stands for the names in braces.
+            key: Its key in the YAML files.
+            **values: What replaces the names in braces.
         """
-        table = read_texts()
-        if key not in table:
+        texts = read_texts()
+        if key not in texts:
             raise ValueError(
                 f"There is no text {key!r}. Expected a key of a file in texts/. "
                 f"Received: key={key!r}"
             )
-        text = table[key][self.language]
+        text = texts[key][self.language]
         return text.format(**values) if values else text
 
-    def glossary(self):
+    def glossary(self) -> dict[str, tuple[str, str]]:
         """Returns a dict from each term's key to its name and its one sentence."""
-        return {key: tuple(both[self.language]) for key, both in read_terms().items()}
+        terms = {key: both[self.language] for key, both in read_terms().items()}
+        return {key: (name, sentence) for key, (name, sentence) in terms.items()}
 
-    def term(self, key, shown=None):
+    def term(self, key: str, shown: str | None = None) -> str:
         """Writes a term as HTML that explains itself: by mouse, finger or keyboard.
 
         Args:
@@ -64,11 +66,11 @@ class Words:
             f'<span class="ma-tip" role="tooltip">{escape(sentence)}</span></span>'
         )
 
-    def tip(self, key):
+    def tip(self, key: str) -> str:
         """Gives a term's sentence as plain text, for an `info` line."""
         return self._term(key)[1]
 
-    def _term(self, key):
+    def _term(self, key: str) -> list[str]:
         terms = read_terms()
         if key not in terms:
             raise ValueError(
@@ -78,29 +80,29 @@ class Words:
         return terms[key][self.language]
 
 
-def blanks(text):
+def blanks(text: str) -> list[str]:
     """Lists the names in braces of a text, sorted."""
     return sorted({name for _, name, _, _ in string.Formatter().parse(text) if name})
 
 
 @lru_cache(maxsize=1)
-def read_texts():
+def read_texts() -> dict[str, dict[str, str]]:
     """Reads every text of the page: a dict from key to a dict from language to text."""
-    table = {}
+    texts: dict[str, dict[str, str]] = {}
     for path in sorted(APP.rglob("*.yaml")):
         if path.stem == "glossary":
             continue
         for key, both in yaml.safe_load(path.read_text("utf-8")).items():
-            if key in table:
+            if key in texts:
                 raise ValueError(
-                    f"The text {key!r} stands twice. Expected each key in one file. "
-                    f"Received: {path.name}"
+                    f"The text {key!r} is defined twice. Expected each key in one "
+                    f"file. Received: {path.name}"
                 )
-            table[key] = both
-    return table
+            texts[key] = both
+    return texts
 
 
 @lru_cache(maxsize=1)
-def read_terms():
+def read_terms() -> dict[str, dict[str, list[str]]]:
     """Reads the glossary: a dict from key to language to [name, sentence]."""
     return yaml.safe_load((APP / "texts" / "glossary.yaml").read_text("utf-8"))
