@@ -19,8 +19,17 @@ MAX_IMAGES = 12  # in the strip of each data set
 MAX_SEEDS = 100
 MAX_QUERY_CHARACTERS = 600  # of one parameter of a link
 # What a teacher may take away with `hide=`: controls, parts of the page, tabs.
-CONTROLS = ("dataset", "image", "backbone", "attention", "regime", "method", "more")
-CONTROLS += ("initialisation", "shortcut")
+CONTROLS = (
+    "dataset",
+    "image",
+    "backbone",
+    "attention",
+    "regime",
+    "method",
+    "more",
+    "initialisation",
+    "shortcut",
+)
 PARTS = ("upload", "truth", "grid", "sentence", "python")
 TABS = ("explore", "inside", "predict", "doubt", "evidence", "lessons", "own")
 HIDEABLE = (*CONTROLS, *PARTS, *TABS)

@@ -1,46 +1,70 @@
 """Endpoints for notebooks, scripts and language models: typed, checked, documented."""
 
+from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
+from medattn_app.domain.cases import Case
+from medattn_app.domain.cells import Cell
 from medattn_app.domain.constants import ATTENTION, REGIMES
 from medattn_app.domain.labels import case_name, percent, truth_text
 from medattn_app.domain.methods import METHODS
 from medattn_app.domain.state import method_options, read_question
 from medattn_app.domain.texts import Words
+from medattn_app.service.answers import Answer
+from medattn_app.service.context import Context
 from medattn_app.service.distance import domain_note
 from medattn_app.service.uploads import delete_received, read_upload, received_file
 from medattn_app.tabs.common.export import KINDS, pack
 from medattn_app.tabs.uploaded.tab import view_of_own
 
+MAX_SENTENCE_CHARACTERS = 300
 
-def build(context):
-    """Offers the endpoints; call it inside `gr.Blocks`.
 
-    Args:
-        context: The page's `Context`.
-    """
+def build(context: Context) -> None:
+    """Offers the endpoints; call it inside `gr.Blocks`."""
     import gradio as gr
 
-    for function in endpoints(context):
+    for endpoint in endpoints(context):
         gr.api(
-            _in_a_sentence(function),
-            api_name=function.__name__,
-            api_description=function.__doc__.split("\n\n")[0],
+            _refuse_in_a_sentence(endpoint),
+            api_name=endpoint.__name__,
+            api_description=(endpoint.__doc__ or "").split("\n\n")[0],
             concurrency_id="networks",
         )
 
 
-def endpoints(context):
-    """Makes the endpoints as plain functions, in the order of their use."""
-    service = context.service
+def endpoints(context: Context) -> list[Callable[..., Any]]:
+    """Lists the endpoints in the order of their use, as plain functions."""
+    found = Endpoints(context)
+    listed: list[Callable[..., Any]] = [
+        found.list_networks,
+        found.predict,
+        found.explain,
+        found.compare,
+    ]
+    if context.settings.uploads:
+        listed += [found.explain_own, found.export_own]
+    return listed
 
-    def list_networks(dataset: str = "fundus") -> list[dict]:
+
+class Endpoints:
+    """One method an endpoint; callers see its signature and its docstring.
+
+    Args:
+        context: The page's `Context`.
+    """
+
+    def __init__(self, context: Context):
+        self._service, self._words = context.service, context.words
+
+    def list_networks(self, dataset: str = "fundus") -> list[dict]:
         """Lists the shipped networks of a data set, and what they scored on its tests.
 
         Args:
             dataset: fundus, dermoscopy or chest.
         """
-        asked = read_question({"dataset": dataset})
+        question = read_question({"dataset": dataset})
         return [
             {
                 "dataset": cell.dataset,
@@ -50,13 +74,14 @@ def endpoints(context):
                 "seed": cell.seed,
                 "initialisation": cell.initialisation,
                 "shortcut": cell.shortcut,
-                "test_auroc": service.record(cell)["measured"]["test"]["auroc"],
-                "weights_sha256": service.record(cell)["weights_sha256"],
+                "test_auroc": self._service.record(cell)["measured"]["test"]["auroc"],
+                "weights_sha256": self._service.record(cell)["weights_sha256"],
             }
-            for cell in service.networks(asked.dataset, plain=False)
+            for cell in self._service.networks(question.dataset, plain=False)
         ]
 
     def predict(
+        self,
         dataset: str = "fundus",
         image: int = 0,
         backbone: str = "ResNet",
@@ -70,15 +95,15 @@ def endpoints(context):
 
         Args:
             dataset: fundus, dermoscopy or chest.
-            image: Place in the page's strip of images, from 0.
+            image: Index in the page's strip of images, from 0.
             backbone: ResNet, DenseNet or DeiT.
             attention: none, SE or CBAM; a DeiT has its own.
-            regime: Share of the training data it saw: 0.01, 0.1, 0.5 or 1.
+            regime: Fraction of the training data that it saw: 0.01, 0.1, 0.5 or 1.
             seed: Of its training.
-            initialisation: random, or shapes: its trunk was pretrained.
-            shortcut: none, or 0 or 0.9: how a planted mark went with the class.
+            initialisation: random, or shapes: it was pretrained.
+            shortcut: none, or 0 or 0.9: how a planted mark correlates with the class.
         """
-        found = _answer(
+        case, answer = self._answer(
             dict(
                 dataset=dataset,
                 image=image,
@@ -90,9 +115,10 @@ def endpoints(context):
                 shortcut=shortcut,
             )
         )
-        return _told(*found)
+        return _prediction(case, answer)
 
     def explain(
+        self,
         dataset: str = "fundus",
         image: int = 0,
         backbone: str = "ResNet",
@@ -103,20 +129,20 @@ def endpoints(context):
         initialisation: str = "random",
         shortcut: str = "none",
     ) -> dict:
-        """Gives the map of what moved a network, with its ledger and its measures.
+        """Gives the map of what moved a network, with its audit and its measures.
 
         Args:
             dataset: fundus, dermoscopy or chest.
-            image: Place in the page's strip of images, from 0.
+            image: Index in the page's strip of images, from 0.
             backbone: ResNet, DenseNet or DeiT.
             attention: none, SE or CBAM; a DeiT has its own.
-            regime: Share of the training data it saw: 0.01, 0.1, 0.5 or 1.
+            regime: Fraction of the training data that it saw: 0.01, 0.1, 0.5 or 1.
             seed: Of its training.
-            initialisation: random, or shapes: its trunk was pretrained.
-            shortcut: none, or 0 or 0.9: how a planted mark went with the class.
+            initialisation: random, or shapes: it was pretrained.
+            shortcut: none, or 0 or 0.9: how a planted mark correlates with the class.
             method: An analyzer, such as lrp.epsilon, gradient or gradcam.
         """
-        case, answer = _answer(
+        case, answer = self._answer(
             dict(
                 dataset=dataset,
                 image=image,
@@ -129,9 +155,10 @@ def endpoints(context):
                 shortcut=shortcut,
             )
         )
-        return _mapped(case, answer, method)
+        return _with_map(case, answer, method)
 
     def compare(
+        self,
         dataset: str = "fundus",
         image: int = 0,
         backbone: str = "ResNet",
@@ -139,45 +166,48 @@ def endpoints(context):
         initialisation: str = "random",
         shortcut: str = "none",
     ) -> list[dict]:
-        """Compares none, SE and CBAM over all shares of the data, on one image.
+        """Compares none, SE and CBAM over all fractions of the data, on one image.
 
         Args:
             dataset: fundus, dermoscopy or chest.
-            image: Place in the page's strip of images, from 0.
+            image: Index in the page's strip of images, from 0.
             backbone: ResNet, DenseNet or DeiT.
             method: An analyzer, such as lrp.epsilon.
-            initialisation: random, or shapes: their trunks were pretrained.
-            shortcut: none, or 0 or 0.9: how a planted mark went with the class.
+            initialisation: random, or shapes: they were pretrained.
+            shortcut: none, or 0 or 0.9: how a planted mark correlates with the class.
         """
         kind = dict(initialisation=initialisation, shortcut=shortcut)
         shared = dict(dataset=dataset, image=image, backbone=backbone, method=method)
-        rows, seen, missing = [], set(), None
+        rows: list[dict] = []
+        seen: set[Cell] = set()
+        missing: ValueError | None = None
         for attention in ATTENTION:
             for regime in REGIMES:
                 chosen = shared | kind | dict(attention=attention, regime=regime)
                 try:
-                    cell = _cell(read_question(chosen))
+                    cell = self._service.cell_of(read_question(chosen))
                 except ValueError as error:
-                    missing = error  # not every kind is shipped for every share
+                    missing = error  # not every kind is shipped for every regime
                     continue
                 if cell in seen:
                     continue
                 seen.add(cell)
-                case, answer = _answer(chosen)
+                case, answer = self._answer(chosen)
                 mass = answer.quality.get("mass")
                 rows.append(
-                    _told(case, answer)
+                    _prediction(case, answer)
                     | {
                         "relevance_in_evidence": mass,
                         "said": None if mass is None else percent(mass),
                         "ledger": answer.audit_line,
                     }
                 )
-        if not rows:
+        if missing is not None and not rows:
             raise missing
         return rows
 
     def explain_own(
+        self,
         image: dict,
         dataset: str = "fundus",
         backbone: str = "ResNet",
@@ -188,7 +218,7 @@ def endpoints(context):
         initialisation: str = "random",
         shortcut: str = "none",
     ) -> dict:
-        """Gives a network's answer about an image of yours, and how far it lies.
+        """Gives a network's answer about an image of yours, and how unlike it is.
 
         The image is read once, stripped to its pixels and deleted. No diagnosis.
 
@@ -198,11 +228,11 @@ def endpoints(context):
             dataset: What the network was trained on: fundus, dermoscopy or chest.
             backbone: ResNet, DenseNet or DeiT.
             attention: none, SE or CBAM; a DeiT has its own.
-            regime: Share of the training data it saw: 0.01, 0.1, 0.5 or 1.
+            regime: Fraction of the training data that it saw: 0.01, 0.1, 0.5 or 1.
             seed: Of its training.
             method: An analyzer, such as lrp.epsilon, gradient or gradcam.
-            initialisation: random, or shapes: its trunk was pretrained.
-            shortcut: none, or 0 or 0.9: how a planted mark went with the class.
+            initialisation: random, or shapes: it was pretrained.
+            shortcut: none, or 0 or 0.9: how a planted mark correlates with the class.
         """
         fields = dict(
             dataset=dataset,
@@ -214,12 +244,15 @@ def endpoints(context):
             initialisation=initialisation,
             shortcut=shortcut,
         )
-        case, answer = _own(image, fields)
-        outside, note = domain_note(case, dataset, context.words)
-        told = _mapped(case, answer, method)
-        return told | {"like_nothing_seen": outside, "note": note}
+        case, answer = self._own(image, fields)
+        outside, note = domain_note(case, dataset, self._words)
+        return _with_map(case, answer, method) | {
+            "like_nothing_seen": outside,
+            "note": note,
+        }
 
     def export_own(
+        self,
         image: dict,
         kind: str = "png",
         dataset: str = "fundus",
@@ -240,11 +273,11 @@ def endpoints(context):
             dataset: What the network was trained on: fundus, dermoscopy or chest.
             backbone: ResNet, DenseNet or DeiT.
             attention: none, SE or CBAM; a DeiT has its own.
-            regime: Share of the training data it saw: 0.01, 0.1, 0.5 or 1.
+            regime: Fraction of the training data that it saw: 0.01, 0.1, 0.5 or 1.
             seed: Of its training.
             method: An analyzer, such as lrp.epsilon, gradient or gradcam.
-            initialisation: random, or shapes: its trunk was pretrained.
-            shortcut: none, or 0 or 0.9: how a planted mark went with the class.
+            initialisation: random, or shapes: it was pretrained.
+            shortcut: none, or 0 or 0.9: how a planted mark correlates with the class.
         """
         if not isinstance(kind, str) or kind not in KINDS:
             delete_received(image)
@@ -262,62 +295,46 @@ def endpoints(context):
             initialisation=initialisation,
             shortcut=shortcut,
         )
-        case, answer = _own(image, fields)
-        digest = service.record(answer.cell)["weights_sha256"]
-        view = view_of_own(case, answer, method, digest, context.words)
-        return pack(view, context.words, kind)
+        case, answer = self._own(image, fields)
+        assert isinstance(answer.cell, Cell)
+        digest = self._service.record(answer.cell)["weights_sha256"]
+        view = view_of_own(case, answer, method, digest, self._words)
+        return pack(view, self._words, kind)
 
-    def _own(image, fields):
+    def _answer(self, choices: dict[str, Any]) -> tuple[Case, Answer]:
+        question = read_question(choices)
+        case = self._service.case_of(question)
+        cell = self._service.cell_of(question)
+        options = method_options(question)
+        return case, self._service.answer(case, cell, question.method, **options)
+
+    def _own(self, image: object, choices: dict[str, Any]) -> tuple[Case, Answer]:
         try:
-            asked = read_question(fields)
-            cell = _cell(asked)
+            question = read_question(choices)
+            cell = self._service.cell_of(question)
         except ValueError:
             delete_received(image)  # the file goes, whatever else is wrong
             raise
-        case = read_upload(received_file(image), asked.dataset)
-        return case, service.answer(case, cell, asked.method, **method_options(asked))
-
-    def _cell(asked):
-        return service.cell(
-            asked.dataset,
-            asked.backbone,
-            asked.attention,
-            asked.regime,
-            seed=asked.seed,
-            **asked.kind,
-        )
-
-    def _answer(fields):
-        asked = read_question(fields)
-        cases = service.cases(asked.dataset)
-        if asked.image >= len(cases):
-            raise ValueError(
-                f"There is no such image. Expected 0 to {len(cases) - 1}. "
-                f"Received: image={asked.image}"
-            )
-        case, options = cases[asked.image], method_options(asked)
-        return case, service.answer(case, _cell(asked), asked.method, **options)
-
-    own = [explain_own, export_own] if context.settings.uploads else []
-    return [list_networks, predict, explain, compare, *own]
+        case = read_upload(received_file(image), question.dataset)
+        options = method_options(question)
+        return case, self._service.answer(case, cell, question.method, **options)
 
 
-def _mapped(case, answer, method):
-    told = _told(case, answer) | {
+def _with_map(case: Case, answer: Answer, method: str) -> dict[str, Any]:
+    relevance = answer.relevance
+    return _prediction(case, answer) | {
         "method": method,
         "unit": METHODS[method].unit,
         "ledger": answer.audit_line,
         "refused": answer.refused,
         "relevance_in_evidence": answer.quality.get("mass"),
-        "relevance": None,
+        "relevance": None if relevance is None else relevance.astype(float).tolist(),
     }
-    if answer.relevance is not None:
-        told["relevance"] = answer.relevance.astype(float).tolist()
-    return told
 
 
-def _told(case, answer):
+def _prediction(case: Case, answer: Answer) -> dict[str, Any]:
     cell, english = answer.cell, Words()
+    assert isinstance(cell, Cell)
     return {
         "image": case_name(case, english),
         "truth": truth_text(case, english),
@@ -331,15 +348,16 @@ def _told(case, answer):
     }
 
 
-def _in_a_sentence(function):
-    """Turns a mistake of the caller into one sentence, and a fault of ours too."""
+def _refuse_in_a_sentence(endpoint: Callable[..., Any]) -> Callable[..., Any]:
+    """Answers an error of the caller, or one of ours, in one sentence."""
     import gradio as gr
 
-    @wraps(function)
-    def called(*arguments, **named):
+    @wraps(endpoint)
+    def call(*arguments: Any, **named: Any) -> Any:
         try:
-            return function(*arguments, **named)
+            return endpoint(*arguments, **named)
         except (ValueError, TypeError) as error:
-            raise gr.Error(" ".join(str(error).split())[:300]) from None
+            sentence = " ".join(str(error).split())
+            raise gr.Error(sentence[:MAX_SENTENCE_CHARACTERS]) from None
 
-    return called
+    return call

@@ -8,8 +8,10 @@ import socket
 import tempfile
 import threading
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from medattn_app.domain.texts import Words
+from medattn_app.gradio_private import LAUNCH_WITHOUT_SELF_CHECK
 from medattn_app.server.offline import refuse_other_machines
 from medattn_app.service.context import Context, Settings
 from medattn_app.service.memory import (
@@ -21,6 +23,9 @@ from medattn_app.service.networks import NetworkService
 from medattn_app.service.uploads import read_size
 from medattn_app.tabs.lesson.path import begin
 
+if TYPE_CHECKING:
+    import gradio as gr
+
 APP = Path(__file__).parents[1]
 STYLES = (
     "tabs/explore/explore.css",
@@ -30,26 +35,27 @@ STYLES = (
     "server/page.css",
     "tabs/common/tabs.css",
 )
-THREADS = 40  # of the server; questions to the networks still go one by one
-DEEP, DEEPER = "#b34700", "#8f3a00"  # the accent; white on it is read at 5.9 to 1
-SESSIONS = 500  # of which the page's state is kept in memory
+MAX_THREADS = 40  # of the server; questions to the networks still go one by one
+MAX_SESSIONS = 500  # of which the page's state is kept in memory
+MAX_QUEUE = 10_000
+ACCENT, DARK_ACCENT = "#b34700", "#8f3a00"  # white on it is read at 5.9 to 1
 
 
 def launch(
     *,
-    host="127.0.0.1",
-    port=7860,
-    open_browser=False,
-    block=True,
-    settings=None,
-    auth=None,
-    share=False,
-    mcp=False,
-):
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    open_browser: bool = False,
+    block: bool = True,
+    settings: Settings | None = None,
+    auth: list[tuple[str, str]] | None = None,
+    share: bool = False,
+    mcp: bool = False,
+) -> "gr.Blocks":
     """Opens the app in a server of its own.
 
-    Nothing leaves the machine unless `share` is asked for: analytics and update checks
-    are off, fonts come with Gradio, and no example is fetched.
+    Nothing leaves the machine unless `share` is set: analytics and update checks are
+    off, fonts come with Gradio, and no example is fetched.
 
     Args:
         host: Address to listen on; `"0.0.0.0"` to serve a class.
@@ -57,7 +63,7 @@ def launch(
         open_browser: Whether to open the page here.
         block: Whether to wait until the server is stopped.
         settings: The host's `Settings`; the defaults unless given.
-        auth: A list of `(name, password)` pairs, or None for an open page.
+        auth: Pairs of name and password, or None for an open page.
         share: Whether Gradio's service opens a public address that leads here.
         mcp: Whether the endpoints are offered to language models, too.
 
@@ -77,36 +83,20 @@ def launch(
 
     from medattn_app.server.page import build_app
 
-    context = _context(settings)
-    app = build_app(context)
+    service = NetworkService()
+    app = build_app(Context(service, Words(settings.language), settings))
     app.queue(max_size=settings.queue)
-    import gradio as gr
-
+    options = _page_options()
     try:
         app.launch(
             server_name=host,
             server_port=port or _free_port(host),
             inbrowser=open_browser,
-            prevent_thread_lock=True,
-            css="\n".join((APP / path).read_text() for path in STYLES),
-            theme=_theme(gr.themes),
             auth=auth,
             share=share,
             mcp_server=mcp,
-            quiet=True,
-            ssr_mode=False,
-            run_history=False,
-            show_error=True,
-            footer_links=[],
             max_file_size=settings.max_upload,
-            max_threads=THREADS,
-            state_session_capacity=SESSIONS,
-            allowed_paths=[],
-            enable_monitoring=False,
-            strict_cors=True,
-            # Gradio asks itself for the page, and gives up after 3 s: a machine that is
-            # busy with a study takes longer.
-            _frontend=False,
+            **options,
         )
     except OSError:
         raise OSError(
@@ -117,11 +107,11 @@ def launch(
         print(f"Anybody who knows the address may come: {app.share_url}", flush=True)
     app.medattn_uploads = folder
     keep_memory_down(app)
-    _warm_up(context.service, app, block)
+    _warm_up_beside(service, app, block)
     return app
 
 
-def check(settings, *, share=False, mcp=False):
+def check(settings: Settings, *, share: bool = False, mcp: bool = False) -> None:
     """Refuses what cannot be served, before anything is loaded.
 
     Args:
@@ -146,10 +136,10 @@ def check(settings, *, share=False, mcp=False):
             "The package mcp is not installed. Expected "
             '`pip install "medattn[mcp]"`. Received: --mcp'
         )
-    if not 1 <= settings.queue <= 10_000:
+    if not 1 <= settings.queue <= MAX_QUEUE:
         raise ValueError(
-            "The queue holds the questions that wait. Expected 1 to 10,000. "
-            f"Received: queue={settings.queue}"
+            "The queue holds the questions that wait. Expected 1 to "
+            f"{MAX_QUEUE:,}. Received: queue={settings.queue}"
         )
     if settings.own_models is not None and not Path(settings.own_models).is_dir():
         raise ValueError(
@@ -158,20 +148,21 @@ def check(settings, *, share=False, mcp=False):
         )
 
 
-def read_auth(text):
+def read_auth(text: str) -> list[tuple[str, str]]:
     """Reads who may come in.
 
     Args:
         text: `"name:password"`; or the path of a file with one such line each, so that
-            no password stands in the list of processes.
+            no password is in the list of processes.
 
     Returns:
-        A list of `(name, password)` pairs.
+        Pairs of name and password.
     """
     path = Path(text)
     lines = path.read_text().splitlines() if path.is_file() else [text]
-    pairs = [tuple(line.split(":", 1)) for line in lines if line.strip()]
-    if not pairs or not all(len(pair) == 2 and all(pair) for pair in pairs):
+    parts = [line.partition(":") for line in lines if line.strip()]
+    pairs = [(name, password) for name, _, password in parts]
+    if not pairs or not all(name and password for name, password in pairs):
         raise ValueError(
             "Nobody could come in. Expected NAME:PASSWORD, or a file with one such "
             f"line each. Received: {len(lines)} lines, not all with a name and a "
@@ -180,8 +171,30 @@ def read_auth(text):
     return pairs
 
 
-def _theme(themes):
+def _page_options() -> dict[str, Any]:
+    """Returns the options of `gradio.Blocks.launch` that no host changes."""
+    return dict(
+        prevent_thread_lock=True,
+        css="\n".join((APP / path).read_text() for path in STYLES),
+        theme=_theme(),
+        quiet=True,
+        ssr_mode=False,
+        run_history=False,
+        show_error=True,
+        footer_links=[],
+        max_threads=MAX_THREADS,
+        state_session_capacity=MAX_SESSIONS,
+        allowed_paths=[],
+        enable_monitoring=False,
+        strict_cors=True,
+        **LAUNCH_WITHOUT_SELF_CHECK,
+    )
+
+
+def _theme() -> "gr.themes.Base":
     """Makes the page's colours and letters, dark enough to be read on their ground."""
+    from gradio import themes
+
     # Gradio's SemiBold files hold no Latin letters or digits (6.31): take Bold instead.
     sans, mono = (
         themes.LocalFont(f"IBM Plex {kind}", weights=(400, 700))
@@ -194,11 +207,11 @@ def _theme(themes):
         font_mono=[mono, "monospace"],
     )
     return theme.set(
-        color_accent=DEEP,
-        button_primary_background_fill=DEEP,
-        button_primary_background_fill_dark=DEEP,
-        button_primary_background_fill_hover=DEEPER,
-        button_primary_background_fill_hover_dark=DEEPER,
+        color_accent=ACCENT,
+        button_primary_background_fill=ACCENT,
+        button_primary_background_fill_dark=ACCENT,
+        button_primary_background_fill_hover=DARK_ACCENT,
+        button_primary_background_fill_hover_dark=DARK_ACCENT,
         button_primary_text_color="white",
         button_primary_text_color_dark="white",
         block_info_text_color="#57534e",
@@ -210,24 +223,18 @@ def _theme(themes):
     )
 
 
-def _context(settings):
-    return Context(
-        service=NetworkService(), words=Words(settings.language), settings=settings
-    )
-
-
-def _free_port(host):
+def _free_port(host: str) -> int:
     """Finds a port that nobody listens on.
 
     Gradio's own search tries the same hundred one by one, and two apps that start at
     once take the same.
     """
-    with socket.socket() as asked:
-        asked.bind((host, 0))
-        return asked.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
 
 
-def _private_folder():
+def _private_folder() -> str:
     """Makes a folder for what visitors send, of this process only, gone at its end."""
     folder = tempfile.mkdtemp(prefix="medattn-app-")
     os.environ["GRADIO_TEMP_DIR"] = folder
@@ -235,7 +242,7 @@ def _private_folder():
     return folder
 
 
-def _warm_up(service, app, block):
+def _warm_up_beside(service: NetworkService, app: "gr.Blocks", block: bool) -> None:
     """Compiles the networks while the first visitor looks around."""
     # Only now, and stopped before the process ends: TensorFlow must not be compiling
     # in a thread when Python shuts down.
@@ -250,7 +257,7 @@ def _warm_up(service, app, block):
 
 
 def warm_up(service: NetworkService) -> None:
-    """Does what the first answers of each kind would wait for."""
+    """Computes in advance what the first answers of each kind would wait for."""
     from medattn_app.service.distance import measure_distance
 
     service.warm_up()

@@ -1,4 +1,4 @@
-"""No other machine is asked: connections are refused inside this process."""
+"""Offline: connections to other machines are refused inside this process."""
 
 import ipaddress
 import sys
@@ -7,11 +7,11 @@ _allowed = {"localhost", "", "None"}
 _refusing = False
 
 
-def refuse_other_machines(also=""):
+def refuse_other_machines(also: str = "") -> None:
     """Refuses from now on, in this process, every connection that leaves the machine.
 
-    Python asks an audit hook before it looks a name up or opens a connection; the hook
-    stays for the life of the process. Who calls in is not affected.
+    Python calls an audit hook before it looks a name up or opens a connection; the hook
+    stays for the life of the process. Connections from outside are not affected.
 
     Args:
         also: A further host that is this machine, such as the address it listens on.
@@ -23,7 +23,7 @@ def refuse_other_machines(also=""):
         _refusing = True
 
 
-def stays_here(host):
+def stays_here(host: str | bytes | None) -> bool:
     """Whether a host is this machine.
 
     Args:
@@ -42,7 +42,7 @@ def stays_here(host):
     return number.is_loopback or number.is_unspecified
 
 
-def _refuse(event, arguments):
+def _refuse(event: str, arguments: tuple) -> None:
     if event == "socket.getaddrinfo":
         host = arguments[0]
     elif event in ("socket.connect", "socket.sendto", "socket.gethostbyname"):

@@ -3,11 +3,15 @@
 from dataclasses import replace
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from medattn_app.domain.constants import TABS
 from medattn_app.domain.state import read_query
 from medattn_app.domain.texts import LANGUAGES, Words
 from medattn_app.server import endpoints
+from medattn_app.service.context import Context
+from medattn_app.service.networks import NetworkService
+from medattn_app.service.uploads import UPLOAD_SECONDS
 from medattn_app.tabs.common import export
 from medattn_app.tabs.doubt import tab as doubt
 from medattn_app.tabs.evidence import tab as evidence
@@ -17,7 +21,11 @@ from medattn_app.tabs.lesson import tab as lessons
 from medattn_app.tabs.predict import tab as predict
 from medattn_app.tabs.uploaded import tab as uploaded
 
+if TYPE_CHECKING:
+    import gradio as gr
+
 HERE = Path(__file__).parent
+SECONDS_BETWEEN_CLEANUPS = 600  # of the folder of uploads
 BUILDERS = {  # by the name of the tab in the address
     "explore": explore.build,
     "inside": inside.build,
@@ -29,20 +37,22 @@ BUILDERS = {  # by the name of the tab in the address
 }
 
 
-def build_app(context=None):
+def build_app(context: Context | None = None) -> "gr.Blocks":
     """Builds the page.
 
     Args:
-        context: A `Context`; a new one of the defaults unless given.
+        context: A `Context`; with the default settings unless given.
 
     Returns:
         A `gradio.Blocks`, to be started by `launch`.
     """
     import gradio as gr
 
-    context = context or default_context()
+    context = context or Context(NetworkService())
     with gr.Blocks(
-        title="medattn", analytics_enabled=False, delete_cache=(600, 3600)
+        title="medattn",
+        analytics_enabled=False,
+        delete_cache=(SECONDS_BETWEEN_CLEANUPS, UPLOAD_SECONDS),
     ) as app:
         _build_page(context, app)
         endpoints.build(context)
@@ -54,7 +64,7 @@ def build_app(context=None):
     return app
 
 
-def _build_page(context, app, home=None):
+def _build_page(context: Context, app: "gr.Blocks", home: str | None = None) -> None:
     """Builds the page in one language.
 
     Args:
@@ -87,7 +97,7 @@ def _build_page(context, app, home=None):
     inside.opened(context, panels["inside"])
     explore.load(context, app)
 
-    def select(request: gr.Request):
+    def select(request: gr.Request) -> gr.Tabs:
         question, _ = read_query(request.query_params)
         chosen = question.tab if question.tab in panels else "explore"
         if context.settings.lesson and "tab" not in request.query_params:
@@ -106,22 +116,19 @@ def _build_page(context, app, home=None):
     )
 
 
-def _in_language(context, language):
+def _in_language(context: Context, language: str) -> Context:
     """Gives the same service and settings in another language."""
     settings = replace(context.settings, language=language)
     return replace(context, words=Words(language), settings=settings, shared={})
 
 
-def default_context():
-    """Makes a `Context` as `medattn app` does, without options."""
-    from medattn_app.service.context import Context
-    from medattn_app.service.networks import NetworkService
+def header(words: Words, other: str) -> str:
+    """Writes the top of the page: its name, its question, its warning, two switches.
 
-    return Context(service=NetworkService(), words=Words())
-
-
-def header(words, other):
-    """Writes the top of the page: its name, its question, its warning, two switches."""
+    Args:
+        words: The texts.
+        other: Address of the page in the other language.
+    """
     return (
         '<header class="ma-header"><h1>medattn</h1>'
         f"<p>{escape(words('page.question'))}</p>"
@@ -135,6 +142,6 @@ def header(words, other):
     )
 
 
-def other_language(words):
+def other_language(words: Words) -> str:
     """Names the language that the page is not in."""
     return next(language for language in LANGUAGES if language != words.language)

@@ -180,15 +180,14 @@ def difference(before: Cell, after: Cell, words: Words) -> str:
         before.attention,
         after.attention,
     ):
-        parts.append(tuple(_block(c.attention, words) for c in (after, before)))
+        parts.append((_block(after.attention, words), _block(before.attention, words)))
     if before.regime != after.regime:
         parts.append((REGIMES[after.regime], REGIMES[before.regime]))
     if before.initialisation != after.initialisation:
-        parts.append(
-            tuple(words(f"explore.from_{c.initialisation}") for c in (after, before))
-        )
+        new, old = (words(f"explore.from_{c.initialisation}") for c in (after, before))
+        parts.append((new, old))
     if before.shortcut != after.shortcut:
-        parts.append(tuple(_shortcut(c, words) for c in (after, before)))
+        parts.append((_shortcut(after, words), _shortcut(before, words)))
     return ", ".join(words("explore.instead", new=n, old=o) for n, o in parts)
 
 

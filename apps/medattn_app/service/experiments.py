@@ -221,7 +221,7 @@ class Experiments:
         return Randomised(
             method,
             tuple(found.depths),
-            np.float32(maps),
+            np.asarray(maps, np.float32),
             tuple(predicted),
             tuple(found.spearman[:, 0]),
             tuple(found.ssim[:, 0]),
@@ -292,7 +292,7 @@ class Experiments:
             curve.values[1:],
             float(curve.area[0]),
             curve.area[1:],
-            np.float32(pictures),
+            np.asarray(pictures, np.float32),
         )
 
     def _model(self, cell: Cell) -> "keras.Model":
@@ -321,10 +321,10 @@ class Experiments:
 
     def _analyzer_with(self, cell: Cell, reference: str | float) -> Any:
         analyzer = self._analyzer(cell, "deep_lift.rescale")
-        if not isinstance(reference, str):
-            shape = self._model(cell).inputs[0].shape[1:]
-            reference = np.full(shape, reference, np.float32)
-        return with_reference(analyzer, reference)
+        if isinstance(reference, str):
+            return with_reference(analyzer, reference)
+        shape = self._model(cell).inputs[0].shape[1:]
+        return with_reference(analyzer, np.full(shape, reference, np.float32))
 
 
 @lru_cache(maxsize=4)
@@ -352,5 +352,7 @@ def planted_pair(
     other = draw_images(dataset, [position], size=size, shortcut=-1.0)
     # A correlation of +1 plants it where the label is 1, of -1 where it is 0.
     plain, planted = (other, one) if one["label"][0] else (one, other)
-    before, after = (np.float32(pair["image"][0]) / 255 for pair in (plain, planted))
+    before, after = (
+        pair["image"][0].astype(np.float32) / 255 for pair in (plain, planted)
+    )
     return before, after, planted["artefact"][0]

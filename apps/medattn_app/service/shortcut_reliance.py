@@ -107,11 +107,13 @@ def measure_shortcut_reliance(
                 area += masks[present].mean(axis=(1, 2)).tolist()
             known = np.asarray(fractions)[np.isfinite(fractions)]
             columns[name].append(float(known.mean()) if len(known) else np.nan)
+    mark_area, evidence_area = (float(np.mean(area)) for area in areas)
     return ShortcutReliance(
         cell,
         strengths,
-        *(tuple(values) for values in columns.values()),
-        *(float(np.mean(area)) for area in areas),
+        **{name: tuple(values) for name, values in columns.items()},
+        mark_area=mark_area,
+        evidence_area=evidence_area,
     )
 
 
