@@ -9,19 +9,19 @@
 # %% [markdown]
 # # 2. What is attention, before it is drawn on an image?
 #
-# In 2015 a network that translated sentences had to squeeze each sentence into one
-# vector before it could write the first word of the translation. Long sentences did not
-# fit. Bahdanau, Cho and Bengio let the writer *look back* at the words, and decide anew
-# for each word which of them matter. That is attention: **a weighted sum, whose weights
-# are computed from what is there.**
+# Before 2015 a network that translated sentences had to compress each sentence into one
+# vector before it wrote the first word of the translation. Long sentences did not fit.
+# Bahdanau, Cho and Bengio let the decoder, the part that writes, *look back* at the
+# words of the input and weight them anew for each word that it writes. That is
+# attention: **a weighted sum whose weights are computed from the input.**
 #
-# You will write additive and local attention with numpy, train the same translator with
-# additive, global and local attention, and watch where each looks. Its language is
-# small: written dates, such as `march 3, 2021`, become `2021-03-03`. For such dates
-# everybody knows where one *ought* to look. Attention on an image is tutorial 2b.
+# You will write additive and local attention in numpy, train the same translator with
+# additive, global and local attention, and see where each attends. The task is small:
+# written dates, such as `march 3, 2021`, become `2021-03-03`. For such dates we know
+# where attention *should* be. Attention on an image is the topic of tutorial 2b.
 #
 # You need: matrix products, softmax, roughly what an LSTM is. You will be able to:
-# place any attention block in a taxonomy of four questions.
+# classify any attention block by a taxonomy of four questions.
 
 # %%
 import keras
@@ -37,12 +37,12 @@ from medattn.teaching.dates import LONGEST, STANDARD, WRITTEN, draw_dates, lette
 # ## A soft dictionary
 #
 # A Python dictionary answers a query with the value of the one key that is equal. Soft
-# attention answers with *all* values, each weighed by how well it fits:
+# attention answers with *all* values, each weighted by how well it fits the query:
 #
 # $$a_s = \frac{e^{f_s}}{\sum_r e^{f_r}}, \qquad y = \sum_s a_s h_s.$$
 #
 # What differs between papers is mostly how the **fit** $f_s$ is computed. Bahdanau's is
-# a small network of the query $q$ (the state of the writer) and each value $h_s$ (a
+# a small network of the query $q$ (the state of the decoder) and each value $h_s$ (a
 # word):
 #
 # $$f_s = v \cdot \tanh(Wq + Uh_s).$$
@@ -56,7 +56,7 @@ from medattn.teaching.dates import LONGEST, STANDARD, WRITTEN, draw_dates, lette
 
 # %% tags=["solution"]
 def additive_scores(query, values, W, U, v):
-    """Returns how much a query takes from each value, `(words,)`."""
+    """Returns the score of each value for one query, `(words,)`."""
     fit = np.tanh(query @ W + values @ U) @ v
     weight = np.exp(fit - fit.max())
     return weight / weight.sum()
@@ -66,7 +66,7 @@ def additive_scores(query, values, W, U, v):
 check("02.additive_scores", additive_scores)
 
 # %% [markdown]
-# The library's layer, with its own weights, on the same numbers:
+# The same computation by the library's layer, with the same weights:
 
 # %%
 rng = np.random.default_rng(0)
@@ -81,18 +81,18 @@ print("library:", by_layer.round(4))
 print("by hand:", by_hand.round(4))
 
 # %% [markdown]
-# ## Everywhere, or near a place?
+# ## Everywhere, or near one position?
 #
-# Global attention looks at all words, each time. Luong's **local** attention first says
-# *where*, a place $p$, and then looks only at the words in a window of $D$ to either
+# Global attention weights all words at each step. Luong's **local** attention first
+# chooses a position $p$, and then weights only the words in a window of $D$ on either
 # side:
 #
 # $$a_s = \mathrm{softmax}_{|s-p| \le D}(f_s) \; e^{-(s-p)^2 / (2 (D/2)^2)}.$$
 #
 # ### Exercise 2
 #
-# Write it, given the fits `(words,)`, the place `p` (a float, counted from 0) and `D`.
-# Words outside the window get 0; the softmax is over the window only.
+# Write it, given the fits `(words,)`, the position `p` (a float, counted from 0) and
+# `D`. Words outside the window get 0; the softmax is over the window only.
 
 
 # %% tags=["solution"]
@@ -109,10 +109,10 @@ check("02.local_scores", local_scores)
 
 # %%
 fit = rng.normal(size=18)
-everywhere = np.exp(fit) / np.exp(fit).sum()
+global_scores = np.exp(fit) / np.exp(fit).sum()
 lines_figure(
     {
-        "global": (range(18), everywhere),
+        "global": (range(18), global_scores),
         "local, p = 6.5, D = 3": (range(18), local_scores(fit, 6.5, 3)),
         "local, p = 12, D = 5": (range(18), local_scores(fit, 12.0, 5)),
     },
@@ -121,13 +121,14 @@ lines_figure(
 )
 
 # %% [markdown]
-# The bell is there so that $p$ can be learnt: a window alone has no slope.
+# The Gaussian makes $p$ learnable: a window alone has no gradient with respect to $p$.
 #
 # ## A translator of dates
 #
-# An LSTM reads the letters in both directions; another writes, and looks back before
-# each letter. Half of the dates begin with the day and half with the month, so the
-# place to look at cannot be learnt by heart.
+# One LSTM, the encoder, reads the letters in both directions. A second one, the
+# decoder, writes, and attends to the input before each letter. Half of the dates begin
+# with the day and half with the month, so attention cannot always use the same
+# positions.
 
 # %%
 read, write = draw_dates(3000, seed=0)
@@ -137,7 +138,7 @@ START = STANDARD.index(">")
 
 
 def shifted(rows):
-    """What the writer has written so far, before each letter."""
+    """Returns the decoder's input: what was written before each letter."""
     first = np.full((len(rows), 1), START, "int32")
     return np.concatenate([first, rows[:, :-1]], axis=1)
 
@@ -157,13 +158,14 @@ def translator(attention, units=48):
 
 
 # %% [markdown]
-# Three ways to look, in the same translator, from the same seed, in as many steps:
+# Three kinds of attention, in the same translator, with the same seed and number of
+# steps:
 #
 # - **additive**: Bahdanau's, the one of exercise 1;
-# - **global**: Luong's, $f_s = q \cdot W h_s$, a product in place of a network;
-# - **local**: the one of exercise 2. Luong's *local-p* names its place by itself, from
-#   the writer's state alone: $p = S\,\sigma(v \cdot \tanh(Wq))$ in a text of $S$
-#   places.
+# - **global**: Luong's, $f_s = q \cdot W h_s$, a product instead of a network;
+# - **local**: the one of exercise 2. Luong's *local-p* predicts the position from the
+#   decoder's state alone: $p = S\,\sigma(v \cdot \tanh(Wq))$ in a text of $S$
+#   positions.
 
 # %%
 attentions = {
@@ -182,17 +184,18 @@ for name, attention in attentions.items():
         metrics=["accuracy"],
         jit_compile=False,
     )
-    found = models[name].fit([X, shifted(Y)], Y, 64, epochs=8, verbose=0)
-    passes = np.round(found.history["accuracy"], 2)
-    print(f"{name:>9}, letters right, by pass: {passes}")
+    history = models[name].fit([X, shifted(Y)], Y, 64, epochs=8, verbose=0).history
+    accuracy = np.round(history["accuracy"], 2)
+    print(f"{name:>9}, accuracy of letters by epoch: {accuracy}")
 
 # %% [markdown]
-# Each letter was trained with the right letters before it. Alone, a translator has to
-# go on from its own.
+# In training, the decoder received the correct letters before each letter. When it
+# translates a new text, it has to continue from its own letters.
 #
-# **Predict first.** Additive and global attention can look anywhere. The local one sees
-# seven of the eighteen places, around one that it names before it has looked. Of 200
-# unseen dates, how many per cent will the *local* translator get right as a whole?
+# **Predict first.** Additive and global attention can use all positions. Local
+# attention uses seven of the eighteen, around a position that it predicts before it has
+# seen the text. For what percentage of 200 new dates will the *local* translator write
+# the whole date correctly?
 
 # %%
 my_guess = None  # per cent
@@ -200,98 +203,100 @@ my_guess = None  # per cent
 
 # %%
 def translate(model, texts):
-    """Writes translations letter by letter, each from those before."""
+    """Writes translations, each letter from the letters before it."""
     rows = letters(texts, WRITTEN, LONGEST)
-    done = np.full((len(texts), 10), START, "int32")
-    for place in range(10):
-        logits = model.predict([rows, shifted(done)], verbose=0, batch_size=256)
-        done[:, place] = logits[:, place].argmax(axis=-1)
-    return ["".join(STANDARD[number] for number in row) for row in done]
+    written = np.full((len(texts), 10), START, "int32")
+    for position in range(10):
+        logits = model.predict([rows, shifted(written)], verbose=0, batch_size=256)
+        written[:, position] = logits[:, position].argmax(axis=-1)
+    return ["".join(STANDARD[number] for number in row) for row in written]
 
 
 unseen, truth = draw_dates(200, seed=1)
-mine = {name: translate(model, unseen) for name, model in models.items()}
-right = {
+translations = {name: translate(model, unseen) for name, model in models.items()}
+correct = {
     name: 100 * np.mean([a == b for a, b in zip(found, truth, strict=True)])
-    for name, found in mine.items()
+    for name, found in translations.items()
 }
-print(reveal(my_guess, right["local"], what="local, whole dates right", unit="%"))
-for name, score in right.items():
-    print(f"{name:>9}: {score:.0f}% of whole dates right")
-for line in list(zip(unseen, mine["local"], truth, strict=True))[:4]:
+print(reveal(my_guess, correct["local"], what="local, whole dates right", unit="%"))
+for name, percent in correct.items():
+    print(f"{name:>9}: {percent:.0f}% of whole dates right")
+for line in list(zip(unseen, translations["local"], truth, strict=True))[:4]:
     print("{:>20}  -> local: {}  (right: {})".format(*line))
 
 # %% [markdown]
-# ## Where does each look?
+# ## Where does each attend?
 #
-# When a translator writes the first digit of the **year**, which part of its attention
-# lies on the four digits of the year in the text?
+# When a translator writes the first digit of the **year**, how much of its attention is
+# on the four digits of the year in the text?
 
 
 # %%
-def looks(name, texts, standard):
+def attention_scores(name, texts, standard):
     """Returns the attention matrix of each text, `(texts, 10, letters)`."""
-    look = keras.Model(models[name].inputs, attentions[name].input)
+    inputs_of = keras.Model(models[name].inputs, attentions[name].input)
     rows = letters(texts, WRITTEN, LONGEST)
     written = shifted(letters(standard, STANDARD, 10))
-    inputs = look.predict([rows, written], verbose=0)
+    inputs = inputs_of.predict([rows, written], verbose=0)
     return keras.ops.convert_to_numpy(attentions[name].scores(inputs))
 
 
 for name in attentions:
     on_year = [
         row[0, len(text) - 4 : len(text)].sum() / row[0].sum()
-        for row, text in zip(looks(name, unseen, truth), unseen, strict=True)
+        for row, text in zip(attention_scores(name, unseen, truth), unseen, strict=True)
     ]
     print(f"{name:>9}: {np.mean(on_year):.0%} of the attention on the year")
 
 # %%
 date = ["7 may 2043"], ["2043-05-07"]
 matrix_figure(
-    [looks(name, *date)[0, :, : len(date[0][0])] for name in attentions],
+    [attention_scores(name, *date)[0, :, : len(date[0][0])] for name in attentions],
     [list(date[1][0])] * 3,
     [list(date[0][0].replace(" ", "·"))] * 3,
     list(attentions),
-    x="what it reads",
-    y="what it writes",
+    x="letter read",
+    y="letter written",
 )
 
 # %% [markdown]
-# Where does the local one put its window? For each letter that it writes, here is its
-# place $p$ in eight texts.
+# Where does local attention put its window? Here is its position $p$ in eight texts,
+# for two of the letters that it writes.
 
 # %%
 local = attentions["local"]
-look = keras.Model(models["local"].inputs, local.input)
+inputs_of = keras.Model(models["local"].inputs, local.input)
 eight = letters(unseen[:8], WRITTEN, LONGEST), letters(truth[:8], STANDARD, 10)
-centres = local.centres(*look([eight[0], shifted(eight[1])]))
+centres = local.centres(*inputs_of([eight[0], shifted(eight[1])]))
 centres = keras.ops.convert_to_numpy(centres)[..., 0]
-print("first digit of the year:", centres[:, 0].round(1))
-print("first digit of the day: ", centres[:, 8].round(1))
-print("where the year begins:  ", [len(text) - 4 for text in unseen[:8]])
+print("p at the year's first digit:", centres[:, 0].round(1))
+print("p at the day's first digit: ", centres[:, 8].round(1))
+print("position of the year:       ", [len(text) - 4 for text in unseen[:8]])
 
 # %% [markdown]
-# For the first letter it names the same place in every text, since the writer has
-# written nothing yet and so knows nothing of *this* text: the year begins at place 6 in
-# one date and at 14 in another. A window is a wager that one can tell where to look
-# before looking. Between English and German, which go on in nearly the same order, it
-# is a good one, and Luong et al. also fed each answer back to the writer; ours gets
-# none back. The wider the window, the less is at stake: try `window=5`, which got 90%
-# of the whole dates right when this lesson was written.
+# For the first letter it predicts the same position in every text. The decoder has
+# written nothing yet, so its state contains nothing about *this* text; but the year
+# begins at position 6 in one date and at 14 in another. Local attention assumes that
+# the position can be predicted before the text is seen. Between English and German,
+# whose words are in nearly the same order, this works well; Luong et al. also fed each
+# attention output back to the decoder, which we do not. A wider window depends less on
+# the prediction: try `window=5`, which got 90% of the whole dates right when this
+# lesson was written.
 #
-# Read a row as: *when it wrote this letter, it took so much from each place*. Some rows
-# of the additive and the global one are as you would do it. Others look one letter
-# beside, since each place of the LSTM also knows its neighbours; rows that seem empty
-# look at the blanks behind the text, which are cut off here. **The place of attention
-# need not be the place of the evidence**, even where the answer is right. Keep this in
-# mind when attention is drawn on an image, as in tutorial 2b.
+# Each row of the matrices above shows *how much attention each letter of the text
+# received when this letter was written*. Some rows of additive and global attention are
+# as expected. Others are one letter off, because each state of the encoder also
+# contains its neighbours; in rows that seem empty, attention is on the padding after
+# the text, which is not shown. **Attention need not be at the position of the
+# evidence**, even if the answer is right. Remember this when attention is drawn on an
+# image, as in tutorial 2b.
 #
 # ## Four questions
 #
-# The taxonomy of Chaudhari et al. asks of any attention: on how many **levels** does it
-# work; at how many **positions** does it look (all: soft or global; one: hard; a
-# window: local); how many **representations** does it weigh; and how many **sequences**
-# take part? Here are all layers of the library in it.
+# The taxonomy of Chaudhari et al. asks four questions about any attention: on how many
+# **levels** does it work; how many **positions** does it use (all: soft or global; one:
+# hard; a window: local); how many **representations** does it weight; and how many
+# **sequences** are involved? Here are all layers of the library in this taxonomy.
 
 # %%
 for name, row in list_layers().items():
@@ -301,8 +306,8 @@ for name, row in list_layers().items():
     )
 
 # %% [markdown]
-# Find the two that look at one place or at a window, and the one that has several
-# representations. Which rows would change if a lesion could be looked at only once?
+# Find the two that use one position or a window, and the one that has several
+# representations.
 #
 # ## Quiz
 
@@ -324,8 +329,9 @@ quiz("02_what_is_attention")
 # %% [markdown]
 # ## The answer
 #
-# *What is attention?* A weighted sum whose weights are computed from what is there.
-# Papers differ in how the fit is computed, in how many places may be looked at, and in
-# who looks at whom; what may not be looked at has to be guessed, as your local
-# translator showed. Its weights are real numbers of the computation; that they point at
-# the reason is a hope, which can be tested where the reason is known.
+# *What is attention?* A weighted sum whose weights are computed from the input. Papers
+# differ in how the fit is computed, in how many positions are used, and in which
+# sequence attends to which. What lies outside a local window is lost, as your local
+# translator showed. The weights are a part of the computation. That they point at the
+# reason for a prediction is an assumption, which can be tested where the reason is
+# known.

@@ -9,18 +9,19 @@
 # %% [markdown]
 # # 2b. Where does a captioner look when it writes a word?
 #
-# In 2015 Xu and others showed photographs with captions, and below each word the place
-# at which the network had looked: a bright spot on the frisbee for "frisbee". The
-# pictures are convincing. Are they right? For photographs nobody can tell exactly. For
-# our drawn moles we can: we know which pixels make a mole lobed or give it colours.
+# In 2015 Xu and others published photographs with captions, and for each word the
+# region to which the network attended: a bright spot on the frisbee for "frisbee". The
+# pictures are convincing. Are they right? For photographs we cannot test it exactly.
+# For our drawn moles we can: we know which pixels make a mole lobed or give it colours.
 #
-# You will write hard attention with numpy, train captioners with **soft** and **hard**
-# attention, and a soft one with borrowed eyes, and measure where each looks.
+# You will write hard attention in numpy, train captioners with **soft** and **hard**
+# attention, and a soft one on a frozen image encoder, and measure where each attends.
 #
-# The moles are drawn, the language has nine words, and nothing here is for diagnosis.
+# The moles are synthetic, the language has nine words, and nothing here is for
+# diagnosis.
 #
-# You need: tutorial 2. You will be able to: measure a gaze against a mask, and test
-# whether the words depend on it.
+# You need: tutorial 2. You will be able to: compare attention with a mask, and test
+# whether the words depend on the attention.
 
 # %%
 import keras
@@ -50,8 +51,8 @@ from medattn.teaching.reports import read_words, word_numbers
 # %% [markdown]
 # ## Moles and their captions
 #
-# A caption tells the shape, and the colours beyond the browns of any mole. What else
-# lies there, hairs, bubbles, a ruler, goes untold.
+# A caption describes the shape, and the colours besides brown, which every mole has. It
+# does not mention hairs, bubbles or a ruler.
 
 # %%
 train = draw_images("dermoscopy", range(1600), split="train")
@@ -63,27 +64,28 @@ images_figure(
 )
 
 # %% [markdown]
-# ## All places a little, or one place?
+# ## All positions, or one?
 #
-# Both attentions score each place $a_i$ for the word to come, and the scores $s_i$ sum
-# to one. **Soft** attention answers with the mean,
+# Both kinds of attention give each position, with its vector $a_i$, a score $s_i$ for
+# the next word, and the scores sum to one. **Soft** attention returns the weighted
+# mean,
 #
 # $$y = \sum_i s_i a_i,$$
 #
-# **hard** attention takes the scores as chances, draws *one* place, and answers with
-# its vector alone.
+# **hard** attention uses the scores as probabilities, samples *one* position, and
+# returns its vector alone.
 #
 # ### Exercise 1
 #
-# Write the hard answer. `scores` is `(places,)`, `values` `(places, dim)`, and `luck`
-# a number in [0, 1), from which the place follows: lay the scores end to end from 0 to
-# 1, and take the place into whose stretch `luck` falls. Return `(dim,)`.
+# Write the hard answer. `scores` is `(positions,)`, `values` `(positions, dim)`, and
+# `u` a random number in [0, 1), which decides the position: put the scores end to end
+# from 0 to 1, and take the position into whose interval `u` falls. Return `(dim,)`.
 
 
 # %% tags=["solution"]
-def hard_answer(scores, values, luck):
-    """Returns the value of the place that luck draws, `(dim,)`."""
-    return values[np.argmax(np.cumsum(scores) > luck)]
+def hard_answer(scores, values, u):
+    """Returns the value of the position that u selects, `(dim,)`."""
+    return values[np.argmax(np.cumsum(scores) > u)]
 
 
 # %%
@@ -92,146 +94,149 @@ check("02b.hard_answer", hard_answer)
 # %%
 rng = np.random.default_rng(0)
 scores, values = rng.dirichlet(np.ones(5)), rng.normal(size=(5, 1))
-draws = [hard_answer(scores, values, luck)[0] for luck in rng.random(20_000)]
-mean = np.cumsum(draws) / np.arange(1, 20_001)
+samples = [hard_answer(scores, values, u)[0] for u in rng.random(20_000)]
+mean = np.cumsum(samples) / np.arange(1, 20_001)
 lines_figure(
     {
         "mean of the hard answers so far": (range(50, 20_000, 500), mean[49::500]),
         "the soft answer": ([0, 20_000], [scores @ values[:, 0]] * 2),
     },
-    x="draws",
+    x="samples",
     y="answer",
 )
 
 # %% [markdown]
-# On average hard attention *is* soft attention. But a draw has no derivative: nudge a
-# score, and mostly the same place is drawn. Xu et al. estimated the gradient by
-# REINFORCE; the library's layer goes **straight through**: forwards one place,
-# backwards as if it had been the mean. That is biased, and simple.
+# On average hard attention *is* soft attention. But a sample has no derivative: after a
+# small change of a score, mostly the same position is sampled. Xu et al. estimated the
+# gradient with REINFORCE. The library's layer uses the **straight-through** gradient:
+# forward it takes one position, backward it acts as if it had taken the mean. This is
+# simple, but biased.
 #
 # ## Three captioners
 #
-# The **eyes** turn a mole into a map of 8 x 8 fields, 64 places with a vector each. An
-# LSTM writes, and asks the places before each word. Two captioners learn their eyes
-# together with their words. The third borrows those of a network that was trained to
-# tell malignant from benign, and which stay as they are.
+# An **encoder** turns a mole into a map of 8 x 8 cells: 64 positions with a vector
+# each. An LSTM, the decoder, writes, and attends to the positions before each word. Two
+# captioners train their encoder together with the decoder. The third uses a frozen
+# encoder: layers of a network that was trained to distinguish malignant from benign
+# moles, and that do not change any more.
 #
-# A captioner is kept in two parts, so that another gaze can be put between them later:
-# `ask` makes the writer's states and the places' vectors, `say` turns states and
-# answers into words.
+# We build a captioner in two parts, so that we can later replace the attention between
+# them: `before` computes the decoder's states and the vectors of the positions, `after`
+# turns states and attention outputs into words.
 
 # %%
 START, UNITS = WORDS.index("<start>"), 48
-reader = load_zoo_model("micro_resnet", dataset="dermoscopy")
-reader = keras.Model(reader.input, reader.get_layer("conv3_block1_out").output)
+classifier = load_zoo_model("micro_resnet", dataset="dermoscopy")
+frozen = keras.Model(classifier.input, classifier.get_layer("conv3_block1_out").output)
 
 
-def views(drawn):
-    """Returns what own and borrowed eyes get, `{eyes: (moles, ...)}`."""
-    images = drawn["image"].astype("float32") / 255
-    maps = reader.predict(images, verbose=0)
-    return {"own": images, "borrowed": maps.reshape(len(maps), 64, -1)}
+def encoder_inputs(synthetic):
+    """Returns the input of each encoder, `{"trained": images, "frozen": features}`."""
+    images = synthetic["image"].astype("float32") / 255
+    features = frozen.predict(images, verbose=0)
+    return {"trained": images, "frozen": features.reshape(len(features), 64, -1)}
 
 
-def eyes(kind):
-    """Builds what turns a view into 64 places, `(moles, 64, UNITS)`."""
-    view = keras.Input(seen[kind].shape[1:])
-    if kind == "borrowed":
-        return keras.Model(view, layers.Dense(UNITS, activation="relu")(view))
-    x = layers.Rescaling(4.0, -2.0)(view)
+def encoder(kind):
+    """Builds the model that computes 64 positions, `(moles, 64, UNITS)`."""
+    inputs = keras.Input(train_inputs[kind].shape[1:])
+    if kind == "frozen":
+        return keras.Model(inputs, layers.Dense(UNITS, activation="relu")(inputs))
+    x = layers.Rescaling(4.0, -2.0)(inputs)
     for width, kernel in ((16, 5), (32, 3), (UNITS, 3)):
         x = layers.Conv2D(width, kernel, 2, padding="same", use_bias=False)(x)
         x = layers.ReLU()(layers.BatchNormalization(momentum=0.9)(x))
-    return keras.Model(view, layers.Reshape((64, UNITS))(x))
+    return keras.Model(inputs, layers.Reshape((64, UNITS))(x))
 
 
 def shifted(rows):
-    """What the writer has written so far, before each word."""
+    """Returns the decoder's input: what was written before each word."""
     first = np.full((len(rows), 1), START, "int32")
     return np.concatenate([first, rows[:, :-1]], axis=1)
 
 
 def captioner(attention, kind):
-    """Builds a captioner around an attention layer: the whole, and its two parts."""
-    look, written = eyes(kind), keras.Input((LONGEST,), dtype="int32")
+    """Builds a captioner around an attention layer, and its two parts."""
+    encode, written = encoder(kind), keras.Input((LONGEST,), dtype="int32")
     states = layers.Embedding(len(WORDS), 24)(written)
     states = layers.LSTM(UNITS, return_sequences=True)(states)
-    ask = keras.Model([look.input, written], [states, look.output])
+    before = keras.Model([encode.input, written], [states, encode.output])
     parts = keras.Input((LONGEST, UNITS)), keras.Input((LONGEST, UNITS))
     hidden = layers.Dense(64, activation="relu")(layers.Concatenate()(parts))
-    say = keras.Model(parts, layers.Dense(len(WORDS))(hidden))
-    answers = attention([states, look.output])
-    return keras.Model(ask.input, say([states, answers])), ask, say
+    after = keras.Model(parts, layers.Dense(len(WORDS))(hidden))
+    answers = attention([states, encode.output])
+    return keras.Model(before.input, after([states, answers])), before, after
 
 
 # %%
-seen, test_seen = views(train), views(test)
+train_inputs, test_inputs = encoder_inputs(train), encoder_inputs(test)
 words, test_words = (word_numbers(t, WORDS, LONGEST) for t in (texts, test_texts))
 captioners = {
-    "soft": (SoftAttention(units=32), "own"),
-    "hard": (HardAttention(units=32, seed=0), "own"),
-    "borrowed": (SoftAttention(units=32), "borrowed"),
+    "soft": (SoftAttention(units=32), "trained"),
+    "hard": (HardAttention(units=32, seed=0), "trained"),
+    "frozen": (SoftAttention(units=32), "frozen"),
 }
 for name, (attention, kind) in captioners.items():
     keras.utils.set_random_seed(0)
-    whole, ask, say = captioner(attention, kind)
-    captioners[name] = attention, kind, whole, ask, say
+    model, before, after = captioner(attention, kind)
+    captioners[name] = attention, kind, model, before, after
     rate = keras.optimizers.schedules.CosineDecay(3e-3, 16 * len(words) // 32)
-    whole.compile(
+    model.compile(
         keras.optimizers.Adam(rate),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         jit_compile=False,
     )
-    found = whole.fit([seen[kind], shifted(words)], words, 32, epochs=16, verbose=0)
-    print(f"{name:>8}, loss by pass: {np.round(found.history['loss'][::3], 2)}")
+    inputs = [train_inputs[kind], shifted(words)]
+    losses = model.fit(inputs, words, 32, epochs=16, verbose=0).history["loss"]
+    print(f"{name:>8}, loss at every third epoch: {np.round(losses[::3], 2)}")
 
 # %% [markdown]
 # ## Are the captions right?
 #
-# Alone, from its own words, each captioner writes 300 captions. A caption is scored by
-# what it claims: is *black* in it, if the mole has black, and not, if it has none?
+# Each captioner writes 300 captions, each word from its own words before. A caption is
+# scored by its statements: does it contain *black* if, and only if, the mole has black?
 
 
 # %%
 def write(name):
-    """Writes captions word by word, each from those before."""
-    _, kind, whole, _, _ = captioners[name]
-    done = np.full((len(test_texts), LONGEST), START, "int32")
-    for word in range(LONGEST):
-        inputs = [test_seen[kind], shifted(done)]
-        found = whole.predict(inputs, verbose=0, batch_size=100)
-        done[:, word] = found[:, word].argmax(axis=-1)
-    return [read_words(row, WORDS) for row in done]
+    """Writes captions, each word from the words before it."""
+    _, kind, model, _, _ = captioners[name]
+    written = np.full((len(test_texts), LONGEST), START, "int32")
+    for position in range(LONGEST):
+        inputs = [test_inputs[kind], shifted(written)]
+        logits = model.predict(inputs, verbose=0, batch_size=100)
+        written[:, position] = logits[:, position].argmax(axis=-1)
+    return [read_words(row, WORDS) for row in written]
 
 
 captions = {name: write(name) for name in captioners}
 for word in ("lobed", *COLOURS):
-    there = np.array([word in text.split() for text in test_texts])
-    said = {
-        name: np.mean(np.array([word in text.split() for text in found]) == there)
+    true = np.array([word in text.split() for text in test_texts])
+    accuracy = {
+        name: np.mean(np.array([word in text.split() for text in found]) == true)
         for name, found in captions.items()
     }
-    said["always the same"] = max(there.mean(), 1 - there.mean())
-    line = ", ".join(f"{name} {right:.0%}" for name, right in said.items())
-    print(f"{word:>6} right: {line}")
+    accuracy["majority class"] = max(true.mean(), 1 - true.mean())
+    line = ", ".join(f"{name} {value:.0%}" for name, value in accuracy.items())
+    print(f"{word:>6}, accuracy: {line}")
 for i in range(3):
     print("truth:", test_texts[i])
     for name, found in captions.items():
         print(f"{name:>10}: {found[i]}")
 
 # %% [markdown]
-# ## Where did they look?
+# ## Where did they attend?
 #
 # ### Exercise 2
 #
-# Write how much of a gaze lies in a mask: `scores`, `(rows, columns)`, one a field,
-# and `mask`, `(height, width)`, bool, finer by whole numbers. A field's score is shared
-# evenly by its pixels. Return the share of the whole.
+# Write how much of the attention lies in a mask. `scores`, `(rows, columns)`, has one
+# score for each cell; `mask`, `(height, width)`, bool, is larger by whole factors. A
+# cell's score is divided evenly among its pixels. Return the fraction inside the mask.
 
 
 # %% tags=["solution"]
 def mass_in_mask(scores, mask):
-    """Returns the share of a gaze that lies inside a mask."""
+    """Returns the fraction of attention that lies inside a mask."""
     height, width = np.array(mask.shape) // scores.shape
     fine = np.kron(scores, np.ones((height, width)))
     return (fine * mask).sum() / fine.sum()
@@ -241,124 +246,132 @@ def mass_in_mask(scores, mask):
 check("02b.mass_in_mask", mass_in_mask)
 
 # %% [markdown]
-# We take the gaze at each word that speaks of evidence, `lobed` or a colour, with the
-# true caption up to there, and the mask of what the word speaks of. For the hard
-# captioner it is the one place that it takes.
+# We take the attention at each word that describes evidence, `lobed` or a colour, after
+# the true beginning of the caption, and the mask of what the word describes. For the
+# hard captioner we take the one position with the highest score.
 #
-# **Predict first.** All three name most colours rightly. The pixels of the colours
-# cover about 4% of these images. How many per cent of its gaze has the soft captioner
-# there, while it writes a colour? And the one with borrowed eyes?
+# **Predict first.** All three name most colours correctly. The pixels of the colours
+# cover about 4% of these images. What percentage of the soft captioner's attention is
+# there, while it writes a colour? And with the frozen encoder?
 
 # %%
-my_guess = {"soft": None, "borrowed": None}  # per cent
+my_guess = {"soft": None, "frozen": None}  # per cent
 
 
 # %%
-def gaze(name, rows):
-    """Returns what each word takes of each place, `(moles, LONGEST, 8, 8)`."""
-    attention, kind, _, ask, _ = captioners[name]
-    scores = attention.scores(ask.predict([test_seen[kind], shifted(rows)], verbose=0))
+def attention_maps(name, rows):
+    """Returns the attention of each word, `(moles, LONGEST, 8, 8)`."""
+    attention, kind, _, before, _ = captioners[name]
+    inputs = before.predict([test_inputs[kind], shifted(rows)], verbose=0)
+    scores = attention.scores(inputs)
     if name == "hard":
         scores = attention.choose(scores)
     scores = keras.ops.convert_to_numpy(scores)
     return scores.reshape(*scores.shape[:2], 8, 8)
 
 
-gazes = {name: gaze(name, test_words) for name in captioners}
-noise = np.random.default_rng(0).dirichlet(np.ones(64), gazes["soft"].shape[:2])
-gazes["random"] = noise.reshape(gazes["soft"].shape)
+attended = {name: attention_maps(name, test_words) for name in captioners}
+noise = np.random.default_rng(0).dirichlet(np.ones(64), attended["soft"].shape[:2])
+attended["random"] = noise.reshape(attended["soft"].shape)
 
 
-def shares(name, spoken):
-    """Returns the share in the mask of each mole's words, `(moles,)`, in per cent."""
-    numbers, found = [WORDS.index(word) for word in spoken], []
-    masks = word_evidence(test, spoken[0])
-    for row, maps, mask in zip(test_words, gazes[name], masks, strict=True):
-        at = np.flatnonzero(np.isin(row, numbers))
-        if len(at):
-            found.append(100 * np.mean([mass_in_mask(maps[t], mask) for t in at]))
+def percent_in_mask(name, described):
+    """Returns the attention in the mask of each mole's words, `(moles,)`, in %."""
+    numbers, found = [WORDS.index(word) for word in described], []
+    masks = word_evidence(test, described[0])
+    for row, maps, mask in zip(test_words, attended[name], masks, strict=True):
+        positions = np.flatnonzero(np.isin(row, numbers))
+        if len(positions):
+            inside = [mass_in_mask(maps[position], mask) for position in positions]
+            found.append(100 * np.mean(inside))
     return np.array(found)
 
 
-luck = np.random.default_rng(0)
-for title, spoken in (("colours", COLOURS), ("lobed", ("lobed",))):
-    masks = word_evidence(test, spoken[0])
-    masks = masks[[any(w in t.split() for w in spoken) for t in test_texts]]
+rng = np.random.default_rng(0)
+for title, described in (("colours", COLOURS), ("lobed", ("lobed",))):
+    masks = word_evidence(test, described[0])
+    masks = masks[[any(w in t.split() for w in described) for t in test_texts]]
     best = masks.reshape(-1, 8, 8, 8, 8).mean(axis=(2, 4)).max(axis=(1, 2))
     print(
-        f"{title}: area {100 * masks.mean():.1f}%, best field {100 * best.mean():.0f}%"
+        f"{title}: area {100 * masks.mean():.1f}%, best cell {100 * best.mean():.0f}%"
     )
-    for name in gazes:
-        share = shares(name, spoken)
-        again = luck.choice(share, size=(2000, len(share))).mean(axis=1)
-        low, high = np.percentile(again, [2.5, 97.5])
-        print(f"  {name:>8}: {share.mean():.1f}% in the mask [{low:.1f}, {high:.1f}]")
+    for name in attended:
+        inside = percent_in_mask(name, described)
+        resampled = rng.choice(inside, size=(2000, len(inside))).mean(axis=1)
+        low, high = np.percentile(resampled, [2.5, 97.5])
+        print(f"  {name:>8}: {inside.mean():.1f}% in the mask [{low:.1f}, {high:.1f}]")
 for name in my_guess:
-    share = shares(name, COLOURS).mean()
-    print(reveal(my_guess[name], share, what=f"{name}, colours", unit="%"))
+    inside = percent_in_mask(name, COLOURS).mean()
+    print(reveal(my_guess[name], inside, what=f"{name}, colours", unit="%"))
 
 # %% [markdown]
-# Each share needs three numbers beside it: the **area**, which an even gaze would have;
-# a **random** gaze, which has the same, on average; and the **best field**, since 64
-# fields are too coarse to reach 100%. Nor is a gaze beside the mask a blind one: a
-# field sees farther than its own borders. The intervals are over moles, not over
-# starts: when this lesson was written, the soft captioner, begun from other weights,
-# once had 53% of its gaze on the colours.
+# Compare each fraction with three numbers: the **area** of the mask, which uniform
+# attention would have; **random** attention, which has the same on average; and the
+# **best cell**, since 64 cells are too coarse to reach 100%. Attention next to the mask
+# may still use it, because a cell's receptive field is larger than the cell. The
+# intervals are over moles, not over seeds: when this lesson was written, the soft
+# captioner, trained from other initial weights, once had 53% of its attention on the
+# colours.
 #
-# Now look at the third mole above, at the first colour of its caption.
+# Here is the third mole from above, at the first colour of its caption.
 
 # %%
-one = 2
-at = test_texts[one].split().index("with") + 1
+mole = 2
+position = test_texts[mole].split().index("with") + 1
 maps_figure(
-    [None, *[test["image"][one] / 255] * 4],
+    [None, *[test["image"][mole] / 255] * 4],
     [
-        word_evidence(test, COLOURS[0])[one],
-        *[gazes[name][one, at] / gazes[name][one, at].max() for name in gazes],
+        word_evidence(test, COLOURS[0])[mole],
+        *[
+            maps[mole, position] / maps[mole, position].max()
+            for maps in attended.values()
+        ],
     ],
-    ["evidence", *gazes],
-    label="attention, in parts of its largest",
+    ["evidence", *attended],
+    label="attention, divided by its maximum",
 )
 
 # %% [markdown]
-# Each map is drawn in parts of its own largest value, or the soft one would hardly be
-# seen.
+# Each map is divided by its own maximum; otherwise the soft map would be hardly
+# visible.
 #
-# ## Do the words need the gaze?
+# ## Do the words need the attention?
 #
-# A map of attention says what was weighed, not what it was good for. So **intervene**:
-# leave the captioner as it is and put another gaze between its two parts, a flat one.
-# Then ask for the next word after each true beginning. (`mole` is left out, since it
-# always comes second.)
+# An attention map shows the weights, not their effect. So we **intervene**: we leave
+# the captioner as it is and replace the attention between its two parts by a uniform
+# one. Then we let it predict the next word after each true beginning. (We leave out
+# `mole`, since it always comes second.)
 
 
 # %%
 def next_words_right(name, scores):
-    """Returns the share of next words that are right, with a given gaze."""
-    _, kind, _, ask, say = captioners[name]
-    states, values = ask.predict([test_seen[kind], shifted(test_words)], verbose=0)
+    """Returns the fraction of next words that are right, with the given attention."""
+    _, kind, _, before, after = captioners[name]
+    inputs = [test_inputs[kind], shifted(test_words)]
+    states, values = before.predict(inputs, verbose=0)
     answers = scores.reshape(*scores.shape[:2], -1) @ values
-    found = say.predict([states, answers], verbose=0).argmax(axis=-1)
-    begun = shifted(test_words) != WORDS.index("<end>")
-    asked = begun & (test_words != WORDS.index("mole"))
-    return np.mean((found == test_words)[asked])
+    found = after.predict([states, answers], verbose=0).argmax(axis=-1)
+    unfinished = shifted(test_words) != WORDS.index("<end>")
+    counted = unfinished & (test_words != WORDS.index("mole"))
+    return np.mean((found == test_words)[counted])
 
 
-flat = np.full_like(gazes["soft"], 1 / 64)
+uniform = np.full_like(attended["soft"], 1 / 64)
 for name in captioners:
-    own, even = (next_words_right(name, g) for g in (gazes[name], flat))
-    print(f"{name:>8}, next words right: {own:.0%}; with a flat gaze {even:.0%}")
+    own, flat = (next_words_right(name, maps) for maps in (attended[name], uniform))
+    print(f"{name:>8}, next words right: {own:.0%}; uniform attention {flat:.0%}")
 
 # %% [markdown]
-# What a captioner loses under the flat gaze, it owed to looking, or to surprise: the
-# hard one has never seen a mean before. And a captioner that loses little can still
-# draw a map, which was then beside the point: a mean over all fields holds what one
-# field shows, only fainter.
+# If a captioner gets worse with uniform attention, it needed its attention, or it does
+# not know such an input: the hard captioner has never received a mean before. A
+# captioner that loses little still has an attention map, but this map does not explain
+# its words: a mean over all cells contains what one cell shows, only weaker.
 #
-# Compare `soft` and `borrowed`. Their attention is the same layer; where it looks
-# depends on what the places have to tell. The borrowed eyes were trained for another
-# question, and each of their fields sees 25 x 25 pixels, one of the own eyes 17 x 17.
-# We changed both at once, so this lesson cannot say which of the two matters more.
+# Compare `soft` and `frozen`. Their attention layer is the same; where it attends
+# depends on the features at each position. The frozen encoder was trained for another
+# task, and each of its cells has a receptive field of 25 x 25 pixels; in the trained
+# encoder it is 17 x 17. We changed both at once, so this lesson cannot say which of the
+# two matters more.
 #
 # ## Quiz
 
@@ -381,8 +394,8 @@ quiz("02b_where_does_it_look")
 # %% [markdown]
 # ## The answer
 #
-# *Where does a captioner look when it writes a word?* Your numbers say it for these two
-# and one seed: how much of each gaze lies on what the word speaks of, beside the area
-# and the best that 64 fields allow; and whether the words change when only the gaze
-# does. A right word with a spread gaze is no contradiction. Show no map of attention
-# without these numbers.
+# *Where does a captioner look when it writes a word?* Your numbers say it for these
+# three captioners and one seed: how much of the attention lies on what the word
+# describes, compared with the area and with the best that 64 cells allow; and whether
+# the words change when only the attention changes. A right word with widespread
+# attention is no contradiction. Do not show an attention map without these numbers.

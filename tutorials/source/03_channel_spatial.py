@@ -9,17 +9,18 @@
 # %% [markdown]
 # # 3. What do a channel gate and a spatial gate let through?
 #
-# "Attention" in an image classifier is often a small thing: numbers between 0 and 1
-# that multiply the feature maps. You will build the two best-known ones line by line:
+# "Attention" in an image classifier is often simple: numbers between 0 and 1 that
+# multiply the feature maps. A block that does this is called a **gate**. You will build
+# the two best-known gates line by line:
 #
-# - **Squeeze-and-Excitation (SE)**: one number a *channel*.
-# - **CBAM**: one number a channel, and then one a *place*.
+# - **Squeeze-and-Excitation (SE)**: one number for each *channel*.
+# - **CBAM**: one number for each channel, and then one for each *position*.
 #
-# Then you put them into a network with one call, and look at what trained gates really
-# let through, beside the evidence that we know to the pixel.
+# Then you put them into a network with one call, and compare what trained gates really
+# let through with the evidence, which we know to the pixel.
 #
-# You need: what a convolution is. You will be able to: write a gate, place it, count
-# it, and say what its picture does and does not show.
+# You need: what a convolution is. You will be able to: write a gate, insert it into a
+# network, count its parameters, and say what its picture shows and what it does not.
 
 # %%
 import keras
@@ -41,44 +42,45 @@ from medattn.teaching import (
 # %% [markdown]
 # ## Feature maps to work on
 #
-# A drawn retina, and the feature maps that the first stage of a trained network makes
-# of it: 16 x 16 places, 32 channels. We show four channels, each on its own scale.
+# Here are a drawn retina and its feature maps after the first stage of a trained
+# network: 16 x 16 positions, 32 channels. We show four channels, each on its own scale.
 
 # %%
-drawn = draw_images("fundus", range(40))
-images = drawn["image"].astype("float32") / 255
+synthetic = draw_images("fundus", range(40))
+images = synthetic["image"].astype("float32") / 255
 network = load_zoo_model("cbam_micro_resnet")
 gate = network.get_layer("conv2_block1_cbam")
 features_of = keras.Model(network.input, gate.input)
 features = keras.ops.convert_to_numpy(features_of(images[17:18]))
 x = features[0]
 print("feature maps:", x.shape)
-some = np.argsort(-x.var(axis=(0, 1)))[:4]
-shown = [(x[..., c] - x[..., c].min()) / np.ptp(x[..., c]) for c in some]
-images_figure([images[17], *shown], ["image", *[f"channel {c}" for c in some]])
+channels = np.argsort(-x.var(axis=(0, 1)))[:4]
+scaled = [(x[..., c] - x[..., c].min()) / np.ptp(x[..., c]) for c in channels]
+images_figure([images[17], *scaled], ["image", *[f"channel {c}" for c in channels]])
 
 # %% [markdown]
 # ## Squeeze, then excite
 #
-# SE asks of each channel: *are you worth it for this image?*
+# SE computes how important each channel is for this image:
 #
-# 1. **Squeeze**: the mean of each channel over all places, $C$ numbers.
+# 1. **Squeeze**: the mean of each channel over all positions, $C$ numbers.
 # 2. **Excite**: $W_1$ (to $C/r$ numbers), ReLU, $W_2$ (back to $C$), sigmoid.
 # 3. **Scale**: multiply channel $c$ by its score $s_c$.
 #
 # $$s = \sigma\big(W_2\,\mathrm{relu}(W_1\,\mathrm{mean}_{hw}(x))\big)$$
 #
-# The bottleneck $C/r$ makes it cheap, and makes channels compete for what is passed on.
+# The bottleneck of $C/r$ units makes the gate cheap, and each score depends on all
+# channels.
 #
 # ### Exercise 1
 #
 # Write it for one image: `x` is `(height, width, C)`, `W1` `(C, C/r)`, `W2` `(C/r, C)`,
-# without biases. Return the scores, `(C,)`. Three lines.
+# without biases. Return the scores, `(C,)`. Three lines are enough.
 
 
 # %% tags=["solution"]
 def squeeze_excite(x, W1, W2):
-    """Returns one score a channel, `(channels,)`."""
+    """Returns one score for each channel, `(channels,)`."""
     squeezed = x.mean(axis=(0, 1))
     hidden = np.maximum(squeezed @ W1, 0)
     return 1 / (1 + np.exp(-(hidden @ W2)))
@@ -88,8 +90,8 @@ def squeeze_excite(x, W1, W2):
 check("03.squeeze_excite", squeeze_excite)
 
 # %% [markdown]
-# The library's layer must agree, weight for weight. Every attention layer of medattn
-# has `scores(x)`, the very numbers that its `call` multiplies with.
+# The library's layer with the same weights must give the same scores. Every attention
+# layer of medattn has a method `scores(x)`; its `call` multiplies by these scores.
 
 # %%
 keras.utils.set_random_seed(0)
@@ -106,22 +108,22 @@ print(f"largest difference {np.abs(by_layer[0, 0, 0] - by_hand).max():.1e}")
 # ## CBAM: which channels, and where
 #
 # CBAM's channel gate is SE with two squeezes, mean **and** maximum, through the same
-# small network. Then comes the spatial gate: at each place take the maximum and the
-# mean over channels, two maps; a 7 x 7 convolution looks at the surroundings; then a
-# sigmoid.
+# small network. Then comes the spatial gate: the maximum and the mean over channels
+# give two maps; a 7 x 7 convolution combines them in the neighbourhood of each
+# position; then a sigmoid.
 #
 # $$M(x) = \sigma\big(\mathrm{conv}_{7\times7}[\max_c x;\ \mathrm{mean}_c x]\big)$$
 #
 # ### Exercise 2
 #
 # Write the spatial scores for one image `x`, `(height, width, C)`, and a kernel
-# `(k, k, 2)`: channel 0 of the kernel meets the maximum, channel 1 the mean. Pad with
-# zeros, so that the result is `(height, width)`. A double loop is fine.
+# `(k, k, 2)`: channel 0 of the kernel belongs to the maximum, channel 1 to the mean.
+# Pad with zeros, so that the result is `(height, width)`. A double loop is fine.
 
 
 # %% tags=["solution"]
 def spatial_scores(x, kernel):
-    """Returns one score a place, `(height, width)`."""
+    """Returns one score for each position, `(height, width)`."""
     pooled = np.stack([x.max(axis=-1), x.mean(axis=-1)], axis=-1)
     k = len(kernel)
     padded = np.pad(pooled, ((k // 2, k // 2), (k // 2, k // 2), (0, 0)))
@@ -136,9 +138,9 @@ def spatial_scores(x, kernel):
 check("03.spatial_scores", spatial_scores)
 
 # %% [markdown]
-# Again beside the library's layer. Its batch norm (which stands in the authors' code,
-# not in the paper's formula) is fresh here and changes almost nothing: it divides by
-# $\sqrt{1 + 10^{-5}}$.
+# Again we compare with the library's layer. It has a batch norm (as the authors' code
+# has, but not the formula in the paper), which is untrained here and changes almost
+# nothing: it divides by $\sqrt{1 + 10^{-5}}$.
 
 # %%
 layer = SpatialAttention(kernel_size=7)
@@ -150,10 +152,11 @@ print(f"largest difference {np.abs(by_layer - by_hand).max():.1e}")
 # %% [markdown]
 # ## Put it into a network
 #
-# `attach` puts a block behind chosen layers of *any* functional Keras model and shares
-# all its weights. A gate that starts as `"identity"` scores 1 everywhere, so that the
-# network computes exactly what it did. The papers' own start is about one half: three
-# gates in a row, and an eighth of the signal is left.
+# `attach` inserts a block after chosen layers of *any* functional Keras model; the new
+# model shares all weights of the old one. A gate with the start `"identity"` has score
+# 1 everywhere, so the network computes exactly the same as before. With the papers'
+# start the scores are about one half: after three gates in a row, one eighth of the
+# signal is left.
 
 # %%
 plain = load_zoo_model("micro_resnet")
@@ -163,30 +166,31 @@ for start in ("identity", "paper"):
     after = gated.predict(images[:4], verbose=0)
     added = gated.count_params() - plain.count_params()
     print(
-        f"{start:>8}: logits move by up to {np.abs(after - before).max():.3f},", end=""
+        f"{start:>8}: logits change by up to {np.abs(after - before).max():.3f}, "
+        f"{added} more parameters"
     )
-    print(f" {added} parameters more")
 
 # %% [markdown]
-# This is why pretraining and attention are easily confused. A block that upsets the
-# trained network behind it has to be trained anew; in the survey that we follow, three
-# of the four networks with gates were trained from scratch and their rivals from
-# ImageNet.
+# This is why pretraining and attention are easily confounded. If a new block changes
+# the input of the trained layers after it, the network has to be trained again. In the
+# survey that we follow, three of the four networks with gates were trained from
+# scratch, and the others started from ImageNet weights.
 #
 # ## What do trained gates let through?
 #
-# Back to the trained CBAM network. It has three gates, at 16, 8 and 4 places a side.
+# Back to the trained CBAM network. It has three gates, at resolutions 16 x 16, 8 x 8
+# and 4 x 4.
 #
 # **Predict first.** Lesions cover about 3% of these images. If spatial gates "attend to
-# the lesion", their weight should concentrate on it. What share of the first gate's
-# total weight, in per cent, will lie inside the evidence?
+# the lesion", their scores should be large there. What percentage of the first gate's
+# total score will lie inside the evidence?
 
 # %%
 my_guess = None  # per cent
 
 # %%
-diseased = np.flatnonzero(drawn["label"] == 1)
-evidence = drawn["evidence"][diseased]
+diseased = np.flatnonzero(synthetic["label"] == 1)
+evidence = synthetic["evidence"][diseased]
 gates = gate_maps(network, images[diseased], kind="spatial")
 large = {
     name: np.kron(scores[..., 0], np.ones((64 // scores.shape[1],) * 2))
@@ -196,27 +200,27 @@ first = next(iter(large))
 inside = 100 * np.nanmean(relevance_mass(large[first], evidence))
 area = 100 * evidence.mean()
 print(reveal(my_guess, inside, what="inside the evidence", unit="%"))
-print(f"the evidence covers {area:.1f} % of the image: what an even gate would score")
+print(f"the evidence covers {area:.1f} % of the image, as a uniform gate would score")
 
 # %%
-place = list(diseased).index(17)
+index = list(diseased).index(17)
 maps_figure(
     [None, *[images[17]] * 3],
-    [drawn["evidence"][17], *[large[name][place] for name in large]],
+    [synthetic["evidence"][17], *[large[name][index] for name in large]],
     ["evidence", *[name.split("_cbam")[0] for name in large]],
-    label="weight of the place",
+    label="score of the position",
     low=0,
     high=1,
 )
 
 # %% [markdown]
-# A gate is a **dimmer, not a spotlight**. Its weights do not sum to one; a place with
-# weight 0.3 is not ignored, its features are three times weaker, and the next batch
-# norm may undo that. And what is *in* the features that pass is another matter: the
-# gate says how much, never what.
+# A gate is a **dimmer, not a spotlight**. Its scores do not sum to one. A position with
+# score 0.3 is not ignored: its features are three times weaker, and the next batch norm
+# may undo that. And the gate does not show *what* the features contain, only by how
+# much they are multiplied.
 #
-# Let us measure instead of looking. Relevance mass is the share of weight inside the
-# evidence; the pointing game asks whether the largest weight lies there.
+# Let us measure. The relevance mass is the fraction of the total score inside the
+# evidence; the pointing game tests whether the largest score lies there.
 
 # %%
 bars_figure(
@@ -224,22 +228,22 @@ bars_figure(
         name.split("_cbam")[0]: 100 * np.nanmean(relevance_mass(large[name], evidence))
         for name in large
     },
-    label=f"weight inside the evidence, % (mean of {len(diseased)} drawings)",
+    label=f"score inside the evidence, % (mean of {len(diseased)} drawings)",
     line=area,
-    line_label="an even gate",
+    line_label="a uniform gate",
 )
 
 # %%
 for name in large:
     hits = np.nanmean(pointing_game(large[name], evidence))
-    print(f"{name}: the strongest place is evidence in {100 * hits:.0f}% of the images")
+    print(f"{name}: the maximum lies on evidence in {100 * hits:.0f}% of the images")
 
 # %% [markdown]
 # ## And the channels?
 #
-# A channel gate has no place to draw. Does it at least depend on the image? SE's
-# promise is that it *recalibrates by input*. Compare the spread of its scores between
-# images with the spread between channels.
+# A channel gate has no positions to draw. Does it at least depend on the image? SE
+# promises to recalibrate the channels *by the input*. Compare the standard deviation of
+# its scores between images with that between channels.
 
 # %%
 channel = gate_maps(network, images, kind="channel")
@@ -253,9 +257,10 @@ for name, scores in channel.items():
     )
 
 # %% [markdown]
-# Where the second number is small beside the first, the gate is nearly a constant: the
-# same channels up and the same down, whatever the image. It could be folded into the
-# convolution before it, at no cost. Papers seldom print this; now you can.
+# If the second number is much smaller than the first, the gate is nearly a constant: it
+# increases the same channels and decreases the same others in every image. It could be
+# folded into the convolution before it, at no cost. Papers seldom report this; now you
+# can measure it.
 #
 # ## What to do next
 #
@@ -283,8 +288,9 @@ quiz("03_channel_spatial")
 # %% [markdown]
 # ## The answer
 #
-# *What do a channel gate and a spatial gate let through?* A channel gate turns whole
-# feature maps up and down, from their means and maxima; a spatial gate does so with
-# places. Both are dimmers. How far your bars stand from the line of the even gate says
-# how much this attention attends to the lesion. The picture of a gate is a part of the
-# computation, exactly right as such, and no explanation of the prediction.
+# *What do a channel gate and a spatial gate let through?* A channel gate multiplies
+# each feature map by a score that it computes from means and maxima; a spatial gate
+# does the same with each position. Both are dimmers. The distance of your bars from the
+# line of the uniform gate says how much this gate attends to the lesion. The picture of
+# a gate shows one part of the computation exactly, but it does not explain the
+# prediction.

@@ -9,16 +9,16 @@
 # %% [markdown]
 # # 4. What does a vision transformer look at, and why do few images hurt it?
 #
-# A convolution knows before it has seen anything that neighbours belong together, and
-# that a spot is a spot wherever it lies. A vision transformer knows neither. It cuts
-# the image into patches, and lets every patch look at every other.
+# Two assumptions are built into a convolution: neighbouring pixels belong together, and
+# a spot is a spot wherever it lies. A vision transformer has neither. It cuts the image
+# into patches, and lets every patch attend to every other.
 #
-# You will cut the patches and write self-attention with numpy, check it against the
-# library, see where a small trained DeiT looks, and measure what its ignorance costs
-# when there are few images.
+# You will cut the patches and write self-attention in numpy, check it against the
+# library, see where a small trained DeiT attends, and measure what the missing
+# assumptions cost when there are few images.
 #
 # You need: matrix products, softmax. You will be able to: write an attention head, read
-# a rollout, and say what such a picture is worth.
+# a rollout map, and say what such a map shows and what it does not.
 
 # %%
 import keras
@@ -46,16 +46,17 @@ from medattn.teaching import (
 from medattn.zoo import list_zoo_models
 
 # %% [markdown]
-# ## An image as a row of words
+# ## An image as a sequence of tokens
 #
-# We work on drawn skin lesions. What makes one malignant here is drawn into it, and
-# known to the pixel.
+# We work on drawn skin lesions. We know to the pixel what makes a drawing malignant. A
+# transformer reads a sequence of vectors, its **tokens**; here each patch becomes a
+# token.
 #
 # ### Exercise 1
 #
 # Cut `image`, `(height, width, channels)`, into squares of `size` pixels, row by row,
-# and lay each out flat: `(patches, size * size * channels)`. With `reshape` and
-# `swapaxes` it is two lines; loops are fine.
+# and flatten each: `(patches, size * size * channels)`. With `reshape` and `swapaxes`
+# it is two lines; loops are fine.
 
 
 # %% tags=["solution"]
@@ -72,32 +73,32 @@ check("04.patches", patches)
 # %%
 test = draw_images("dermoscopy", range(160))
 images, labels = test["image"].astype("float32") / 255, test["label"]
-words = patches(images[0], 8)
-print("words:", words.shape, "of", images[0].shape)
-mixed = np.random.default_rng(0).permutation(64)
-shown = [words.reshape(8, 8, 8, 8, 3), words[mixed].reshape(8, 8, 8, 8, 3)]
-shown = [grid.swapaxes(1, 2).reshape(64, 64, 3) for grid in shown]
-images_figure(shown, ["patches in order", "patches mixed"])
+flat = patches(images[0], 8)
+print("patches:", flat.shape, "of an image:", images[0].shape)
+order = np.random.default_rng(0).permutation(64)
+grids = [flat.reshape(8, 8, 8, 8, 3), flat[order].reshape(8, 8, 8, 8, 3)]
+pictures = [grid.swapaxes(1, 2).reshape(64, 64, 3) for grid in grids]
+images_figure(pictures, ["patches in order", "patches shuffled"])
 
 # %% [markdown]
-# To attention alone both are the same picture: it treats words as a *set*. Where a
-# patch lies it is told by a learnt position, added to each word.
+# For attention alone both are the same picture: it treats the tokens as a *set*. A
+# learnt **position embedding**, added to each token, says where its patch lies.
 #
 # ## One head
 #
-# Each word $x_i$ makes a query $q_i$ (what do I look for?), a key $k_i$ (what am I?)
-# and a value $v_i$ (what do I have to say?), each by a matrix. How well key $j$ fits
-# query $i$ decides how much of value $j$ goes to $i$:
+# From each token $x_i$, three matrices compute a query $q_i$ (what does this token look
+# for?), a key $k_i$ (what does it offer?) and a value $v_i$ (what does it pass on?).
+# How well key $j$ fits query $i$ decides how much of value $j$ goes to token $i$:
 #
 # $$A = \mathrm{softmax}\Big(\frac{QK^T}{\sqrt{d}}\Big), \qquad Y = AV,$$
 #
-# with the softmax along each row, so that each word shares out exactly one.
+# with the softmax along each row, so that the weights of each token sum to one.
 #
 # ### Exercise 2
 #
 # Write one head. `x` is `(tokens, dim)`, the three matrices `(dim, d)`. Return the
-# scores $A$ and the answers $Y$. Take the largest of a row away before `exp`, or large
-# numbers overflow.
+# scores $A$ and the answers $Y$. Subtract the maximum of each row before `exp`;
+# otherwise large numbers overflow.
 
 
 # %% tags=["solution"]
@@ -114,8 +115,8 @@ def attention_head(x, W_query, W_key, W_value):
 check("04.attention_head", attention_head)
 
 # %% [markdown]
-# Several heads are several such matrices side by side, each on its share of the
-# channels. The library's layer with two heads, and ours called twice:
+# Several heads are several such matrices in parallel, each for a part of the channels.
+# Here are the library's layer with two heads, and your head called twice:
 
 # %%
 keras.utils.set_random_seed(0)
@@ -125,19 +126,19 @@ layer.build(tokens.shape)
 by_layer = keras.ops.convert_to_numpy(layer.scores(tokens))[0]
 query, key, value = (w.kernel.numpy() for w in (layer.query, layer.key, layer.value))
 for head in range(2):
-    share = slice(4 * head, 4 * head + 4)
-    ours, _ = attention_head(tokens[0], query[:, share], key[:, share], value[:, share])
+    part = slice(4 * head, 4 * head + 4)
+    ours, _ = attention_head(tokens[0], query[:, part], key[:, part], value[:, part])
     print(f"head {head}: largest difference {np.abs(ours - by_layer[head]).max():.1e}")
 
 # %% [markdown]
 # ## Few images
 #
-# The shipped networks were trained on 1, 10, 50 and 100% of the drawn moles, the same
-# number of steps each, so that fewer images do not also mean less training. We test a
-# micro DeiT and a micro ResNet on 160 drawings that they have not seen.
+# The shipped networks were trained on 1, 10, 50 and 100% of the drawn moles, with the
+# same number of steps each, so that fewer images do not also mean less training. We
+# test a micro DeiT and a micro ResNet on 160 new drawings.
 #
-# **Predict first.** With 1% of the images, what AUROC will the *transformer* reach? 0.5
-# is chance.
+# **Predict first.** With 1% of the images, which AUROC does the *transformer* reach? A
+# random guess has 0.5.
 
 # %%
 my_guess = None
@@ -156,7 +157,7 @@ for key, model in trained.items():
 print(reveal(my_guess, scores["micro_deit", 0.01], what="DeiT, 1%", digits=2))
 
 # %%
-seen = {
+training_images = {
     record["trial"]["regime"]: record["measured"]["train_images"]
     for record in list_zoo_models("dermoscopy")
 }
@@ -167,47 +168,48 @@ lines_figure(
     },
     x="training images",
     y="AUROC on 160 drawings",
-    ticks=[str(seen[regime]) for regime in regimes],
+    ticks=[str(training_images[regime]) for regime in regimes],
 )
 
 # %% [markdown]
-# One seed, one data set, 160 test images: the distance of two points has an interval
-# that is not drawn. What can be said is which of the two depends more on the number of
-# images. Tutorial 8 shows how to say more.
+# This is one seed, one data set and 160 test images: the difference between two points
+# has an interval, which is not drawn. We can only say which of the two depends more on
+# the number of images. Tutorial 8 shows how to say more.
 #
-# ## Where does it look?
+# ## Where does it attend?
 #
-# The logit is read from the **class token**, an extra word. Its row of $A$ says how
-# much each patch is worth to it, in each layer and head.
+# The logit is computed from the **class token**, an extra token. Its row of $A$ says
+# how much attention it gives to each patch, in each layer and head.
 
 # %%
 model = trained["micro_deit", 1.0]
 malignant = np.flatnonzero((labels == 1) & test["evidence"].any(axis=(1, 2)))
 one = malignant[0]
-looks = class_token_maps(model, images[one : one + 1])[0]  # (layers, heads, 64, 64)
+token_maps = class_token_maps(model, images[one : one + 1])[0]
 names = [f"layer {i}, head {j}" for i in range(3) for j in range(2)]
 maps_figure(
     [images[one]] * 6,
-    list(looks.reshape(6, 64, 64)),
+    list(token_maps.reshape(6, 64, 64)),  # from (layers, heads, 64, 64)
     names,
     label="the class token's attention to the patch",
     columns=3,
 )
 
 # %% [markdown]
-# Two heads of one layer rarely look at the same. And each layer looks at words that
-# have already taken from others, so that a patch's *word* is no longer that patch's
-# *image*. **Rollout** follows the attention through all layers by multiplying the
-# matrices, with half of each kept for the residual connection.
+# Two heads of one layer rarely attend to the same patches. And after the first layer
+# each token already contains values of other tokens, so a patch's *token* no longer
+# describes only that *patch*. **Rollout** follows the attention through all layers by
+# multiplying the matrices; the average with the identity matrix stands for the residual
+# connection.
 
 # %%
 heads = attention_heads(model, images[one : one + 1])[0]
-roll = np.eye(65)
+rollout = np.eye(65)
 for layer_scores in heads:
-    roll = (layer_scores.mean(axis=0) + np.eye(65)) / 2 @ roll
-by_hand = roll[0, 1:]
-print(f"rollout by hand: {by_hand.sum():.2f} of the class token's 1.00 go to patches")
-print(f"the most watched patch gets {by_hand.max():.3f}, an even share {1 / 64:.3f}")
+    rollout = (layer_scores.mean(axis=0) + np.eye(65)) / 2 @ rollout
+by_hand = rollout[0, 1:]
+print(f"rollout by hand: {by_hand.sum():.2f} of the class token's 1.00 on the patches")
+print(f"maximum {by_hand.max():.3f}; uniform over patches would be {1 / 64:.3f}")
 
 # %%
 some = malignant[:24]
@@ -221,18 +223,18 @@ found = {
 area = 100 * evidence.mean()
 for name, maps in found.items():
     inside = 100 * np.nanmean(relevance_mass(maps, evidence))
-    print(f"{name:>20}: {inside:.0f}% inside the evidence, an even map {area:.0f}%")
+    print(f"{name:>20}: {inside:.0f}% inside the evidence, a uniform map {area:.0f}%")
 maps_figure(
     [None, images[one], images[one]],
     [test["evidence"][one], *[m[0] / m[0].max() for m in found.values()]],
     ["evidence", *found],
-    label="share of the map's largest value",
+    label="map, divided by its maximum",
 )
 
 # %% [markdown]
-# Rollout has no class in it: it is the same map for "benign" and for "malignant". It
-# shows where information *could have come from*, not what it said. A map that is the
-# same for two opposite answers explains neither.
+# Rollout does not depend on the class: it is the same map for "benign" and for
+# "malignant". It shows where information *could have come from*, not what the
+# information was. A map that is the same for two opposite predictions explains neither.
 #
 # ## Quiz
 
@@ -254,8 +256,7 @@ quiz("04_vision_transformer")
 # %% [markdown]
 # ## The answer
 #
-# *What does a vision transformer look at?* At every patch, in every head, to a degree
-# that its scores say exactly; what it *saw* there the scores do not say. *Why do few
-# images hurt it?* It has to learn what a convolution is built with: that neighbours
-# belong together, and that a spot may lie anywhere. Your curves say what that cost
-# here.
+# *What does a vision transformer look at?* At every patch, in every head; the scores
+# say exactly how much, but not what information it takes from there. *Why do few images
+# hurt it?* It has to learn what is built into a convolution: that neighbours belong
+# together, and that a spot may lie anywhere. Your curves show what that cost here.

@@ -9,23 +9,23 @@
 # %% [markdown]
 # # 5. Does attention help a U-Net to find small things?
 #
-# Classification asks *whether*, segmentation asks *where*: each pixel gets an answer.
-# The U-Net goes down to a coarse map, which knows what is in the image, and up again to
-# full size, and takes the fine detail from **skip connections** on the way.
+# Classification asks *whether* there is a lesion, segmentation asks *where*: it
+# predicts each pixel. A U-Net goes down to a coarse map, which represents what is in
+# the image, and up again to full size; **skip connections** bring back the fine detail.
 #
 # Two ideas put attention into it:
 #
-# - an **attention gate** in each skip connection: the coarse map says which places of
-#   the fine one are worth passing on, since most of a fundus is healthy;
-# - a **transformer block** at the narrowest place, where every place can look at every
-#   other (TransUNet and its many relatives).
+# - an **attention gate** in each skip connection: the coarse map decides which
+#   positions of the fine map are passed on, since most of a fundus image is healthy;
+# - a **transformer block** at the coarsest resolution, where every position can attend
+#   to every other (TransUNet and many similar networks).
 #
-# You will write the measure and the gate with numpy, train three small U-Nets on drawn
-# lesions, choose their settings without a look at the test images, and ask whether
-# their difference is one.
+# You will write the metric and the gate in numpy, train three small U-Nets on drawn
+# lesions, choose their settings without using the test images, and test whether they
+# differ.
 #
 # You need: convolutions, tutorial 3. You will be able to: measure a segmentation, tune
-# rivals fairly, read a gate, and compare with an interval.
+# competing networks fairly, read a gate, and compare networks with an interval.
 
 # %%
 import keras
@@ -44,11 +44,12 @@ from medattn.teaching import (
 from medattn.teaching.unet import KINDS, SkipGate, dice_loss, unet
 
 # %% [markdown]
-# ## How good is an outline?
+# ## How good is a segmentation?
 #
 # ### Exercise 1
 #
-# **Dice** counts twice the pixels that both call lesion, over all that either calls so:
+# **Dice** is twice the number of pixels that are lesion in both the predicted mask $P$
+# and the true mask $M$, divided by the sum of both sizes:
 #
 # $$D = \frac{2\,|P \cap M|}{|P| + |M|}.$$
 #
@@ -68,35 +69,37 @@ def dice(predicted, truth):
 check("05.dice", dice)
 
 # %% [markdown]
-# Why not accuracy? Lesions cover about 3% of these images: whoever finds nothing is
-# right in 97% of the pixels, and has a Dice of 0.
+# Why not accuracy? Lesions cover about 3% of these images: a network that finds nothing
+# is right in 97% of the pixels, and has a Dice of 0.
 
 # %%
 train = draw_images("fundus", range(500), split="train")
-test = draw_images("fundus", range(140, 280))  # why not from 0, see below
+test = draw_images("fundus", range(140, 280))  # not from 0: see below
 
 
-def diseased(drawn):
-    """Takes the images with lesions, and their masks."""
-    some = drawn["evidence"].any(axis=(1, 2))
-    return drawn["image"][some].astype("float32") / 255, drawn["evidence"][some]
+def diseased(synthetic):
+    """Returns the images with lesions, and their masks."""
+    some = synthetic["evidence"].any(axis=(1, 2))
+    images = synthetic["image"][some].astype("float32") / 255
+    return images, synthetic["evidence"][some]
 
 
 all_images, all_masks = diseased(train)
-held = np.arange(len(all_images)) % 4 == 0  # every fourth, to choose the settings by
-images, masks = all_images[~held], all_masks[~held]
-val_images, val_masks = all_images[held], all_masks[held]
+held_out = np.arange(len(all_images)) % 4 == 0  # every fourth, for validation
+images, masks = all_images[~held_out], all_masks[~held_out]
+val_images, val_masks = all_images[held_out], all_masks[held_out]
 test_images, test_masks = diseased(test)
-print(f"{len(images)} images to learn from, {len(val_images)} to choose by, ", end="")
-print(f"{len(test_images)} to test on")
-nothing = np.zeros_like(val_masks)
-print(f"finding nothing: accuracy {np.mean(nothing == val_masks):.3f}, ", end="")
-print(f"Dice {dice(nothing, val_masks).mean():.3f}")
+print(f"{len(images)} training, {len(val_images)} validation, ", end="")
+print(f"{len(test_images)} test images")
+empty = np.zeros_like(val_masks)
+print(f"empty masks: accuracy {np.mean(empty == val_masks):.3f}, ", end="")
+print(f"Dice {dice(empty, val_masks).mean():.3f}")
 
 # %% [markdown]
 # ## The gate in the skip connection
 #
-# At each place, $x$ is the fine feature, $g$ the coarse one, enlarged to the same size:
+# At each position, $x$ is the fine feature, $g$ the coarse one, upsampled to the same
+# size:
 #
 # $$s = \sigma\big(v \cdot \mathrm{relu}(W_x x + W_g g + b) + c\big), \qquad y = s\,x.$$
 #
@@ -111,7 +114,7 @@ print(f"Dice {dice(nothing, val_masks).mean():.3f}")
 
 # %% tags=["solution"]
 def skip_scores(x, g, W_x, W_g, b, v, c):
-    """Returns one score a place, `(height, width)`."""
+    """Returns one score for each position, `(height, width)`."""
     hidden = np.maximum(x @ W_x + g @ W_g + b, 0)
     return 1 / (1 + np.exp(-(hidden @ v + c)))
 
@@ -120,155 +123,161 @@ def skip_scores(x, g, W_x, W_g, b, v, c):
 check("05.skip_scores", skip_scores)
 
 # %% [markdown]
-# ## Three U-Nets, three tries each
+# ## Three U-Nets, three settings each
 #
-# Somebody has to choose the settings, and whoever chooses by the test images reports
-# the luck of the choice with the result. So the notebook holds back every fourth
-# training image and chooses by those. **Each kind gets the same tries**, and may choose
-# another one. They differ in how large the steps are, and in how likely a pixel is
-# lesion before anything was learnt: one half (`prior=0.5`, what a bias of zero says) or
-# 5%.
+# The settings have to be chosen. If we choose them by the test images, the test result
+# is too good, because the choice has used these images. So we hold back every fourth
+# training image for validation and choose by those. **Each kind of network gets the
+# same settings to choose from**, and may choose a different one. The settings differ in
+# the learning rate and in the prior, the probability of a lesion that the untrained
+# network predicts: one half (`prior=0.5`, a bias of zero) or 5%.
 #
-# The same trunk, the same seed, as many steps, the same images in the same order.
+# The trunk, the seed, the number of steps and the order of the images are the same for
+# all.
 
 # %%
-TRIES = [(1e-2, 0.5), (1e-2, 0.05), (3e-3, 0.05)]  # (largest step, prior)
-PASSES = 8
-steps = -(-len(images) // 16)  # a pass
+SETTINGS = [(1e-2, 0.5), (1e-2, 0.05), (3e-3, 0.05)]  # (learning rate, prior)
+EPOCHS = 8
+steps = -(-len(images) // 16)  # in an epoch
 
 
-def trained(kind, largest, prior):
-    """Returns a network and its loss after each pass over the images."""
+def trained(kind, learning_rate, prior):
+    """Returns a trained network and its loss after each epoch."""
     keras.utils.set_random_seed(0)
     network = unet(kind, prior=prior)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, PASSES * steps - 15, warmup_target=largest, warmup_steps=15
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, EPOCHS * steps - 15, warmup_target=learning_rate, warmup_steps=15
     )
-    network.compile(keras.optimizers.Adam(rate), dice_loss, jit_compile=False)
-    found = network.fit(images, masks, 16, epochs=PASSES, verbose=0)
-    return network, found.history["loss"]
+    network.compile(keras.optimizers.Adam(schedule), dice_loss, jit_compile=False)
+    history = network.fit(images, masks, 16, epochs=EPOCHS, verbose=0).history
+    return network, history["loss"]
 
 
-tried = {(kind, *a_try): trained(kind, *a_try) for kind in KINDS for a_try in TRIES}
+runs = {
+    (kind, *setting): trained(kind, *setting) for kind in KINDS for setting in SETTINGS
+}
 validation = {}
-for key, (network, _) in tried.items():
-    found = network.predict(val_images, verbose=0) > 0
-    validation[key] = dice(found, val_masks).mean()
+for key, (network, _) in runs.items():
+    predicted = network.predict(val_images, verbose=0) > 0
+    validation[key] = dice(predicted, val_masks).mean()
 print("Dice on the validation images")
-for largest, prior in TRIES:
-    row = [f"{kind} {validation[kind, largest, prior]:.3f}" for kind in KINDS]
-    print(f"step {largest:<5} prior {prior:<4}: {'   '.join(row)}")
+for learning_rate, prior in SETTINGS:
+    row = [f"{kind} {validation[kind, learning_rate, prior]:.3f}" for kind in KINDS]
+    print(f"learning rate {learning_rate:<5} prior {prior:<4}: {'   '.join(row)}")
 
 # %%
-chosen = {kind: max(TRIES, key=lambda t: validation[kind, *t]) for kind in KINDS}
-networks = {kind: tried[kind, *chosen[kind]][0] for kind in KINDS}
-for kind, (largest, prior) in chosen.items():
+chosen = {kind: max(SETTINGS, key=lambda s: validation[kind, *s]) for kind in KINDS}
+networks = {kind: runs[kind, *chosen[kind]][0] for kind in KINDS}
+for kind, (learning_rate, prior) in chosen.items():
     cost = complexity(networks[kind])
     print(
-        f"{kind:>11}: step {largest}, prior {prior}; "
+        f"{kind:>11}: learning rate {learning_rate}, prior {prior}; "
         f"{cost['parameters']['total']:,} parameters, "
         f"{cost['multiply_adds']['total'] / 1e6:.1f} M multiply-adds"
     )
 lines_figure(
-    {kind: (range(1, PASSES + 1), tried[kind, *chosen[kind]][1]) for kind in KINDS},
-    x="pass over the images",
-    y="loss in training, chosen settings",
+    {kind: (range(1, EPOCHS + 1), runs[kind, *chosen[kind]][1]) for kind in KINDS},
+    x="epoch",
+    y="training loss, chosen settings",
 )
 
 # %% [markdown]
-# Now, and only now, the test images: **once**, with three networks.
+# Only now we use the test images: **once**, with three networks.
 #
 # **Predict first.** By how many points (hundredths) of Dice will the gates be better
-# than the plain network, on images that neither has seen? Negative if worse.
+# than the plain network on the test images? Negative if worse.
 
 # %%
 my_guess = None  # points
 
 # %%
-drawn = {k: n.predict(test_images, verbose=0) > 0 for k, n in networks.items()}
-scores = {kind: dice(found, test_masks) for kind, found in drawn.items()}
+predicted = {k: n.predict(test_images, verbose=0) > 0 for k, n in networks.items()}
+scores = {kind: dice(found, test_masks) for kind, found in predicted.items()}
 for kind, values in scores.items():
     missed = np.mean(values == 0)
     print(
-        f"{kind:>11}: test Dice {values.mean():.3f} (when it was chosen "
-        f"{validation[kind, *chosen[kind]]:.3f}), finds nothing right in {missed:.0%}"
+        f"{kind:>11}: test Dice {values.mean():.3f} (validation "
+        f"{validation[kind, *chosen[kind]]:.3f}), Dice 0 in {missed:.0%} of the images"
     )
 gain = 100 * (scores["gates"] - scores["plain"]).mean()
 print(reveal(my_guess, gain, what="gates − plain", unit="points"))
 
 # %% [markdown]
-# The Dice in brackets belongs to the images that chose, so it is a little too kind: of
-# three tries the luckiest was taken. That is what the test images are for.
+# The Dice in brackets was measured on the validation images, which chose the setting,
+# so it is slightly too high: it is the best of three. That is why we need separate test
+# images.
 #
 # **What we did wrong ourselves.** The first version of this lesson had no validation
-# images. Its author changed the steps, their number and the prior until the Dice looked
-# well, on the first 140 images of the test split, and then reported the Dice of those
-# very images. So they are spoilt, and the test above takes the next 140, which nobody
-# had looked at when these settings were fixed. Widths, number of passes, batch and
-# augmentation (none) are still those of the first version. And if you now change a
-# setting and run the last cell again, you are doing what we did: change it above, by
-# the validation images, and look here once.
+# images. Its author changed the learning rate, the number of steps and the prior until
+# the Dice on the first 140 images of the test split looked good, and then reported the
+# Dice on the same images. So these images can no longer serve as a test, and the test
+# above uses the next 140, which nobody had used when the settings were fixed. Widths,
+# number of epochs, batch size and augmentation (none) are still those of the first
+# version. If you now change a setting and run the last cell again, you make the same
+# mistake: choose it above, by the validation images, and use the test images once.
 
 # %% [markdown]
 # ## Is it a difference?
 #
-# The images are the same, so compare **image by image**. How much would the mean
-# difference move if other images had been drawn? The bootstrap draws from ours, with
-# repetition, again and again.
+# Both networks were tested on the same images, so we compare **image by image**. How
+# much would the mean difference change with other images? The **bootstrap** estimates
+# it: it samples from our images with replacement, many times, and computes the mean of
+# each sample.
 
 # %%
-chance = np.random.default_rng(0)
+rng = np.random.default_rng(0)
 for kind in KINDS[1:]:
     d = 100 * (scores[kind] - scores["plain"])
-    again = chance.choice(d, size=(4000, len(d))).mean(axis=1)
-    low, high = np.percentile(again, [2.5, 97.5])
+    resampled = rng.choice(d, size=(4000, len(d))).mean(axis=1)
+    low, high = np.percentile(resampled, [2.5, 97.5])
     print(f"{kind:>11} − plain: {d.mean():+.1f} points [{low:+.1f}, {high:+.1f}]")
 
 # %% [markdown]
-# This interval knows of other *images*, not of other *seeds*: it says what these two
-# trained networks are worth, not what their kinds are worth. For that, train each with
-# several seeds and take the difference a seed as one number, as in tutorial 8.
+# This interval covers other *images*, not other *seeds*: it compares these two trained
+# networks, not the two kinds of network. To compare the kinds, train each with several
+# seeds and use one difference for each seed, as in tutorial 8.
 #
-# ## How to win with attention
+# ## How to make attention win
 #
-# Suppose that only our favourite had been tuned, and its rival left at the first try,
-# which is what the framework's bias of zero gives. The table of tries tells it:
+# Suppose that only the network that we prefer was tuned, and the other one kept the
+# first setting, with the framework's default bias of zero. The validation results above
+# show what we would report:
 
 # %%
-default = TRIES[0]
+default = SETTINGS[0]
 print("gates − plain, points of Dice on the validation images")
-for words, mine, rival in (
+for title, of_gates, of_plain in (
     ("both tuned", chosen["gates"], chosen["plain"]),
     ("gates tuned, plain by default", chosen["gates"], default),
     ("plain tuned, gates by default", default, chosen["plain"]),
     ("both by default", default, default),
 ):
-    gain = 100 * (validation["gates", *mine] - validation["plain", *rival])
-    print(f"{words:>30}: {gain:+5.1f}")
+    gain = 100 * (validation["gates", *of_gates] - validation["plain", *of_plain])
+    print(f"{title:>30}: {gain:+5.1f}")
 
 # %% [markdown]
-# The trunk, the data and the seed are the same in all four lines, and nobody has
-# cheated in any of them. A prior is one number in the last layer. When you read that a
-# gate won by some points, look for the line that says how the rival was tuned.
+# The trunk, the data and the seed are the same in all four lines, and each line is a
+# correct measurement. The prior is a single number in the last layer. When you read
+# that a gate won by some points, look for the sentence that says how the other network
+# was tuned.
 #
 # ## What do the gates let through?
 
 # %%
 gated = networks["gates"]
-inputs = [layer.input for layer in gated.layers if isinstance(layer, SkipGate)]
 gates = [layer for layer in gated.layers if isinstance(layer, SkipGate)]
-read = keras.Model(gated.input, inputs)
+inputs_of = keras.Model(gated.input, [gate.input for gate in gates])
 one = int(np.argsort(test_masks.sum(axis=(1, 2)))[len(test_masks) // 2])
-seen = read.predict(test_images[one : one + 1], verbose=0)
-shown = [
+inputs = inputs_of.predict(test_images[one : one + 1], verbose=0)
+gate_maps = [
     keras.ops.convert_to_numpy(gate.scores(pair))[0, ..., 0]
-    for gate, pair in zip(gates, seen, strict=True)
+    for gate, pair in zip(gates, inputs, strict=True)
 ]
 maps_figure(
     [None] * 4,
-    [test_masks[one], *shown],
-    ["truth", *[f"gate at {len(map_)} x {len(map_)}" for map_ in shown]],
-    label="weight of the place",
+    [test_masks[one], *gate_maps],
+    ["truth", *[f"gate at {len(map_)} x {len(map_)}" for map_ in gate_maps]],
+    label="score of the position",
     low=0,
     high=1,
 )
@@ -276,16 +285,17 @@ maps_figure(
 # %%
 images_figure(
     [test_images[one], test_masks[one].astype(float)]
-    + [drawn[kind][one].astype(float) for kind in KINDS],
+    + [predicted[kind][one].astype(float) for kind in KINDS],
     ["image", "truth", *[f"{k}: Dice {scores[k][one]:.2f}" for k in KINDS]],
 )
 
 # %% [markdown]
-# Where the finest gate lights up on the lesions it makes a convincing picture. And yet
-# the plain network, which has no such picture to show, outlines them as well: look at
-# the intervals. **A beautiful gate does not show that the gate was needed.** Nor does a
-# dark one show that the network is blind: what a gate passes is multiplied by weights
-# that were learnt with it, and one factor of a product is no importance.
+# If the finest gate is bright on the lesions, the picture is convincing. But the plain
+# network, which has no gate to show, may segment them as well: look at the intervals.
+# **A convincing gate does not show that the gate was needed.** And a gate that is dark
+# on the lesions does not show that the network ignores them: its output is multiplied
+# by weights that were learnt together with it, and one factor of a product does not
+# measure importance.
 #
 # ## Quiz
 
@@ -309,6 +319,6 @@ quiz("05_segmentation")
 # ## The answer
 #
 # *Does attention help a U-Net to find small things?* Read it from your two intervals:
-# if zero lies inside, these images cannot tell, and if not, one seed cannot tell. The
-# plain U-Net, tuned with the same care on images that are not those of the test, is a
-# rival that many papers did not give a fair chance.
+# if zero lies inside, these images cannot tell; if not, one seed is still not enough.
+# Many papers did not tune the plain U-Net with the same care, on images other than the
+# test images.

@@ -10,21 +10,21 @@
 # # 7. Where did this logit come from, and does the answer add up?
 #
 # A network has answered with one number, the logit of "diseased". An **attribution**
-# hands that number back to the pixels: so much of it is yours, so much is yours. You
-# can check such a hand-back as you check a bill: *do the items add up to the total?*
+# divides this number among the pixels. You can check it as you check a bill: *do the
+# items add up to the total?*
 #
-# You will write two methods with numpy, about twenty lines each:
+# You will write two methods in numpy, about twenty lines each:
 #
-# - **LRP** (layer-wise relevance propagation) shares the logit itself. Its law is
-#   *conservation*: what a layer is given, it passes on.
-# - **DeepLIFT** shares the difference between this logit and that of a reference image.
-#   Its law is *completeness*: contributions sum to the difference.
+# - **LRP** (layer-wise relevance propagation) divides the logit itself. Its law is
+#   *conservation*: each layer passes on all the relevance that it receives.
+# - **DeepLIFT** divides the difference between this logit and that of a reference
+#   image. Its law is *completeness*: the contributions sum to the difference.
 #
-# Then you will let the library do the same for a trained network with attention, and
-# break it the way in which a published study's maps broke.
+# Then you will use the library for a trained network with attention, and reproduce the
+# error that made the maps of a published study wrong.
 #
-# You need: matrix products and the chain rule. You will be able to: derive a rule,
-# test a law, and read a ledger.
+# You need: matrix products and the chain rule. You will be able to: derive a rule, test
+# a law, and read an audit.
 
 # %%
 import importlib.util
@@ -54,7 +54,7 @@ W2, b2 = rng.normal(size=(4, 1)), np.array([0.5])
 
 
 def forward(x):
-    """Returns what goes into the ReLU, what comes out, and the logit."""
+    """Returns the input of the ReLU, its output, and the logit."""
     z = x @ W1 + b1
     a = np.maximum(z, 0)
     return z, a, a @ W2 + b2
@@ -67,18 +67,19 @@ print("hidden units:", a.round(2), " logit:", logit.round(3))
 # %% [markdown]
 # ## LRP: one step back
 #
-# Go backwards from the logit. A dense layer computed, for each of its outputs $k$,
+# LRP goes backwards from the logit. A dense layer has computed, for each of its outputs
+# $k$,
 #
 # $$z_k = \sum_j x_j w_{jk} + b_k .$$
 #
-# Output $k$ holds relevance $R_k$. Input $j$ contributed $x_j w_{jk}$ to $z_k$, so it
-# is given that share:
+# Output $k$ has relevance $R_k$. Input $j$ contributed $x_j w_{jk}$ to $z_k$, so it
+# receives that fraction of $R_k$:
 #
 # $$R_j = \sum_k \frac{x_j w_{jk}}{z_k + \epsilon\,\mathrm{sign}(z_k)} R_k .$$
 #
-# The small $\epsilon$ keeps the denominator away from zero. The ReLU needs no step: a
-# unit that is off contributed nothing, since its output is zero, and a unit that is on
-# passed its value unchanged.
+# The small $\epsilon$ keeps the denominator away from zero. The ReLU needs no step: an
+# inactive unit has contributed nothing, since its output is zero, and an active unit
+# has passed its value on unchanged.
 #
 # ### Exercise 1
 #
@@ -88,7 +89,7 @@ print("hidden units:", a.round(2), " logit:", logit.round(3))
 
 # %% tags=["solution"]
 def lrp_step(x, W, b, R, epsilon=1e-7):
-    """Shares the relevance of a layer's outputs among its inputs, `(inputs,)`."""
+    """Distributes the relevance of a layer's outputs to its inputs, `(inputs,)`."""
     z = x @ W + b
     z = z + epsilon * np.where(z >= 0, 1, -1)
     return x * (W @ (R / z))
@@ -98,10 +99,10 @@ def lrp_step(x, W, b, R, epsilon=1e-7):
 check("07.lrp_step", lrp_step)
 
 # %% [markdown]
-# Two steps, and the logit lies on the inputs.
+# Two such steps distribute the logit over the inputs.
 #
-# **Predict first.** The logit is printed above. What will the six numbers sum to: the
-# logit exactly, or something else? Write your number down, then run on.
+# **Predict first.** The logit is printed above. What will the six relevances sum to:
+# exactly the logit, or another number? Write your number down, then run the next cell.
 
 # %%
 my_guess = None  # a number, before you run the next cell
@@ -114,27 +115,30 @@ print(reveal(my_guess, R_input.sum(), what="their sum", digits=3))
 print(f"the logit: {logit[0]:.3f}")
 
 # %% [markdown]
-# ## What the biases took
+# ## What the biases absorb
 #
-# They differ, and nothing is broken. The bias $b_k$ is part of $z_k$, so it is owed the
-# share $b_k R_k / z_k$; but a bias is no pixel, and LRP has nowhere to put its share.
-# An honest method writes it down. This is the **ledger**: inputs + biases = logit.
+# The sum and the logit differ, and this is no error. The bias $b_k$ is part of $z_k$,
+# so the part $b_k R_k / z_k$ belongs to it; but a bias is no input. This relevance is
+# **absorbed** by the bias. A method should report it. This is the **audit**: inputs +
+# biases = logit.
 
 # %%
-taken = sum(
+absorbed = sum(
     (b * R / layer_input).sum()
     for b, R, layer_input in ((b2, logit, logit), (b1, R_hidden, z))
 )
-print(f"inputs {R_input.sum():.3f} + biases {taken:.3f} = {R_input.sum() + taken:.3f}")
+total = R_input.sum() + absorbed
+print(f"inputs {R_input.sum():.3f} + biases {absorbed:.3f} = {total:.3f}")
 print(f"logit {logit[0]:.3f}")
 
 # %% [markdown]
-# This is all there is to LRP-epsilon: for convolutions the same formula holds, since a
-# convolution is a dense layer with most weights zero.
+# This is the whole of LRP-epsilon. The same formula holds for convolutions, since a
+# convolution is a dense layer in which most weights are zero.
 #
-# ## The same by the library
+# ## The same with the library
 #
-# The same weights in a Keras model; the library's answer should be ours.
+# We put the same weights into a Keras model; the library should give the same
+# relevance.
 
 # %%
 network = keras.Sequential(
@@ -154,53 +158,55 @@ print(audit_line(analyzer.audit(x[None].astype("float32"))))
 # %% [markdown]
 # ## A trained network with attention
 #
-# The shipped `se_micro_resnet` has seen 4,000 drawn retinas, 64 x 64 pixels. It has
-# residual sums, batch norms, and a Squeeze-and-Excitation gate in each block. We look
-# at a diseased drawing; the yellow line surrounds the pixels that make it diseased.
+# The shipped `se_micro_resnet` was trained on 4,000 drawn retinas of 64 x 64 pixels. It
+# has residual sums, batch norms, and a Squeeze-and-Excitation gate in each block. We
+# explain a diseased drawing; the yellow line surrounds the pixels that make it
+# diseased.
 
 # %%
-drawn = draw_images("fundus", [0, 2, 7, 17])
-images = drawn["image"].astype("float32") / 255
+synthetic = draw_images("fundus", [0, 2, 7, 17])
+images = synthetic["image"].astype("float32") / 255
 retina_network = load_zoo_model("se_micro_resnet")
 lrp = create_analyzer("lrp.epsilon", retina_network, neuron_selection_mode="index")
 relevance = pixel_relevance(lrp.analyze(images, 1))
-ledger = lrp.audit(images, 1)
+audit = lrp.audit(images, 1)
 explanation_figure(
     images[3],
     relevance[3],
-    title=f"logit of 'diseased': {ledger['logit'][3]:.2f}",
-    lines=[audit_line(ledger, 3)],
-    mask=drawn["evidence"][3],
+    title=f"logit of 'diseased': {audit['logit'][3]:.2f}",
+    lines=[audit_line(audit, 3)],
+    mask=synthetic["evidence"][3],
 )
 
 # %% [markdown]
-# Read the ledger's line below the picture. `pixels` is the sum of the map. `biases` is
-# what biases and the shifts of batch norms took on the way, counted layer by layer, and
-# not as "the rest". The two together are the logit, also for the other drawings:
+# Read the audit below the picture. `pixels` is the sum of the map. `biases` is the
+# relevance that biases and the shifts of batch norms absorbed. It is summed layer by
+# layer, and not computed as the difference from the logit. Both together are the logit,
+# also for the other drawings:
 
 # %%
 for sample in range(4):
-    print(audit_line(ledger, sample), f"   error {ledger['error'][sample]:.1e}")
+    print(audit_line(audit, sample), f"   error {audit['error'][sample]:.1e}")
 
 # %% [markdown]
-# The ledger says that the *bill* is right: nothing was lost, nothing was invented. It
-# does **not** say that the map is a good explanation. Much of the logit of a normalised
-# network sits in its biases, and how the rest is spread depends on the rule.
+# The audit shows that the *sum* is right: no relevance was lost or added. It does
+# **not** show that the map is a good explanation. In a network with batch norms, biases
+# absorb much of the logit, and how the rest is distributed depends on the rule.
 #
 # ## DeepLIFT: compared with what?
 #
 # LRP asks "where did this logit come from?". DeepLIFT asks "why this logit *and not
-# that of the reference*?" Run both images through the network; each layer then has a
-# difference $\Delta x = x - x'$. A dense layer is linear, so differences pass it
-# without its biases, and its multipliers are its weights. Only the ReLU needs a rule.
-# The **rescale rule** takes the slope of the straight line between the two points:
+# that of the reference*?" Both images go through the network; each layer then has a
+# difference $\Delta x = x - x'$. A dense layer is linear, so biases cancel in its
+# differences, and its multipliers are its weights. Only the ReLU needs a rule. The
+# **rescale rule** takes the slope of the straight line between the two points:
 #
 # $$m = \frac{\mathrm{relu}(z) - \mathrm{relu}(z')}{z - z'} .$$
 #
 # ### Exercise 2
 #
-# Write the multiplier for arrays of any shape. Mind the case $z = z'$: there is no line
-# between a point and itself, and one takes the ReLU's own slope, 1 or 0.
+# Write the multiplier for arrays of any shape. If $z = z'$, the two points are the same
+# and have no line between them; then use the gradient of the ReLU, 1 or 0.
 
 
 # %% tags=["solution"]
@@ -216,8 +222,8 @@ def rescale(z, z_reference):
 check("07.rescale", rescale)
 
 # %% [markdown]
-# Multipliers multiply along the way, as derivatives do in the chain rule; the
-# contribution of an input is its difference times its multiplier.
+# Multipliers of successive layers are multiplied, as derivatives are in the chain rule;
+# the contribution of an input is its difference times its multiplier.
 
 # %%
 x_reference = np.zeros(6)
@@ -230,11 +236,12 @@ print(f"logit {logit[0]:.4f} - reference {logit_reference[0]:.4f} =", end=" ")
 print(f"{(logit - logit_reference)[0]:.4f}")
 
 # %% [markdown]
-# Completeness holds without a ledger for biases: they are the same in both runs and
-# cancel. The price is a question that LRP does not ask: **what is a fair reference?**
+# Completeness holds without an entry for biases: they are the same in both forward
+# passes and cancel. Instead there is a question that LRP does not have: **what is a
+# good reference?**
 #
 # In the small network, another reference gives other contributions, and each set adds
-# up to its own difference. Neither is wrong: they answer other questions.
+# up to its own difference. Neither is wrong: they answer different questions.
 
 # %%
 rows = {}
@@ -245,12 +252,12 @@ for name, reference in (("zeros", np.zeros(6)), ("ones", np.ones(6))):
     print(f"{name:>5}: {rows[name].round(2)}, sum {rows[name].sum():+.3f}")
 
 # %% [markdown]
-# For the retina the library takes black as the reference unless you give another. A
-# healthy twin of the same retina is a better question: *why diseased, and not as the
-# same eye without the lesions?* Drawings have such twins; patients do not.
+# For the retina, the library's default reference is a black image. A healthy twin of
+# the same retina asks a better question: *why diseased, and not as the same eye without
+# the lesions?* Drawings have such twins; patients do not.
 
 # %%
-twins = drawn["twin"].astype("float32") / 255
+twins = synthetic["twin"].astype("float32") / 255
 for name, reference in (("black", None), ("healthy twin", twins[3])):
     options = {} if reference is None else {"reference": reference}
     lift = create_analyzer(
@@ -258,50 +265,50 @@ for name, reference in (("black", None), ("healthy twin", twins[3])):
     )
     found = pixel_relevance(lift.analyze(images[3:], 1))[0]
     size = np.abs(found)
-    inside = size[drawn["evidence"][3]].sum() / size.sum()
+    inside = size[synthetic["evidence"][3]].sum() / size.sum()
     print(f"{name:>12}: {audit_line(lift.audit(images[3:], 1))}")
     print(f"{'':>12}  {100 * inside:.0f}% of |R| lies inside the evidence")
 
 # %% [markdown]
 # With the twin every contribution lies on the evidence, *by construction*: elsewhere
-# the difference is zero, so nothing can be put there. A perfect score that is built in
-# teaches nothing about the network. Ask of every good score whether it could have come
-# out badly.
+# the difference is zero, so the contribution is zero, too. A perfect score that is
+# built in says nothing about the network. Ask of every good score whether a bad one was
+# possible.
 #
-# ## Where it broke
+# ## Where the published maps went wrong
 #
-# The survey that this course follows drew LRP and DeepLIFT maps of networks with SE and
-# CBAM gates. Its LRP had rules for layers, but none for what stands between them: the
-# product `x * gate`. That was left to automatic differentiation, as iNNvestigate leaves
-# it, which sends relevance back multiplied by the other factor, into the signal **and**
-# into the gate.
+# The survey that this course follows shows LRP and DeepLIFT maps of networks with SE
+# and CBAM gates. Its LRP had rules for layers, but none for an operation between
+# layers: the product `x * gate`. As in iNNvestigate, automatic differentiation handled
+# it. So the relevance was multiplied by the other factor and went both into the signal
+# **and** into the gate.
 #
-# Here is that breakage, small and whole: pixels by channels, one to three SE gates,
-# random weights, and **no biases**, so that every layer conserves exactly and whatever
-# is missing went missing in a product. For the layers it uses your `lrp_step`.
+# Here is a small network that shows the error: pixels by channels, one to three SE
+# gates, random weights, and **no biases**. Every layer conserves relevance exactly, so
+# whatever is missing was lost in a product. The layers use your `lrp_step`.
 
 
 # %%
 def spread(h, R):
-    """Shares the relevance of each channel's mean among its pixels, by their size."""
+    """Distributes the relevance of each channel's mean to its pixels."""
     return h * R / np.maximum(h.sum(axis=0), 1e-9)
 
 
 def sum_over_logit(pixels, gates, seed, product):
-    """Draws a network with SE gates, and divides the sum of its LRP by its logit."""
-    draw = np.random.default_rng(seed).normal
-    first, last, kept = draw(size=(3, 8)), draw(size=(8, 1)), []
+    """Returns the sum of LRP over the logit, of a random network with SE gates."""
+    normal = np.random.default_rng(seed).normal
+    first, last, blocks = normal(size=(3, 8)), normal(size=(8, 1)), []
     h = np.maximum(pixels @ first, 0)  # (pixels, channels)
     for reduce, expand in [
-        (draw(size=(8, 4)), draw(size=(4, 8))) for _ in range(gates)
+        (normal(size=(8, 4)), normal(size=(4, 8))) for _ in range(gates)
     ]:
         hidden = np.maximum(h.mean(axis=0) @ reduce, 0)
         scores = 1 / (1 + np.exp(-hidden @ expand))
-        kept.append((h, hidden, scores, reduce, expand))
+        blocks.append((h, hidden, scores, reduce, expand))
         h = h * scores
     logit = h.mean(axis=0) @ last
     R = spread(h, lrp_step(h.mean(axis=0), last, 0, logit))
-    for h, hidden, scores, reduce, expand in reversed(kept):
+    for h, hidden, scores, reduce, expand in reversed(blocks):
         R_h, R_scores = product(h, scores, R)
         R_hidden = lrp_step(hidden, expand, 0, R_scores)  # the sigmoid passes it on
         R = R_h + spread(h, lrp_step(h.mean(axis=0), reduce, 0, R_hidden))
@@ -310,11 +317,11 @@ def sum_over_logit(pixels, gates, seed, product):
 
 
 def plain(h, scores, R):
-    return R * scores, (R * h).sum(axis=0)  # as a derivative goes back
+    return R * scores, (R * h).sum(axis=0)  # as the derivative does
 
 
 def signal_takes_all(h, scores, R):
-    return R, np.zeros_like(scores)  # the gate decides how much passes, and gets none
+    return R, np.zeros_like(scores)  # the gate gets no relevance
 
 
 pixels = images[3, ::8, ::8].reshape(-1, 3)
@@ -324,27 +331,28 @@ for gates in (1, 2, 3):
         np.array([sum_over_logit(pixels, gates, seed, rule) for seed in range(20)])
         for rule in (plain, signal_takes_all)
     )
-    low, middle, high = np.percentile(without, [0, 50, 100])
+    low, median, high = np.percentile(without, [0, 50, 100])
     print(
-        f"{gates} gate(s): plain {low:5.2f} to {high:5.2f}, median {middle:.2f}; "
-        f"with the rule off by {np.abs(with_it - 1).max():.0e}"
+        f"{gates} gate(s): plain {low:5.2f} to {high:5.2f}, median {median:.2f}; "
+        f"with the rule, error {np.abs(with_it - 1).max():.0e}"
     )
 
 # %% [markdown]
-# Without a rule the bill may be many times the total or a small part of it, and the
-# picture will not tell you: a map is drawn in any case. With the rule all of them add
-# up, but for rounding and the epsilon.
+# Without a rule the relevance may sum to many times the logit or to a small part of it,
+# and the map does not show it. With the rule all networks add up, except for rounding
+# and the epsilon.
 #
-# DeepLIFT breaks at the same place. Captum's, which has rules for nonlinear modules
+# DeepLIFT has the same problem. Captum's version, which has rules for nonlinear modules
 # only, differentiates a product $y = x s$ at the image. But
 #
 # $$\Delta y = s\,\Delta x + x\,\Delta s - \Delta x\,\Delta s,$$
 #
-# so it is off by $\Delta x\,\Delta s$. Multiply each difference by the *mean* of the
-# other factor at both ends instead, and nothing is missing (two lines on paper).
+# so its sum is wrong by $\Delta x\,\Delta s$. If each difference is multiplied by the
+# *mean* of the other factor at image and reference, the sum is right (two lines on
+# paper show it).
 #
-# The library looks its rules up in a dict. So exchange one entry in it, that of the
-# product, leave all else of the **trained** network as it is, and let the audit say
+# The library looks up its rules in a dict. We replace one entry, that of the product,
+# leave everything else in the **trained** network unchanged, and let the audit show
 # what is missing.
 
 
@@ -359,17 +367,17 @@ def plain_difference(walk, step, *args, **kwargs):
 
 
 def missing(name, table, rule):
-    """Audits with this rule for products; per cent of what was to be shared."""
-    ours, table["Multiply"] = table["Multiply"], rule
+    """Audits with this rule for products; returns the missing sum in per cent."""
+    original, table["Multiply"] = table["Multiply"], rule
     analyzer = create_analyzer(name, retina_network, neuron_selection_mode="index")
     found = analyzer.audit(images, 1)
-    table["Multiply"] = ours
-    due = found["logit"] - found.get("reference", 0)
-    return 100 * np.abs(found["error"] / due)
+    table["Multiply"] = original
+    total = found["logit"] - found.get("reference", 0)
+    return 100 * np.abs(found["error"] / total)
 
 
 lrp_rules, lift_rules = steps.RULES, differences.DEEP_LIFT_RULES
-shares = {
+percent = {
     "LRP, plain product": missing("lrp.epsilon", lrp_rules, steps.as_it_is),
     "LRP, signal takes all": missing("lrp.epsilon", lrp_rules, steps.product),
     "DeepLIFT, plain product": missing(
@@ -379,22 +387,22 @@ shares = {
         "deep_lift.rescale", lift_rules, differences.product
     ),
 }
-for name, each in shares.items():
-    print(f"{name:>28}: missing {', '.join(f'{one:.4f}%' for one in each)}")
+for name, values in percent.items():
+    print(f"{name:>28}: missing {', '.join(f'{value:.4f}%' for value in values)}")
 bars_figure(
-    {name: each.mean() for name, each in shares.items()},
-    label="missing from the sum, % of what was to be shared (mean of four drawings)",
+    {name: values.mean() for name, values in percent.items()},
+    label="missing from the sum, % of the logit or difference (mean of four drawings)",
 )
 
 # %% [markdown]
-# Same weights, same images; one rule of one operation. A library that checked its own
-# sums would have seen it at the first image.
+# The weights and the images are the same; only the rule of one operation differs. A
+# library that audits its sums shows such an error at the first image.
 #
-# ## Beside iNNvestigate
+# ## Comparison with iNNvestigate
 #
 # iNNvestigate is the library that made these methods known in Keras. On a plain
 # convolutional network both must agree. It needs Python 3.11 and the extra
-# `medattn[innvestigate]`; without it this cell says so and goes on.
+# `medattn[innvestigate]`; without it, this cell only prints a message.
 
 # %%
 if importlib.util.find_spec("innvestigate") is None:
@@ -421,8 +429,8 @@ else:
     print("logits:", plain_network.predict(some, verbose=0).max(axis=1).round(3))
 
 # %% [markdown]
-# Without biases, conservation is exact: the map sums to the logit. On gated and
-# normalised networks the two libraries part; the page "Ours beside iNNvestigate" of the
+# Without biases, conservation is exact: the map sums to the logit. On networks with
+# gates and norms the two libraries differ; the page "Ours beside iNNvestigate" of the
 # documentation lists where and why.
 #
 # ## Quiz
@@ -450,8 +458,8 @@ quiz("07_lrp_deeplift")
 # %% [markdown]
 # ## The answer
 #
-# *Where did this logit come from?* From the inputs in proportion to what each put into
-# every sum, and from the biases. *Does the answer add up?* It does when every step of
-# the network has a rule: dense layers, norms, sums **and products**. Adding up is the
-# least one may ask of a map. Whether the map points at the evidence is another
-# question; tutorial 9 measures it.
+# *Where did this logit come from?* From the inputs, in proportion to what each
+# contributed to every sum, and from the biases. *Does the answer add up?* It does if
+# every operation of the network has a rule: dense layers, norms, sums **and products**.
+# That a map adds up is the minimum that we should require. Whether it points at the
+# evidence is another question; tutorial 9 measures it.

@@ -7,20 +7,22 @@
 # ---
 
 # %% [markdown]
-# # 8. Does attention help, or is it the pretraining, the seed, or the commoner class?
+# # 8. Does attention help, or is it the pretraining, the seed, or the majority class?
 #
 # The survey that this course follows compared seven networks on three medical data sets
 # with 1, 10, 50 and 100% of the training data: DenseNet-121 and ResNet-50, each plain,
 # with SE and with CBAM, and DeiT-Tiny. It found that *it is not clear that one should
 # expect improvements from attention*. You will read its table as a reviewer would, and
-# then read a study that was planned to answer the question.
+# then a study that was planned to answer the question.
 #
-# Four things are easily taken for "attention helps":
+# Four things are easily confused with an effect of attention:
 #
-# 1. **the commoner class**: a stamp that always says "healthy" can beat them all;
-# 2. **pretraining**: one network started from ImageNet, its rival from nothing;
-# 3. **the test set**: a few hundred images leave an interval of points;
-# 4. **the seed**: the same network trained again gives another number.
+# 1. **the majority class**: a constant prediction "healthy" can be better than all
+#    networks;
+# 2. **pretraining**: one network started from ImageNet weights, the other from random
+#    weights;
+# 3. **the test set**: with a few hundred images, the interval is several points wide;
+# 4. **the seed**: the same network, trained again, gives another result.
 #
 # You need: what an ROC curve is. You will be able to: find these four in any paper.
 
@@ -36,40 +38,40 @@ from medattn.teaching import check, quiz, reveal
 from medattn.zoo import list_zoo_models
 
 # %% [markdown]
-# ## 1. The commoner class
+# ## 1. The majority class
 #
 # ### Exercise 1
 #
-# Write the accuracy of a stamp that gives every image the commoner label. `labels` is
-# an array of 0 and 1.
+# Write the accuracy of a constant prediction: every image gets the more frequent label.
+# `labels` is an array of 0 and 1.
 
 
 # %% tags=["solution"]
 def majority(labels):
-    """Returns the accuracy of always naming the commoner class."""
-    share = np.mean(labels)
-    return max(share, 1 - share)
+    """Returns the accuracy of always predicting the majority class."""
+    fraction = np.mean(labels)
+    return max(fraction, 1 - fraction)
 
 
 # %%
 check("08.majority", majority)
 
 # %% [markdown]
-# The three test sets, as diseased and all images: APTOS2019 279 of 550, ISIC2020 127 of
-# 6,965, MIMIC-CXR 861 of 1,072.
+# The three test sets have these numbers of diseased images: APTOS2019 279 of 550,
+# ISIC2020 127 of 6,965, MIMIC-CXR 861 of 1,072.
 
 # %%
 tests = {"aptos2019": (279, 550), "isic2020": (127, 6965), "mimic_cxr": (861, 1072)}
-stamp = {
+baseline = {
     name: majority(np.repeat([1, 0], [diseased, images - diseased]))
     for name, (diseased, images) in tests.items()
 }
-for name, accuracy in stamp.items():
-    print(f"{name}: the stamp is right in {accuracy:.1%}")
+for name, accuracy in baseline.items():
+    print(f"{name}: the majority class has accuracy {accuracy:.1%}")
 
 # %% [markdown]
 # **Predict first.** There are 28 published accuracies on ISIC2020: seven networks, four
-# amounts of data. How many of them are above the stamp?
+# amounts of data. How many of them are above the majority class?
 
 # %%
 my_guess = None  # of 28
@@ -80,14 +82,14 @@ names = sorted({row["dataset"] for row in published})
 key = {name: next(k for k in tests if name.startswith(k)) for name in names}
 for name in names:
     rows = [row for row in published if row["dataset"] == name]
-    above = sum(row["test_accuracy"] > stamp[key[name]] for row in rows)
-    print(f"{name}: {above} of {len(rows)} accuracies are above the stamp")
+    above = sum(row["test_accuracy"] > baseline[key[name]] for row in rows)
+    print(f"{name}: {above} of {len(rows)} accuracies are above the majority class")
     if name.startswith("isic"):
         print("  ", reveal(my_guess, above, what="ISIC2020", digits=0))
 
 # %% [markdown]
-# The whole table as a picture: dashed is the stamp, hollow markers are networks that
-# started from random weights.
+# The whole table as a picture: the dashed line is the majority class, hollow markers
+# are networks that started from random weights.
 
 # %%
 random_start = {r["model"] for r in published if r["initialisation"] == "random"}
@@ -98,14 +100,14 @@ for row in published:
 regime_figure(
     panels,
     label="published test accuracy",
-    majority={name: stamp[key[name]] for name in names},
+    majority={name: baseline[key[name]] for name in names},
     hollow=random_start,
 )
 
 # %% [markdown]
-# Accuracy hides this, the area under the ROC curve does not: it is 0.5 for any stamp.
-# The survey's logs hold it for most cells. If both measured the same thing, they would
-# rank the networks alike.
+# The area under the ROC curve (AUROC) does not have this problem: it is 0.5 for any
+# constant prediction. The survey's logs contain it for most cells. If accuracy and
+# AUROC measured the same, they would rank the networks in the same order.
 
 # %%
 for name in names:
@@ -125,8 +127,9 @@ for name in names:
 # ## 2. Attention or pretraining?
 #
 # Look at the hollow markers again. Three of the four networks with attention gates
-# started from random weights, at a learning rate of $10^{-6}$ made for fine-tuning; all
-# others started from ImageNet. How often are those three the last three?
+# started from random weights, with a learning rate of $10^{-6}$, which is meant for
+# fine-tuning; all others started from ImageNet weights. How often are those three the
+# last three?
 
 # %%
 last = 0
@@ -137,18 +140,19 @@ for name in names:
         worst = {row["model"] for row in rows[:3]}
         last += worst == random_start
         print(f"{name} {regime:>4.0%}: the last three are {sorted(worst)}")
-print(f"{last} of {4 * len(names)}; by chance one in 35")
+print(f"{last} of {4 * len(names)}; for a random order one in 35")
 
 # %% [markdown]
-# So "CBAM is worse than none" and "a random start is worse than ImageNet" are the same
-# sentence in this table. Nothing in it can tell them apart; that takes networks with
-# and without attention from *the same* start. (Where two share a place, as at MIMIC-CXR
-# with all data, the sort above decides; that changes one cell at most.)
+# So this table cannot distinguish "CBAM is worse than no attention" from "random
+# weights are worse than ImageNet weights". That needs networks with and without
+# attention from *the same* start. (If two networks have the same accuracy, as for
+# MIMIC-CXR with all data, their order above is arbitrary; that changes one cell at
+# most.)
 #
 # ## 3. The test set
 #
-# A proportion $p$ of $n$ images has a 95% interval of about
-# $\pm 1.96\sqrt{p(1-p)/n}$. How wide is it where networks differ by a point?
+# A proportion $p$ of $n$ images has a 95% interval of about $\pm 1.96\sqrt{p(1-p)/n}$.
+# How wide is it, compared with differences of one point between networks?
 
 # %%
 for name in names:
@@ -167,15 +171,15 @@ for name in names:
 # %% [markdown]
 # ## 4. The seed
 #
-# Every published cell was trained once. To compare two networks one trains both several
-# times, with the **same** seed for both each time: the same subset, the same order.
-# Then the differences within a seed are what counts; that they are *paired* takes out
-# what both suffered from alike.
+# Every published cell is one training run. To compare two networks we train both
+# several times, each time with the **same** seed for both: the same subset, the same
+# order. Then we use the differences within each seed. These differences are *paired*:
+# effects of the seed that are common to both networks cancel.
 #
 # ### Exercise 2
 #
 # Write the mean of the paired differences and its 95% interval by Student's t:
-# $\bar d \pm t_{0.975,\,n-1}\, s/\sqrt{n}$. `scipy.stats.t.ppf` knows the quantile.
+# $\bar d \pm t_{0.975,\,n-1}\, s/\sqrt{n}$. `scipy.stats.t.ppf` gives the quantile.
 
 
 # %% tags=["solution"]
@@ -184,19 +188,20 @@ def paired_interval(first, second):
     from scipy.stats import t
 
     d = np.asarray(first) - np.asarray(second)
-    reach = t.ppf(0.975, len(d) - 1) * d.std(ddof=1) / np.sqrt(len(d))
-    return d.mean(), d.mean() - reach, d.mean() + reach
+    margin = t.ppf(0.975, len(d) - 1) * d.std(ddof=1) / np.sqrt(len(d))
+    return d.mean(), d.mean() - margin, d.mean() + margin
 
 
 # %%
 check("08.paired_interval", paired_interval)
 
 # %% [markdown]
-# ## A study that was planned for it
+# ## A study that was planned for this question
 #
-# medattn brings the results of micro networks on three drawn data sets, all from random
-# weights, the same number of steps in each regime, several seeds. If your copy has
-# none, the cell says so and takes the shipped networks, one seed each.
+# medattn contains the results of micro networks on three synthetic data sets, all from
+# random weights, with the same number of steps in each regime and several seeds. If
+# your copy has none, the cell says so and uses the shipped networks, with one seed
+# each.
 
 # %%
 try:
@@ -205,7 +210,7 @@ except ValueError:
     shipped = []
 results = [row for row in shipped if row["study"] == "micro"]
 if not results:
-    print("No study is shipped with this copy; these are single networks.")
+    print("This copy contains no study; these are single networks.")
     plain = {"state": "done", "initialisation": "random", "shortcut": None}
     results = [
         plain | record["trial"] | record["measured"]["test"]
@@ -224,31 +229,31 @@ def cell(model, dataset, regime):
 
 
 pair = cell("se_micro_resnet", "fundus", 0.1), cell("micro_resnet", "fundus", 0.1)
-shared = sorted(set(pair[0]) & set(pair[1]))
-for seed in shared:
+seeds = sorted(set(pair[0]) & set(pair[1]))
+for seed in seeds:
     print(f"seed {seed}: with SE {pair[0][seed]:.3f}, without {pair[1][seed]:.3f}")
-if len(shared) > 1:
-    mean, low, high = paired_interval(*([one[s] for s in shared] for one in pair))
+if len(seeds) > 1:
+    mean, low, high = paired_interval(*([one[s] for s in seeds] for one in pair))
     print(f"SE − none: {mean:+.4f} [{low:+.4f}, {high:+.4f}]")
 else:
-    print("One seed: no interval. Whatever the difference is: cannot tell.")
+    print("One seed gives no interval: cannot tell.")
 
 # %% [markdown]
-# This was one cell. The planned contrasts average over data sets, regimes and trunks
-# within each seed, and correct for their number (Holm). The verdict is one of four
-# words, and one of them is *cannot tell*.
+# This was one cell of the table. A planned contrast averages over data sets, regimes
+# and trunks within each seed, and is corrected for the number of contrasts (Holm).
+# There are four possible verdicts, and one of them is *cannot tell*.
 
 # %%
 contrasts = contrast_table(results)
-for name, one in contrasts.items():
-    print(sentence(name, one))
+for name, contrast in contrasts.items():
+    print(sentence(name, contrast))
 if not contrasts:
     print("No contrast has two seeds: cannot tell.")
 
 # %%
 forest_figure(
     [(n, c.mean, c.low, c.high, c.verdict) for n, c in contrasts.items()],
-    label="difference of AUROC; shaded: practically none",
+    label="difference of AUROC; shaded: practically the same",
 ) if contrasts else "Nothing to draw: no contrast has two seeds."
 
 # %%
@@ -264,36 +269,37 @@ for dataset, series in panels.items():
                 points.append((regime, np.mean(values), min(values), max(values)))
         panels[dataset][model] = points
 panels.pop("shapes", None)
-regime_figure(panels, label="AUROC: mean, least and greatest of the seeds")
+regime_figure(panels, label="AUROC: mean, minimum and maximum of the seeds")
 
 # %% [markdown]
-# Compare two distances in this picture: from one network to another in the same column,
-# and from one column to the next. Which knob would you turn first if you had one month:
-# the attention block, or the number of labelled images?
+# Compare two distances in this picture: between networks in the same column, and from
+# one column to the next. If you had one month, what would you change first: the
+# attention block, or the number of labelled images?
 #
 # ## Attention or pretraining, once more
 #
-# Above, gate and start could not be told apart. The pretraining study trains every gate
-# from **both** starts: random weights, and a trunk that has learnt drawn shapes.
+# In the published table, gate and start are confounded. The pretraining study trains
+# every gate from **both** starts: random weights, and a trunk that was pretrained on
+# drawn shapes.
 
 # %%
 both_starts = [row for row in shipped if row["study"] == "pretraining"]
-for name, one in contrast_table(both_starts).items() if both_starts else ():
-    print(sentence(name, one))
+for name, contrast in contrast_table(both_starts).items() if both_starts else ():
+    print(sentence(name, contrast))
 for start in sorted({row["initialisation"] for row in both_starts}):
     for regime in sorted({row["regime"] for row in both_starts}):
-        mine = [
+        rows = [
             row
             for row in both_starts
             if (row["initialisation"], row["regime"]) == (start, regime)
         ]
         by_model = {}
-        for row in mine:
+        for row in rows:
             by_model.setdefault(row["model"], []).append(row["auroc"])
         means = [f"{name} {np.mean(v):.3f}" for name, v in sorted(by_model.items())]
         print(f"{start:>8} start, {regime:>4.0%} of the data: {'  '.join(means)}")
 if not both_starts:
-    print("Not shipped with this copy: see `medattn study run pretraining`.")
+    print("This copy does not contain it: run `medattn study run pretraining`.")
 
 # %% [markdown]
 # ## Quiz
@@ -318,9 +324,9 @@ quiz("08_does_it_help")
 # %% [markdown]
 # ## The answer
 #
-# *Does attention help?* The published table cannot say: on one data set all accuracies
-# lie below a stamp, and networks with attention differ from the others by their start.
-# The planned study gives its verdicts above, each with an interval and the number of
-# seeds; read "cannot tell" as what it is, a result. And compare the height of the steps
-# between columns with the distances within one: that is what data and blocks are worth
+# *Does attention help?* The published table cannot answer it: on one data set all
+# accuracies are below the majority class, and most networks with attention also have
+# another start. The planned study gives its verdicts above, each with an interval and
+# the number of seeds; "cannot tell" is a result, too. And compare the differences
+# between columns with those within a column: they show what data and blocks are worth
 # here.

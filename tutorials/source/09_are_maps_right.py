@@ -9,20 +9,20 @@
 # %% [markdown]
 # # 9. Are the maps right?
 #
-# A saliency map always looks like something. The survey that we follow compared maps by
-# eye and concluded that such a comparison is highly subjective, since *there does not
-# exist an objective ground truth*. With drawings there is one: we know which pixels
-# make an image diseased, because we drew the same retina twice, with and without them.
+# A saliency map always seems to show something. The survey that we follow compared maps
+# by eye and concluded that such a comparison is highly subjective, since *there does
+# not exist an objective ground truth*. For drawings there is one: we know which pixels
+# make an image diseased, because each retina was drawn twice, with and without them.
 #
-# Four questions to ask of any map, each with a number:
+# Four questions can be asked about any map, each answered by a number:
 #
-# 1. Does it lie on the **evidence**, better than maps that know nothing?
+# 1. Does it lie on the **evidence** more than maps that do not depend on the network?
 # 2. Does it depend on the **model**?
-# 3. Does the **prediction** follow it when pixels are taken away?
-# 4. Does it betray a **shortcut**?
+# 3. Does the **prediction** change when the most relevant pixels are removed?
+# 4. Does it reveal a **shortcut**?
 #
-# You need: tutorial 7 or the belief that LRP adds up. You will be able to: measure a
-# map, and say which measure would have been fooled.
+# You need: tutorial 7, or trust that LRP adds up. You will be able to: measure a map,
+# and say what could mislead each metric.
 
 # %%
 import keras
@@ -51,15 +51,15 @@ from medattn.teaching import (
 # %% [markdown]
 # ## An image and its twin
 #
-# Both have the same vessels, light, dust and drusen. Where they differ is the evidence,
-# exactly. Everything else could be covered and the label would stay the same.
+# Both have the same vessels, light, dust and drusen. The evidence is exactly where they
+# differ. Everything else could be covered, and the label would stay the same.
 
 # %%
-drawn = draw_images("fundus", range(60))
-diseased = np.flatnonzero(drawn["label"] == 1)[:16]
-images = drawn["image"][diseased].astype("float32") / 255
-evidence = drawn["evidence"][diseased]
-twins = drawn["twin"][diseased].astype("float32") / 255
+synthetic = draw_images("fundus", range(60))
+diseased = np.flatnonzero(synthetic["label"] == 1)[:16]
+images = synthetic["image"][diseased].astype("float32") / 255
+evidence = synthetic["evidence"][diseased]
+twins = synthetic["twin"][diseased].astype("float32") / 255
 images_figure(
     [images[3], twins[3], evidence[3].astype(float)],
     ["diseased", "its healthy twin", "evidence: where they differ"],
@@ -70,17 +70,17 @@ images_figure(
 #
 # ### Exercise 1
 #
-# The **relevance mass** is the share of a map that lies inside the evidence,
+# The **relevance mass** is the fraction of a map that lies inside the evidence,
 #
 # $$\frac{\sum_{p \in E} |R_p|}{\sum_p |R_p|}.$$
 #
 # Write it for one map `relevance`, `(height, width)`, and one mask, bool. Relevance has
-# a sign; for and against must not cancel.
+# a sign; positive and negative relevance must not cancel.
 
 
 # %% tags=["solution"]
 def relevance_mass(relevance, mask):
-    """Returns the share of |R| inside the mask, a number in [0, 1]."""
+    """Returns the fraction of |R| inside the mask, a number in [0, 1]."""
     size = np.abs(relevance)
     return size[mask].sum() / size.sum()
 
@@ -89,9 +89,9 @@ def relevance_mass(relevance, mask):
 check("09.relevance_mass", relevance_mass)
 
 # %% [markdown]
-# **Predict first.** The evidence covers about 3% of these images, so a map of noise
-# scores 3%. The network was trained on 4,000 images and is nearly always right. What
-# will LRP-epsilon score, in per cent?
+# **Predict first.** The evidence covers about 3% of these images, so a random map has a
+# relevance mass of 3%. The network was trained on 4,000 images and is nearly always
+# right. What relevance mass will LRP-epsilon have, in per cent?
 
 # %%
 my_guess = None  # per cent
@@ -117,33 +117,34 @@ bars_figure(
     mass,
     label=f"relevance mass inside the evidence, % (mean of {len(images)} drawings)",
     line=mass["edge detector"],
-    line_label="an edge detector, which knows no network",
+    line_label="an edge detector, which does not depend on the network",
 )
 
 # %% [markdown]
-# The two baselines are the point. An edge detector has never seen a network and never
-# heard of a disease, yet it scores well above noise, because lesions have edges. **A
-# method must beat it before its maps say anything about the network.** A table of
-# scores without such baselines proves nothing.
+# The two baselines are essential. An edge detector depends neither on the network nor
+# on the disease, but it scores well above a random map, because lesions have edges. **A
+# method must be better than it before its maps say anything about the network.** A
+# table of scores without such baselines proves nothing.
 #
-# Look at two of the methods. Each map has its own scale, written below it.
+# Here are the maps of two methods. Each map has its own scale, written below it.
 
 # %%
-shown = [3, 5]
+chosen = [3, 5]
 explanation_grid(
-    [images[i] for i in shown],
-    [[maps[name][i] for name in ("lrp.epsilon", "gradcam")] for i in shown],
-    rows=[f"drawing {diseased[i]}" for i in shown],
+    [images[i] for i in chosen],
+    [[maps[name][i] for name in ("lrp.epsilon", "gradcam")] for i in chosen],
+    rows=[f"drawing {diseased[i]}" for i in chosen],
     columns=["lrp.epsilon", "gradcam"],
-    masks=[evidence[i] for i in shown],
+    masks=[evidence[i] for i in chosen],
 )
 
 # %% [markdown]
 # ## 2. Does it depend on the model?
 #
-# Shuffle the weights of the network, layer by layer from the logits down, and explain
-# again. The shuffled network is a fool. A map that stays the same explained the image
-# all along. To compare maps, one asks whether they *rank* the pixels alike.
+# We shuffle the weights of the network, layer by layer from the logits down, and
+# explain it again. The shuffled network has lost what it had learnt. A map that stays
+# the same explains the image, not the network. To compare maps, we test whether they
+# *rank* the pixels in the same order.
 #
 # ### Exercise 2
 #
@@ -164,26 +165,27 @@ def rank_correlation(one, other):
 check("09.rank_correlation", rank_correlation)
 
 # %% [markdown]
-# First use it to measure what the survey called subjectivity. The same network, the
-# same images: how alike do the methods rank the pixels?
+# First we use it to measure what the survey called subjectivity. For the same network
+# and the same images, how similar are the rankings of the methods?
 
 # %%
 names = list(maps)
-alike = np.zeros((len(names), len(names)))
+agreement = np.zeros((len(names), len(names)))
 for i, one in enumerate(names):
     for j, other in enumerate(names):
         pairs = zip(np.abs(maps[one]), np.abs(maps[other]), strict=True)
-        alike[i, j] = np.mean([rank_correlation(*pair) for pair in pairs])
-print(f"largest agreement of two different maps: {np.sort(alike.ravel())[-7]:.2f}")
-print(alike.round(2))
+        agreement[i, j] = np.mean([rank_correlation(*pair) for pair in pairs])
+largest = np.sort(agreement.ravel())[-7]  # below the diagonal's five ones
+print(f"largest agreement of two different maps: {largest:.2f}")
+print(agreement.round(2))
 
 # %% [markdown]
-# Whoever shows one method's map has chosen one of several stories. Now the check. The
+# So a single method's map is one of several possible explanations. Now the test. The
 # library shuffles from the logits down, in three stages, and explains after each:
 
 # %%
 found = randomisation_check(explainer("lrp.epsilon", 1), network, images[:4], stages=3)
-words = ["intact", *[f"down to {name}" for name in found.depths[1:]]]
+stages = ["intact", *[f"down to {name}" for name in found.depths[1:]]]
 lines_figure(
     {
         "LRP-epsilon": (range(4), found.spearman.mean(axis=1)),
@@ -191,86 +193,90 @@ lines_figure(
     },
     x="weights shuffled",
     y="rank correlation with the intact map",
-    ticks=words,
+    ticks=stages,
 )
 
 # %% [markdown]
-# The correlation falls, but not to zero: input times something keeps a trace of the
-# input. This test can convict a map, never acquit it.
+# The correlation falls, but not to zero: relevance contains the input as a factor, so
+# the map always depends on the input. This test can show that a map is wrong, but never
+# that it is right.
 #
-# ## 3. Does the prediction follow?
+# ## 3. Does the prediction change?
 #
-# Take away the most relevant pixels first (each is replaced by a blurred copy) and
-# watch the probability of "diseased". A good map makes it fall early.
+# We remove the most relevant pixels first (each is replaced by a blurred copy) and
+# measure the probability of "diseased". For a good map it falls early.
 
 
 # %%
 def probability(batch):
     logits = network.predict(batch, verbose=0)
-    chance = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return (chance / chance.sum(axis=1, keepdims=True))[:, 1]
+    exponential = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (exponential / exponential.sum(axis=1, keepdims=True))[:, 1]
 
 
-sure = probability(images) > 0.8  # from a doubtful start nothing can fall
+confident = probability(images) > 0.8  # a low probability cannot fall much
 curves = {
-    name: deletion(probability, images[sure], maps[name][sure], steps=8)
+    name: deletion(probability, images[confident], maps[name][confident], steps=8)
     for name in ("lrp.epsilon", "gradcam", "edge detector", "random map")
 }
 lines_figure(
     {name: (100 * c.fractions, c.values.mean(axis=0)) for name, c in curves.items()},
-    x="pixels taken away, %",
+    x="pixels removed, %",
     y="probability of 'diseased'",
 )
 
 # %% [markdown]
-# Find the edge detector's curve. On drawings it may beat the methods of explanation:
-# taking away all edges takes away all lesions, and much more. Deletion measures what
-# the network *reacts to when the image is damaged*, and a damaged image is one that it
-# has never seen. So ask each measure: **which stupid map would win?** For the relevance
-# mass, a map of dark and bright spots; for deletion, anything that wrecks the image.
+# Find the edge detector's curve. On drawings it may be better than the explanation
+# methods: without edges there are no lesions, but also no vessels. Deletion measures
+# how the network *reacts to a damaged image*, and it has never seen such images in
+# training. So ask about each metric: **which trivial map would win?** For the relevance
+# mass, a map of dark and bright spots; for deletion, any map that damages the image
+# most.
 #
-# The twin gives an intervention without damage: exchange the lesions for what would
-# have been there.
+# The twin is an intervention without damage: it replaces the lesions by the healthy
+# retina below them.
 
 # %%
 before, after = probability(images), probability(twins)
 print(f"probability with the lesions    {before.mean():.2f}")
 print(f"probability of the healthy twin {after.mean():.2f}")
-print(f"the lesions move it in {np.mean(before - after > 0.1):.0%} of the drawings")
+changed = np.mean(before - after > 0.1)
+print(f"the lesions raise it by more than 0.1 in {changed:.0%} of the drawings")
 
 # %% [markdown]
-# ## 4. Does it betray a shortcut?
+# ## 4. Does it reveal a shortcut?
 #
-# Now a network that is right for the wrong reason. The camera of one clinic leaves a
-# mark in the image, and that clinic sends the diseased: mark and disease go together 19
-# times in 20. We train for a moment, and then test where the mark means nothing.
+# Now we train a network that is right for the wrong reason. Suppose that the camera of
+# one clinic leaves a mark in the image, and that this clinic has most of the diseased
+# patients: in 19 of 20 images, the mark agrees with the label. We train for a few
+# epochs, and then test on images in which the mark is independent of the label.
 #
 # Which mark? The library has one, `shortcut=0.9` (the correlation of mark and label,
-# which is 19 in 20): a small tab at the rim of the field, such as real cameras leave.
-# And here is ours, a white stamp in the corner. We try **both**.
+# which means 19 of 20): a small tab at the rim of the field of view, as real cameras
+# leave. We also make our own, a white stamp in the corner. We try **both**.
 
 
 # %%
 def with_tab(split, number, correlation):
     """Draws images with the library's mark; returns images, labels, marks, evidence."""
-    drawn = draw_images("fundus", range(number), split=split, shortcut=correlation)
-    marked = drawn["image"].astype("float32") / 255
-    return marked, drawn["label"], drawn["artefact"], drawn["evidence"]
+    synthetic = draw_images("fundus", range(number), split=split, shortcut=correlation)
+    marked = synthetic["image"].astype("float32") / 255
+    return marked, synthetic["label"], synthetic["artefact"], synthetic["evidence"]
 
 
 def with_stamp(split, number, correlation):
     """Draws images with a white stamp; returns the same."""
-    drawn = draw_images("fundus", range(number), split=split)
+    synthetic = draw_images("fundus", range(number), split=split)
     agrees = np.random.default_rng(number).random(number) < (1 + correlation) / 2
     stamp = np.zeros((number, 64, 64), bool)
-    stamp[agrees == (drawn["label"] == 1), 3:9, 3:9] = True
-    marked = drawn["image"].astype("float32") / 255
+    stamp[agrees == (synthetic["label"] == 1), 3:9, 3:9] = True
+    marked = synthetic["image"].astype("float32") / 255
     marked[stamp] = 1.0
-    return marked, drawn["label"], stamp, drawn["evidence"]
+    return marked, synthetic["label"], stamp, synthetic["evidence"]
 
 
-def taught(mark):
-    """Trains a network on marked images, for a moment."""
+def trained_with(mark):
+    """Trains a network on marked images for a few epochs."""
     keras.utils.set_random_seed(1)
     model = create_model("micro_resnet")
     model.compile(
@@ -288,61 +294,64 @@ def accuracy(model, mark, correlation):
 
 
 marks = {"the library's tab": with_tab, "our stamp": with_stamp}
-cheats = {name: taught(mark) for name, mark in marks.items()}
+networks = {name: trained_with(mark) for name, mark in marks.items()}
 for name, mark in marks.items():
-    as_taught, without = (accuracy(cheats[name], mark, c) for c in (0.9, 0.0))
-    shown = mark("test", 200, 0.9)[2].sum(axis=(1, 2))
-    print(f"{name}, {np.median(shown[shown > 0]):.0f} pixels")
-    print(f"  accuracy with the mark as in training {as_taught:.2f}")
-    print(f"  accuracy where the mark means nothing {without:.2f}")
-    print(f"  price of the mark {100 * (as_taught - without):+.0f} points")
+    correlated, independent = (accuracy(networks[name], mark, c) for c in (0.9, 0.0))
+    size = mark("test", 200, 0.9)[2].sum(axis=(1, 2))
+    print(f"{name}, {np.median(size[size > 0]):.0f} pixels")
+    print(f"  accuracy with the mark as in training   {correlated:.2f}")
+    print(f"  accuracy with the mark independent      {independent:.2f}")
+    print(f"  difference {100 * (correlated - independent):+.0f} points")
 
 # %% [markdown]
-# The first accuracy is what a test set from the same clinic would report, the second
-# tells what the network knows of lesions. Their difference is the price of the mark,
-# if it is more than chance: with 200 images each accuracy is known to 7 points or so.
+# The first accuracy is what a test set from the same clinic would give; the second
+# shows how well the network recognises lesions. Their difference shows how much the
+# network relies on the mark, if it is larger than its random variation: with 200
+# images, each accuracy is uncertain by about 7 points.
 #
-# **How this lesson was tuned.** When it was written, networks that were taught with the
-# library's tab hardly fell for it, as you can read above from this one. A lesson about
-# shortcuts needs a fallen network, so a bolder mark was taken: larger, white, always in
-# the same place. **The stamp was chosen because it works.** It shows what a shortcut
-# does and how a map betrays it, and nothing about how often networks fall. For that,
-# the shortcut study plants the library's own marks, in all three data sets and with
-# several seeds, and reports whatever comes out (`medattn report`).
+# **How this lesson was tuned.** When it was written, networks that were trained with
+# the library's tab hardly used it, as you can see above. A lesson about shortcuts needs
+# a network that uses one, so we chose a clearer mark: larger, white, always at the same
+# position. **The stamp was chosen because it works.** It shows what a shortcut does and
+# how a map reveals it, but not how often networks use shortcuts. For that, the shortcut
+# study uses the library's own marks, in all three data sets and with several seeds, and
+# reports every result (`medattn report`).
 #
 # Now the maps: of the relevance that lies on evidence or mark, how much lies on the
-# mark? Only diseased images that have the mark can be asked.
+# mark? We use diseased images that have the mark.
 
 # %%
-cheat = cheats["our stamp"]
-shares = {}
+percent = {}
 for name, mark in marks.items():
     pictures, labels, artefact, evidence_of = mark("test", 200, 0.9)
     chosen = np.flatnonzero(artefact.any(axis=(1, 2)) & (labels == 1))[:16]
     marked, truth = artefact[chosen], evidence_of[chosen]
-    for title, model in (("taught with it", cheats[name]), ("zoo network", network)):
+    for title, model in (("trained with it", networks[name]), ("zoo network", network)):
         found = explainer("lrp.epsilon", 1)(model)(pictures[chosen])
-        share = 100 * np.nanmean(shortcut_share(found, truth, marked))
-        shares[f"{name}: {title}"] = share
+        on_mark = 100 * np.nanmean(shortcut_share(found, truth, marked))
+        percent[f"{name}: {title}"] = on_mark
     both = marked.sum() + truth.sum()
-    shares[f"{name}: share of the pixels"] = 100 * marked.sum() / both
-bars_figure(shares, label="of the relevance on mark or evidence, % on the mark")
+    percent[f"{name}: % of the pixels"] = 100 * marked.sum() / both
+bars_figure(percent, label="of the relevance on mark or evidence, % on the mark")
 
 # %%
-analyzer = create_analyzer("lrp.epsilon", cheat, neuron_selection_mode="index")
+shortcut_network = networks["our stamp"]
+analyzer = create_analyzer(
+    "lrp.epsilon", shortcut_network, neuron_selection_mode="index"
+)
 relevance = pixel_relevance(analyzer.analyze(pictures[chosen[:2]], 1))
 explanation_grid(
     list(pictures[chosen[:2]]),
     [[one] for one in relevance],
     rows=[f"drawing {i}" for i in chosen[:2]],
-    columns=["what moved the cheat"],
+    columns=["network trained with the stamp"],
     masks=list(evidence_of[chosen[:2]]),
 )
 
 # %% [markdown]
-# If you had not known where to look, would you have seen it? This is the use of maps
-# that survives all our doubts: to find out what a network looks at *that you did not
-# expect*, and then to test it, as the two accuracies did.
+# Would you have noticed it if you had not known where to look? This use of maps remains
+# after all our tests: they can show that a network uses something *that you did not
+# expect*. Then you test it, as the two accuracies did.
 #
 # ## Quiz
 
@@ -365,8 +374,8 @@ quiz("09_are_maps_right")
 # %% [markdown]
 # ## The answer
 #
-# *Are the maps right?* The question has four parts, and a map may pass one and fail the
-# next. Against the evidence, compare with noise **and** with an edge detector; shuffle
-# the weights; take away what the map names, and better, exchange it; plant a shortcut
-# (and say how you chose it) and see whether you would have noticed. What the best map
-# shows is what moved the model, never where the disease is.
+# *Are the maps right?* The question has four parts, and a map may pass one test and
+# fail the next. Compare the relevance mass with a random map **and** with an edge
+# detector; shuffle the weights; remove what the map marks, or better, replace it; add a
+# shortcut (and say how you chose it) and test whether you would have noticed it. Even
+# the best map shows what moved the model, never where the disease is.

@@ -7,21 +7,21 @@
 # ---
 
 # %% [markdown]
-# # 10. What does attention cost, and in which currency?
+# # 10. What does attention cost, and in which quantity?
 #
-# "Lightweight", says nearly every paper on attention blocks. Light in what? A network
-# costs at least four things, and they do not go together:
+# Nearly every paper on attention blocks calls them "lightweight". In which quantity?
+# The cost of a network has at least four parts, and one does not follow from another:
 #
 # - **parameters**: what must be stored and shipped,
 # - **multiply-adds**: what must be computed for an image,
-# - **activations**: what must be remembered while training,
-# - **latency**: how long somebody waits.
+# - **activations**: what must be kept in memory during training,
+# - **latency**: how long the user waits.
 #
 # You will count the first two by hand, let the library count them for published
-# networks, and measure the last.
+# networks, and measure the latency.
 #
 # You need: what a convolution does. You will be able to: check a paper's parameter
-# count, and say in which currency a block is cheap.
+# count, and say in which quantity a block is cheap.
 
 # %%
 import numpy as np
@@ -36,9 +36,10 @@ from medattn.teaching import bars_figure, check, quiz, reveal
 #
 # ### Exercise 1
 #
-# A multiply-add is one product that is added up. How many does a convolution take for
-# one image? Its output has `height` x `width` places and `filters` channels, its input
-# `channels` channels, its window is `kernel` x `kernel`. One line.
+# A multiply-add is one product that is added to a sum. How many does a convolution need
+# for one image? Its output has `height` x `width` positions and `filters` channels, its
+# input `channels` channels, its kernel has the size `kernel` x `kernel`. One line is
+# enough.
 
 
 # %% tags=["solution"]
@@ -56,9 +57,9 @@ print(f"the first convolution of ResNet-50: {stem / 1e6:.0f} million multiply-ad
 print(f"and {7 * 7 * 3 * 64} parameters: each weight is used {112 * 112} times")
 
 # %% [markdown]
-# A convolution uses each weight at every place, so it has few parameters and many
-# multiply-adds. A dense layer uses each weight once. A gate is made of dense layers
-# that see one vector an image: that is the secret of "lightweight".
+# A convolution uses each weight at every position, so it has few parameters and many
+# multiply-adds. A dense layer uses each weight once. A gate consists of dense layers
+# whose input is one vector for each image: that is what "lightweight" means.
 #
 # ## Counting a gate
 #
@@ -66,22 +67,22 @@ print(f"and {7 * 7 * 3 * 64} parameters: each weight is used {112 * 112} times")
 #
 # Write the number of trainable parameters of a gate on `channels` channels.
 #
-# - `"se"`: two dense maps without biases, `channels` to `channels // ratio` and back.
-# - `"cbam"`: the same two maps **with** biases; and a spatial gate: one 7 x 7 window on
-#   two maps without a bias, and a batch norm with a scale and a shift.
+# - `"se"`: two dense layers without biases, `channels` to `channels // ratio` and back.
+# - `"cbam"`: the same two layers **with** biases; and a spatial gate: one 7 x 7 kernel
+#   on two maps without a bias, and a batch norm with a scale and a shift.
 #
-# The check sums your gates over DenseNet-121's four stages and compares with the counts
-# of the survey: 303,104 for SE and 306,496 for CBAM.
+# The check sums your gates over DenseNet-121's four stages and compares the sum with
+# the counts of the survey: 303,104 for SE and 306,496 for CBAM.
 
 
 # %% tags=["solution"]
 def gate_parameters(channels, ratio, kind):
     """Returns the trainable parameters of an SE or a CBAM gate."""
     hidden = channels // ratio
-    maps = 2 * channels * hidden
+    dense = 2 * channels * hidden
     if kind == "se":
-        return maps
-    return maps + hidden + channels + 7 * 7 * 2 + 2
+        return dense
+    return dense + hidden + channels + 7 * 7 * 2 + 2
 
 
 # %%
@@ -91,8 +92,8 @@ check("10.gate_parameters", gate_parameters)
 # ## Published networks
 #
 # **Predict first.** SE adds a gate to each of ResNet-50's 16 blocks. By how many per
-# cent does it raise the parameters, and by how many the multiply-adds? Write the second
-# number down.
+# cent does this increase the parameters, and by how many the multiply-adds? Write the
+# second number down.
 
 # %%
 my_guess = None  # per cent more multiply-adds
@@ -109,17 +110,18 @@ for name, cost in costs.items():
         f"({parts[1]['attention'] / parts[1]['total']:6.2%})"
     )
 plain, gated = costs["resnet50"], costs["se_resnet50"]
-more = {
+increase = {
     key: 100 * (gated[key]["total"] / plain[key]["total"] - 1)
     for key in ("parameters", "multiply_adds")
 }
-print(f"SE: {more['parameters']:.1f} % more parameters")
-print(reveal(my_guess, more["multiply_adds"], what="multiply-adds", unit="%", digits=2))
+print(f"SE: {increase['parameters']:.1f} % more parameters")
+measured = increase["multiply_adds"]
+print(reveal(my_guess, measured, what="multiply-adds", unit="%", digits=2))
 
 # %% [markdown]
-# So an SE gate is *not* light in parameters and nearly free in multiply-adds. A
-# transformer spends a large share of both on attention, since nothing else mixes its
-# places. Are these the survey's numbers? It published parameters; compare.
+# So an SE gate is *not* cheap in parameters, and nearly free in multiply-adds. A
+# transformer needs a large part of both for attention, since nothing else combines its
+# positions. Are these the survey's numbers? It published the parameters:
 
 # %%
 published = {
@@ -128,29 +130,32 @@ published = {
 }
 for name in names:
     ours = costs[name]["parameters"]["total"]
-    gap = ours - published[name]
-    print(f"{name:>14}: published {published[name]:>10,}   ours {ours:>10,}   {gap:+,}")
+    more = ours - published[name]
+    print(
+        f"{name:>14}: published {published[name]:>10,}   ours {ours:>10,}   {more:+,}"
+    )
 
 # %% [markdown]
-# All but one to the parameter. The published DeiT leaves out 38,016 = 198 x 192: the
-# class token (1 x 192) and the positions (197 x 192), which are parameters, too, but
-# not of a *layer*, and some counters overlook them.
+# All but one agree exactly. The published count of DeiT is smaller by 38,016 = 198 x
+# 192: the class token (1 x 192) and the position embeddings (197 x 192). They are
+# parameters, too, but not of a *layer*, and some tools do not count them.
 
 # %%
 assert 38_016 == (1 + 197) * 192
 bars_figure(
     {name: cost["activation_bytes"] / 2**20 for name, cost in costs.items()},
-    label="activations of one image, MiB: what training must remember",
+    label="activations of one image, MiB, kept in memory during training",
 )
 
 # %% [markdown]
-# Here the gate shows its price: it reads and writes all feature maps once more. That is
-# memory traffic, not arithmetic, and no multiply-add counts it.
+# Here the cost of the gate is visible: it reads and writes all feature maps once more.
+# That is memory traffic, not arithmetic, so multiply-adds do not count it.
 #
 # ## Latency
 #
-# Multiply-adds predict time badly. We measure a micro network without and with CBAM, by
-# the median of repeated passes. The numbers hold for *this* machine, at this moment.
+# Multiply-adds are a bad predictor of time. We measure micro networks without
+# attention, with SE and with CBAM, by the median of repeated forward passes. The
+# numbers hold for *this* machine, at this moment.
 
 # %%
 times = {}
@@ -166,22 +171,22 @@ for name in ("micro_resnet", "se_micro_resnet", "cbam_micro_resnet"):
 bars_figure(times, label="median latency of 8 images, ms, on this machine")
 
 # %% [markdown]
-# Run the last two cells again. If the order changes, you have learnt that one run tells
-# nothing about latency, as one seed tells nothing about accuracy.
+# Run the last two cells again. If the order changes, you see that one run is not enough
+# to compare latency, just as one seed is not enough to compare accuracy.
 #
 # ## A fair comparison
 #
 # The survey asks: *do attention networks perform well because of attention, or because
-# they have more parameters?* To answer one would widen the plain network until it costs
-# as much. In which currency? At equal parameters, plain ResNet-50 would be allowed 11%
-# more channels here and there; at equal multiply-adds, practically none.
+# they have more parameters?* To answer it, we would widen the plain network until it
+# costs as much. But as much in which quantity? With equal parameters, a plain ResNet-50
+# could have about 11% more parameters; with equal multiply-adds, hardly any.
 
 # %%
 ratios = (4, 8, 16, 32)
 added = [sum(gate_parameters(c, r, "se") for c in (256, 512, 1024)) for r in ratios]
 for ratio, parameters in zip(ratios, added, strict=True):
     print(f"ratio {ratio:>2}: {parameters:>9,} parameters for gates on 256, 512, 1024")
-print("halving the ratio doubles them:", np.round(np.divide(added[:-1], added[1:]), 2))
+print("half the ratio, twice the number:", np.divide(added[:-1], added[1:]).round(2))
 
 # %% [markdown]
 # ## Quiz
@@ -205,7 +210,7 @@ quiz("10_what_it_costs")
 # %% [markdown]
 # ## The answer
 #
-# *What does attention cost, and in which currency?* Gates cost parameters and memory
-# traffic and hardly any arithmetic; self-attention costs arithmetic that grows with the
-# square of the tokens. Whoever says "lightweight" should say in which currency, and
-# whoever compares should give the rival the same budget.
+# *What does attention cost, and in which quantity?* Gates cost parameters and memory
+# traffic, but hardly any arithmetic; self-attention costs arithmetic that grows with
+# the square of the number of tokens. "Lightweight" means little without the quantity,
+# and a fair comparison gives both networks the same budget.

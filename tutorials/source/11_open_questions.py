@@ -9,18 +9,18 @@
 # %% [markdown]
 # # 11. Where next: which open question could you answer yourself?
 #
-# The talk from which this course grew ends with four open questions about attention in
-# medical imaging. Here each becomes an experiment that takes a minute. None of them is
-# answered for good: each has one seed, drawn images and small networks. What you take
-# home is the *form*: a question, a number that could have come out otherwise, and what
-# would have to be done to believe it.
+# The talk on which this course is based ends with four open questions about attention
+# in medical imaging. Here each becomes an experiment that takes a minute. None of them
+# gives a final answer: each uses one seed, synthetic images and small networks. But you
+# learn the *method*: ask a question, measure a number that could contradict your
+# expectation, and say what is needed to believe the result.
 #
-# 1. **Past or future?** Would anybody notice if the gates stopped looking?
+# 1. **Past or future?** Does it matter whether a gate depends on the image?
 # 2. **Design and integration**: does it matter *where* a block is put?
 # 3. **The rise of transformers**: are they easier to explain?
-# 4. **Interpretability**: what standard could maps be held to?
+# 4. **Interpretability**: what standard could maps be required to meet?
 #
-# You need: tutorials 3, 7 and 9. You will be able to: turn a slogan into a measurement.
+# You need: tutorials 3, 7 and 9. You will be able to: turn a claim into a measurement.
 
 # %%
 import keras
@@ -35,8 +35,8 @@ from medattn.study.analyse.scores import auroc
 from medattn.teaching import bars_figure, check, matrix_figure, quiz, reveal
 
 # %%
-drawn = draw_images("fundus", range(200))
-images, labels = drawn["image"].astype("float32") / 255, drawn["label"]
+synthetic = draw_images("fundus", range(200))
+images, labels = synthetic["image"].astype("float32") / 255, synthetic["label"]
 
 
 def score(model):
@@ -46,25 +46,26 @@ def score(model):
 
 
 # %% [markdown]
-# ## 1. Would anybody notice if the gates stopped looking?
+# ## 1. Does it matter whether a gate depends on the image?
 #
-# A gate computes its scores from each image. Replace them by their **mean over
-# images**: the gate still multiplies, but no longer looks. If the network is as good as
-# before, its attention was a constant all along.
+# A gate computes its scores from each image. We replace them by their **mean over
+# images**: the gate still multiplies, but no longer depends on the image. If the
+# network is as good as before, its attention was practically a constant.
 #
-# `clone_model` calls our function for each layer; for a gate we mix with the mean.
+# `clone_model` calls our function for each layer; for a gate, the function mixes with
+# the mean scores.
 
 
 # %%
-def without_looking(model):
-    """Rebuilds a network whose gates always have their mean scores."""
+def with_mean_scores(model):
+    """Rebuilds a network so that its gates always have their mean scores."""
     gates = [layer for layer in model.layers if isinstance(layer, Gate)]
-    read = keras.Model(model.input, [gate.input for gate in gates])
-    seen = read.predict(images, verbose=0)
-    seen = seen if isinstance(seen, list) else [seen]
+    inputs_of = keras.Model(model.input, [gate.input for gate in gates])
+    inputs = inputs_of.predict(images, verbose=0)
+    inputs = inputs if isinstance(inputs, list) else [inputs]
     mean = {
         gate.name: keras.ops.mean(gate.scores(x), axis=0, keepdims=True)
-        for gate, x in zip(gates, seen, strict=True)
+        for gate, x in zip(gates, inputs, strict=True)
     }
 
     def call(layer, *args, **kwargs):
@@ -78,24 +79,26 @@ def without_looking(model):
 
 
 # %% [markdown]
-# **Predict first.** By how many points of AUROC (hundredths) will the SE network fall?
+# **Predict first.** By how many points (hundredths) will the AUROC of the SE network
+# fall?
 
 # %%
 my_guess = None  # points
 
 # %%
-fall = {}
+drop = {}
 for name in ("se_micro_resnet", "cbam_micro_resnet"):
     model = load_zoo_model(name, regime=0.1)
-    looking, blind = score(model), score(without_looking(model))
-    fall[name] = 100 * (looking - blind)
-    print(f"{name}: looking {looking:.3f}, blind {blind:.3f}")
-print(reveal(my_guess, fall["se_micro_resnet"], what="SE", unit="points"))
+    original, constant = score(model), score(with_mean_scores(model))
+    drop[name] = 100 * (original - constant)
+    print(f"{name}: original {original:.3f}, mean scores {constant:.3f}")
+print(reveal(my_guess, drop["se_micro_resnet"], what="SE", unit="points"))
 
 # %% [markdown]
-# A small fall says: what the gate learnt is mostly a fixed scaling of channels, which a
-# plain network could have learnt, too. A large one says that it looks. *To believe it:*
-# six seeds, three data sets, and the same test for gates that were trained blind.
+# A small drop shows that the gate has mostly learnt a fixed scaling of channels, which
+# a plain network could have learnt, too. A large drop shows that the dependence on the
+# image matters. *To believe it:* six seeds, three data sets, and the same test for
+# gates that had constant scores during training.
 #
 # ### Exercise 1
 #
@@ -104,8 +107,8 @@ print(reveal(my_guess, fall["se_micro_resnet"], what="SE", unit="points"))
 #
 # $$n = \Big(\frac{(1.96 + 0.84)\, s}{d}\Big)^2,$$
 #
-# rounded up. Write it. It also has a floor: with fewer than 6 pairs no exact
-# signed-rank test reaches 5%, since $2^{1-n}$ is its smallest p.
+# rounded up. Write it. It also has a minimum: with fewer than 6 pairs no exact
+# signed-rank test reaches 5%, since its smallest p is $2^{1-n}$.
 
 
 # %% tags=["solution"]
@@ -120,20 +123,20 @@ check("11.seeds_needed", seeds_needed)
 
 # %%
 for difference in (0.05, 0.02, 0.01, 0.005):
-    need = seeds_needed(difference, spread=0.012)
-    print(f"{100 * difference:.1f} points, if seeds scatter by 1.2: {need} seeds")
+    seeds = seeds_needed(difference, spread=0.012)
+    print(f"{100 * difference:.1f} points, standard deviation 1.2: {seeds} seeds")
 
 # %% [markdown]
 # ## 2. Does it matter where a block is put?
 #
-# We put one SE gate behind one stage of a plain network that saw 1% of the data. It
-# starts as the identity, and only the gate is trained, for 40 steps: whatever changes
-# is the gate's work, at this place.
+# We insert one SE gate after one stage of a plain network that was trained on 1% of the
+# data. The gate starts as the identity, and only the gate is trained, for 40 steps. So
+# every change is an effect of the gate at this position.
 
 # %%
 train = draw_images("fundus", range(320), split="train")
 plain = load_zoo_model("micro_resnet", regime=0.01)
-placed = {"no gate": score(plain)}
+scores = {"no gate": score(plain)}
 for stage in ("conv2", "conv3", "conv4"):
     keras.utils.set_random_seed(0)
     block = SqueezeExcite(ratio=4, start="identity")
@@ -146,20 +149,20 @@ for stage in ("conv2", "conv3", "conv4"):
         jit_compile=False,
     )
     gated.fit(train["image"] / 255.0, train["label"], 32, epochs=4, verbose=0)
-    placed[f"SE behind {stage}"] = score(gated)
-bars_figure(placed, label="AUROC on 200 drawings")
+    scores[f"SE after {stage}"] = score(gated)
+bars_figure(scores, label="AUROC on 200 drawings")
 
 # %% [markdown]
-# The gates also saw images that the trunk had not (320 instead of 40), so that a gain
-# is not the gate's alone. What would be the fair rival? Training *something else* of
-# equal size on the same 320 images, the last layer for instance. Try it: set only the
-# layer `predictions` trainable.
+# But the gates were trained on images that the trunk has not seen (320 instead of 40),
+# so an improvement can also come from the data. A fair comparison trains *something
+# else* of similar size on the same 320 images, for example the last layer. Try it: set
+# only the layer `predictions` trainable.
 #
 # ## 3. Are transformers easier to explain?
 #
-# A transformer brings its own maps. On drawings of malignant moles, which a small DeiT
-# learns better than retinas, how much of each map lies on what makes them malignant?
-# Both networks saw all training images.
+# A transformer has its own attention maps. We use drawings of malignant moles, which a
+# small DeiT learns better than retinas. How much of each map lies on what makes them
+# malignant? Both networks were trained on all training images.
 
 # %%
 moles = draw_images("dermoscopy", range(80))
@@ -184,18 +187,19 @@ bars_figure(
     {t: 100 * np.nanmean(relevance_mass(m, evidence)) for t, m in maps.items()},
     label="relevance mass inside the evidence, %",
     line=100 * evidence.mean(),
-    line_label="an even map",
+    line_label="a uniform map",
 )
 
 # %% [markdown]
-# The two networks are not equally good, and patches of 8 pixels cannot draw a thin
+# The two networks are not equally good, and patches of 8 pixels cannot show a thin
 # border. *To believe it:* equal AUROC, equal resolution, and the edge detector as a
-# third party, as in tutorial 9.
+# baseline, as in tutorial 9.
 #
-# ## 4. What standard could maps be held to?
+# ## 4. What standard could maps be required to meet?
 #
-# One that needs no truth, and so can be asked of real images: **reproducibility**. If
-# two networks were trained alike and answer alike, do their maps agree?
+# One standard needs no ground truth, so it can be tested on real images:
+# **reproducibility**. If two networks were trained in the same way and give the same
+# predictions, do their maps agree?
 #
 # ### Exercise 2
 #
@@ -221,15 +225,13 @@ models = [load_zoo_model(name, regime=0.5) for name in names]
 some = np.flatnonzero(labels == 1)[:20]
 for name, model in zip(names, models, strict=True):
     print(f"{name:>18}: AUROC {score(model):.3f}")
-alike = [
-    pixel_map(explainer("lrp.epsilon", 1)(model)(images[some])) for model in models
-]
-table = np.array([[agreement(a, b) for b in alike] for a in alike])
-short = ["none", "SE", "CBAM"]
+maps = [pixel_map(explainer("lrp.epsilon", 1)(model)(images[some])) for model in models]
+table = np.array([[agreement(a, b) for b in maps] for a in maps])
+attention = ["none", "SE", "CBAM"]
 matrix_figure(
     [np.clip(table, 0, 1)],
-    [short],
-    [short],
+    [attention],
+    [attention],
     ["agreement of the maps"],
     x="network",
     y="network",
@@ -237,16 +239,17 @@ matrix_figure(
 )
 
 # %% [markdown]
-# Networks with nearly the same answers, and maps that share only a part. A standard for
-# the clinic would have to say which part is owed to the patient, and which to the seed.
-# It is a standard that every published map could be held to tomorrow.
+# These networks give nearly the same predictions, but their maps agree only in part.
+# Some of each map depends on the image, and some on the network and its seed; a
+# standard for clinical use would have to say how much. Every published map could be
+# tested in this way.
 #
 # ## Your turn
 #
-# Take one of the four, write down *before* you start: the question, the measure, the
-# baseline, the number of seeds from exercise 1, and what result would change your mind.
-# Then let `medattn study` run it. A result of "cannot tell", honestly obtained, is
-# worth more than a gain that nobody can repeat.
+# Choose one of the four questions, and write down *before* you start: the question, the
+# metric, the baseline, the number of seeds from exercise 1, and what result would
+# change your mind. Then run it with `medattn study`. A correct "cannot tell" is worth
+# more than an improvement that nobody can reproduce.
 #
 # ## Quiz
 
@@ -269,7 +272,7 @@ quiz("11_open_questions")
 # %% [markdown]
 # ## The answer
 #
-# *Which open question could you answer yourself?* Each of them, a step further than it
-# is: blind the gates, move the block, compare maps with the evidence and with each
-# other. Say beforehand what would change your mind, count the seeds, and report what
-# came.
+# *Which open question could you answer yourself?* You can take each of them one step
+# further: fix the scores of the gates, move the block, compare maps with the evidence
+# and with each other. Say beforehand what would change your mind, use enough seeds, and
+# report the result, whatever it is.
