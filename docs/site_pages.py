@@ -1,15 +1,19 @@
-"""Pages that the site makes while it is built: tutorials, cards, networks, report.
+"""Pages that are generated with the site: tutorials, cards, networks, report.
 
-A tutorial is shown with its outputs if `tutorials/build.py --run` has executed it, and
-without them, with a word about it, if not.
+A tutorial is shown with its outputs if `tutorials/build.py --run` has executed it;
+otherwise without them, and with a note.
 """
 
 import base64
 import json
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from mkdocs.structure.files import File
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
 
 ROOT = Path(__file__).parents[1]
 TUTORIALS = ROOT / "tutorials" / "solutions"
@@ -18,9 +22,9 @@ CARDS = ROOT / "data_cards"
 ZOO = ROOT / "medattn" / "zoo"
 
 
-def on_files(files, config):
-    """Adds the made pages to those in the folder."""
-    pages = {}
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Adds the generated pages to those of the folder."""
+    pages: dict[str, str | bytes] = {}
     for path in sorted(TUTORIALS.glob("*.ipynb")):
         pages |= tutorial_pages(path)
     pages["tutorials/index.md"] = tutorials_index()
@@ -28,60 +32,61 @@ def on_files(files, config):
     pages["networks/index.md"] = networks_page()
     for name, path in model_cards().items():
         body = re.sub(r"\A---\n.*?\n---\n", "", path.read_text(), flags=re.S)
-        pages[f"networks/{name}.md"] = body  # without what hubs read
-    for place, content in pages.items():
-        files.append(File.generated(config, place, content=content))
+        pages[f"networks/{name}.md"] = body  # without the metadata
+    for uri, content in pages.items():
+        files.append(File.generated(config, uri, content=content))
     return files
 
 
-def on_page_markdown(markdown, page, **_):
-    """Puts the study's report into its page."""
+def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
+    """Inserts the study's report into its page."""
     return with_report(markdown) if page.file.src_uri == "report.md" else markdown
 
 
-def with_report(markdown, **where):
-    """Fills the two places that the report's page leaves open.
+def with_report(markdown: str, **options: Any) -> str:
+    """Replaces the two comments in the report's page.
 
     Args:
         markdown: The page.
-        **where: `source=`, results other than the shipped ones.
+        **options: `source=`, results other than the shipped ones.
     """
     from medattn.study import report_fragment
 
-    body, seeds = report_fragment(**where)
+    body, seeds = report_fragment(**options)
     lines = [
-        f"- study `{name}`, {_counted(some)}" for name, some in seeds.items() if some
+        f"- study `{name}`, {_seed_list(some)}" for name, some in seeds.items() if some
     ]
-    listed = "\n".join(lines) or "- no trial of ours has finished"
+    listed = "\n".join(lines) or "- no trial has finished"
     markdown = markdown.replace("<!-- the seeds -->", listed)
-    # A blank line would end the piece of HTML for Markdown.
+    # Markdown would end the HTML at a blank line.
     body = re.sub(r"\n\s*\n", "\n", body)
     report = f'<div class="report">\n{body}\n</div>'
     return markdown.replace("<!-- the report -->", report)
 
 
-def _counted(seeds):
+def _seed_list(seeds: Sequence[int]) -> str:
     return f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}"
 
 
-def tutorial_pages(path):
-    """Turns a notebook into a page and its pictures, `{place: content}`."""
+def tutorial_pages(path: Path) -> dict[str, str | bytes]:
+    """Converts a notebook into a page and its pictures, `{path: content}`."""
     executed = EXECUTED / path.name
     notebook = json.loads((executed if executed.exists() else path).read_text())
-    pages, parts = {}, []
+    pages: dict[str, str | bytes] = {}
+    parts = []
     for cell in notebook["cells"]:
         source = _text(cell["source"])
         if cell["cell_type"] == "markdown":
             parts.append(mathml(source))
             continue
         if "find_spec" in source and "%matplotlib" in source:
-            continue  # the set-up is for notebooks
+            continue  # the setup cell is for notebooks only
         parts.append(f"```python\n{source}\n```")
         for output in _joined(cell["outputs"]):
-            made = _output(output, f"{path.stem}-{len(pages) + 1}.png")
-            if made is None:
+            shown = _output(output, f"{path.stem}-{len(pages) + 1}.png")
+            if shown is None:
                 continue
-            text, picture = made
+            text, picture = shown
             parts.append(text)
             if picture:
                 pages[f"tutorials/{path.stem}-{len(pages) + 1}.png"] = picture
@@ -91,31 +96,32 @@ def tutorial_pages(path):
     return pages | {f"tutorials/{path.stem}.md": "\n\n".join(parts) + "\n"}
 
 
-def tutorials_index():
-    """Lists the tutorials by their questions."""
+def tutorials_index() -> str:
+    """Lists the tutorials with their questions."""
     lines = [
         "# Tutorials",
         "",
-        "Each asks one question. The pages here show the solved form with its outputs;",
+        "Each asks one question. The pages here show the solutions with their outputs;",
         "the exercises are the notebooks of the same name in `tutorials/`.",
         "",
         "| | question | processor seconds |",
         "|---|---|---|",
     ]
-    place = ROOT / "tutorials" / "seconds.json"
-    seconds = json.loads(place.read_text()) if place.exists() else {}
+    file = ROOT / "tutorials" / "seconds.json"
+    seconds = json.loads(file.read_text()) if file.exists() else {}
     for path in sorted(TUTORIALS.glob("*.ipynb")):
         cells = json.loads(path.read_text())["cells"]
         title = _text(cells[0]["source"]).splitlines()[0].removeprefix("# ")
         number, question = title.split(". ", 1)
-        known = seconds.get(path.stem, "")
-        lines.append(f"| {number} | [{question}]({path.stem}.md) | {known} |")
+        measured = seconds.get(path.stem, "")
+        lines.append(f"| {number} | [{question}]({path.stem}.md) | {measured} |")
     return "\n".join(lines) + "\n"
 
 
-def card_pages():
+def card_pages() -> dict[str, str | bytes]:
     """Copies the data cards and their pictures, and lists them."""
-    pages, lines = {}, ["# Data cards", "", "One card a data set.", ""]
+    pages: dict[str, str | bytes] = {}
+    lines = ["# Data cards", "", "One card for each data set.", ""]
     for path in sorted(CARDS.glob("*.md")):
         pages[f"cards/{path.name}"] = path.read_text()
         lines.append(f"- [{path.stem}]({path.name})")
@@ -124,13 +130,13 @@ def card_pages():
     return pages | {"cards/index.md": "\n".join(lines) + "\n"}
 
 
-def networks_page():
+def networks_page() -> str:
     """Lists the shipped networks from their records."""
     lines = [
         "# Networks",
         "",
-        "The shipped micro networks, each with the trial that made it. They have only",
-        "ever seen drawings, and are not for diagnosis. Model cards: "
+        "The shipped micro networks, each with the trial that trained it. They were",
+        "trained on drawings only, and are not for diagnosis. Model cards: "
         + ", ".join(f"[{name}]({name}.md)" for name in model_cards())
         + ".",
         "",
@@ -151,46 +157,46 @@ def networks_page():
     return "\n".join(lines) + "\n"
 
 
-def model_cards():
+def model_cards() -> dict[str, Path]:
     """Finds the model cards, `{"fundus": path, "fundus-shortcut": path}`."""
     paths = sorted(ZOO.glob("*/README.md")) + sorted(ZOO.glob("*/*/README.md"))
     return {"-".join(path.parent.relative_to(ZOO).parts): path for path in paths}
 
 
-def mathml(text):
-    """Turns `$$...$$` and `$...$` into MathML, which a browser draws without help."""
+def mathml(text: str) -> str:
+    """Converts `$$...$$` and `$...$` to MathML, which browsers show without scripts."""
     from latex2mathml.converter import convert
 
-    def display(found):
+    def display(found: re.Match[str]) -> str:
         return "\n\n" + convert(" ".join(found[1].split()), display="block") + "\n\n"
 
     text = re.sub(r"\$\$(.+?)\$\$", display, text, flags=re.S)
     return re.sub(r"\$([^$\n]+)\$", lambda found: convert(found[1]), text)
 
 
-def _joined(outputs):
-    """Joins what was printed in one breath; the kernel may hand it over in pieces."""
-    joined = []
+def _joined(outputs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Joins consecutive prints; the kernel may send them in parts."""
+    joined: list[dict[str, Any]] = []
     for output in outputs:
         last = joined[-1] if joined else {}
         if output.get("name") == "stdout" == last.get("name"):
             both = _text(last["text"]) + _text(output["text"])
             joined[-1] = last | {"text": both}
         else:
-            joined.append(output)
+            joined.append(dict(output))
     return joined
 
 
-def _output(output, name):
-    """Returns the text of an output, and its picture if it is one."""
+def _output(output: Mapping[str, Any], name: str) -> tuple[str, bytes | None] | None:
+    """Returns the Markdown of an output, and its picture if it has one."""
     if output["output_type"] == "stream":
         if output["name"] == "stderr" or not _text(output["text"]).strip():
-            return None  # a library's greetings
+            return None  # messages of libraries
         return f"```text\n{_text(output['text']).rstrip()}\n```", None
     data = output.get("data", {})
     if "image/png" in data:
         picture = base64.b64decode(data["image/png"])
-        return f"![What the cell above draws]({name})", picture
+        return f"![Figure of the cell above]({name})", picture
     if "text/html" in data:
         return _text(data["text/html"]), None
     if "text/plain" in data:
@@ -198,5 +204,5 @@ def _output(output, name):
     return None
 
 
-def _text(source):
+def _text(source: str | Sequence[str]) -> str:
     return source if isinstance(source, str) else "".join(source)

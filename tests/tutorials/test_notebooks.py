@@ -1,4 +1,4 @@
-"""The notebooks are in step with their sources, complete, and can be solved."""
+"""The notebooks are up to date, complete, and can be solved."""
 
 import importlib.util
 import re
@@ -42,56 +42,56 @@ def code_cells(notebook):
 
 
 def checks_of(name):
-    """Yields each exercise of a tutorial: solution, what is left of it, its check."""
+    """Yields each exercise of a tutorial: solution, empty form, check, value."""
     cells = list(
         zip(build.solution(name).cells, build.exercise(name).cells, strict=True)
     )
-    for (full, left), after in zip(cells, cells[1:], strict=False):
-        if "solution" in full.metadata.get("tags", []):
+    for (solved, empty), after in zip(cells, cells[1:], strict=False):
+        if "solution" in solved.metadata.get("tags", []):
             found = re.match(r'check\("([\w.]+)", (\w+)\)', after[0].source)
-            assert found, f"no check behind a solution of {name}"
-            yield full.source, left.source, found[1], found[2]
+            assert found, f"no check after a solution of {name}"
+            yield solved.source, empty.source, found[1], found[2]
 
 
-def test_notebooks_are_what_their_sources_say():
-    assert build.out_of_step() == []
+def test_notebooks_are_up_to_date():
+    assert build.outdated() == []
 
 
-def test_a_changed_notebook_is_seen(tmp_path, monkeypatch):
-    monkeypatch.setattr(build, "ROOM", tmp_path)
+def test_a_changed_notebook_is_found(tmp_path, monkeypatch):
+    monkeypatch.setattr(build, "TUTORIALS", tmp_path)
     monkeypatch.setattr(build, "SOLUTIONS", tmp_path / "solutions")
     (tmp_path / "solutions").mkdir()
-    for path, text in build.texts(NAMES[0]):
+    for path, text in build.notebook_files(NAMES[0]):
         path.write_text(text)
     monkeypatch.setattr(build, "names", lambda: NAMES[:1])
-    assert build.out_of_step() == []
+    assert build.outdated() == []
     path = tmp_path / f"{NAMES[0]}.ipynb"
     path.write_text(path.read_text().replace("predict", "guess"))
     (tmp_path / "99_left_over.ipynb").write_text("{}")
-    assert build.out_of_step() == [path.name, "99_left_over.ipynb"]
+    assert build.outdated() == [path.name, "99_left_over.ipynb"]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_tutorial_has_what_a_class_needs(name):
+def test_each_tutorial_has_all_its_parts(name):
     notebook = build.solution(name)
     cells = notebook.cells
-    words = "\n".join(c.source for c in cells if c.cell_type == "markdown")
+    prose = "\n".join(c.source for c in cells if c.cell_type == "markdown")
     code = "\n".join(c.source for c in code_cells(notebook))
     title = cells[0].source.splitlines()[0]
     number = build.number(name).lstrip("0")  # "7", "2b"
     assert title.startswith(f"# {number}. ") and title.endswith("?")
     assert "Running time" in cells[1].source and "seconds" in cells[1].source
     assert cells[2].source == build.SETUP
-    assert "**Predict first" in words and "reveal(" in code
-    assert "## Read more" in words
-    assert len(DOI.findall(words)) + len(ARXIV.findall(words)) >= 3
+    assert "**Predict first" in prose and "reveal(" in code
+    assert "## Read more" in prose
+    assert len(DOI.findall(prose)) + len(ARXIV.findall(prose)) >= 3
     assert f'quiz("{name}")' in code and name in list_quizzes()
     assert cells[-1].source.startswith("## The answer")
     assert len(list(checks_of(name))) == 2
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_notebooks_carry_no_output_and_no_path_of_a_machine(name):
+def test_notebooks_have_no_output_and_no_absolute_path(name):
     for make in (build.exercise, build.solution):
         for cell in make(name).cells:
             assert not re.search(r"(/root|/home|/work|/tmp|C:\\)", cell.source)
@@ -101,14 +101,14 @@ def test_notebooks_carry_no_output_and_no_path_of_a_machine(name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_exercise_fails_until_it_is_solved(name):
-    for full, left, exercise, value in checks_of(name):
-        assert build.HERE in left and left != full
-        empty, solved = {"np": np}, {"np": np}
-        exec(left, empty)
+    for solution, empty, exercise, value in checks_of(name):
+        assert build.PLACEHOLDER in empty and empty != solution
+        before, after = {"np": np}, {"np": np}
+        exec(empty, before)
         with pytest.raises(NotYet):
-            check(exercise, empty[value])
-        exec(full, solved)
-        check(exercise, solved[value])
+            check(exercise, before[value])
+        exec(solution, after)
+        check(exercise, after[value])
 
 
 def test_every_check_belongs_to_a_tutorial():
@@ -116,20 +116,20 @@ def test_every_check_belongs_to_a_tutorial():
     assert sorted(used) == sorted(CHECKS)
 
 
-def test_blanking_keeps_names_and_docstrings_and_no_answer():
+def test_an_exercise_keeps_names_and_docstrings_but_no_solution():
     code = (
         "import math\n"
         "SECRET = 42\n"
-        "\n\ndef asked(x):\n"
-        '    """Says what is asked for."""\n'
+        "\n\ndef successor(x):\n"
+        '    """Returns the next number."""\n'
         "    return x + 1\n"
-        "\n\nmine = asked(SECRET)\n"
+        "\n\nvalue = successor(SECRET)\n"
         "helper = 3\n"
     )
-    left = build.blank(code, "print(asked(1), mine)")
-    assert "import math" in left and '"""Says what is asked for."""' in left
-    assert "mine = ...  # Write your code here" in left
-    assert "42" not in left and "x + 1" not in left and "helper" not in left
+    empty = build.blank(code, "print(successor(1), value)")
+    assert "import math" in empty and '"""Returns the next number."""' in empty
+    assert "value = ...  # Write your code here" in empty
+    assert "42" not in empty and "x + 1" not in empty and "helper" not in empty
     assert build.blank("print(1)", "") == "# Write your code here"
 
 
@@ -158,20 +158,20 @@ def test_links_are_well_formed_and_relative_ones_exist(path):
                 assert (path.parent / target).exists() or target in GENERATED, target
 
 
-# Pages that the site makes of the tutorials and cards; mkdocs --strict knows them.
+# Pages that the site generates from tutorials and cards; mkdocs --strict checks them.
 GENERATED = {f"tutorials/{name}.md" for name in NAMES} | {
     f"cards/{path.name}" for path in (ROOT / "data_cards").glob("*.md")
 }
 GENERATED |= {"tutorials/index.md", "cards/index.md", "networks/index.md"}
 
 
-def test_a_crooked_link_is_seen():
+def test_a_malformed_link_is_found():
     assert wrong_links("see http://plain.org and https://doi.org/1038/x")
     assert wrong_links("<https://arxiv.org/pdf/1706.03762>")
     assert not wrong_links("<https://arxiv.org/abs/1706.03762>.")
 
 
-def test_the_words_are_spelt_rightly():
+def test_there_are_no_spelling_mistakes():
     typos = Path(sys.executable).parent / "typos"
     done = subprocess.run(
         [typos, "--format", "brief", *TEXTS], cwd=ROOT, capture_output=True, text=True
@@ -179,7 +179,7 @@ def test_the_words_are_spelt_rightly():
     assert done.returncode == 0, done.stdout
 
 
-def test_a_misspelling_is_seen(tmp_path):
+def test_a_spelling_mistake_is_found(tmp_path):
     typos = Path(sys.executable).parent / "typos"
     (tmp_path / "page.md").write_text("the relevence of the pixels recieved\n")
     done = subprocess.run([typos, tmp_path], capture_output=True, text=True)
@@ -190,7 +190,7 @@ def test_a_misspelling_is_seen(tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_solutions_run_from_top_to_bottom(name):
     notebook, seconds = build.execute(name)
-    build.keep(name, notebook)
+    build.save_executed(name, notebook)
     assert not any(
         output.output_type == "error"
         for cell in code_cells(notebook)
@@ -202,7 +202,7 @@ def test_solutions_run_from_top_to_bottom(name):
 
 
 @pytest.mark.slow
-def test_an_unsolved_notebook_stops_at_its_first_exercise():
+def test_an_unsolved_notebook_stops_at_the_first_exercise():
     from nbclient.exceptions import CellExecutionError
 
     with pytest.raises(CellExecutionError, match="Nothing|returns nothing"):

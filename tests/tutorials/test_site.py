@@ -1,4 +1,4 @@
-"""The site builds without a warning, and its links into the app are understood."""
+"""The site builds without a warning, and its links into the app are valid."""
 
 import importlib.util
 import os
@@ -16,19 +16,19 @@ LINKS = re.findall(r"`\?([^`]+)`", TEACHERS)
 
 
 @pytest.mark.parametrize("query", LINKS)
-def test_the_app_understands_each_link_of_a_lesson(query):
+def test_the_app_accepts_each_link_of_a_lesson_plan(query):
     from medattn_app.domain.state import Question, read_query
 
     question, refused = read_query(dict(parse_qsl(query)))
     assert refused == []
     for name, text in parse_qsl(query):
         value = getattr(question, name)
-        asked = tuple(text.split(",")) if name == "hide" else type(value)(text)
-        assert value == asked != ()
+        expected = tuple(text.split(",")) if name == "hide" else type(value)(text)
+        assert value == expected != ()
     assert question != Question()
 
 
-def test_there_are_links_and_plans():
+def test_there_are_links_and_lesson_plans():
     assert len(LINKS) >= 6
     for heading in ("45 minutes", "90 minutes", "A semester", "Questionnaire"):
         assert f"\n## {heading}" in TEACHERS
@@ -43,13 +43,13 @@ def site_pages():
     return module
 
 
-def test_the_report_of_the_site_is_made_of_the_results_that_it_is_given(tmp_path):
+def test_the_report_page_is_made_from_the_given_results(tmp_path):
     from medattn.study import read_results
     from medattn.study.analyse.results import write_results
 
     rows = [row for row in read_results() if row["dataset"] == "fundus"][:7]
     for row in rows:
-        del row["study"]  # a table has its file's name
+        del row["study"]  # the name of the file replaces it
     write_results(rows, tmp_path / "renamed.csv")
     page = (ROOT / "docs" / "report.md").read_text()
     made = site_pages().with_report(page, source=tmp_path / "renamed.csv")
@@ -58,16 +58,17 @@ def test_the_report_of_the_site_is_made_of_the_results_that_it_is_given(tmp_path
     assert "Ours: renamed" in made and "Ours: micro" not in made
     assert "<svg" in made and "<!-- the" not in made
     report = made[made.index('<div class="report">') :]
-    assert "\n\n" not in report.strip()  # Markdown leaves it alone
+    assert "\n\n" not in report.strip()  # so Markdown does not change it
     assert page.count("<!-- the") == 2
 
 
-def test_what_a_cell_prints_stands_in_one_box():
-    def said(text, name="stdout"):
+def test_all_prints_of_a_cell_are_joined_to_one_output():
+    def stream(text, name="stdout"):
         return {"output_type": "stream", "name": name, "text": text}
 
-    drawn = {"output_type": "display_data", "data": {"image/png": ""}}
-    outputs = [said(["one\n"]), said("two\n"), said("!", "stderr"), drawn, said("3")]
+    image = {"output_type": "display_data", "data": {"image/png": ""}}
+    outputs = [stream(["one\n"]), stream("two\n"), stream("!", "stderr"), image]
+    outputs.append(stream("3"))
     joined = site_pages()._joined(outputs)
     assert joined[0]["text"] == "one\ntwo\n" and outputs[0]["text"] == ["one\n"]
     assert joined[1:] == outputs[2:]
