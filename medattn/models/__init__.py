@@ -1,6 +1,11 @@
 """Backbones with an optional attention block, by name."""
 
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from typing import Any
+
+import keras
 
 from medattn.models.attach import attach
 from medattn.models.blocks import ATTENTION
@@ -27,11 +32,11 @@ __all__ = [
     "save_weights",
 ]
 
-# Heads as in the study: DenseNet flattens its last maps, ResNet averages them.
+# As in the study, the DenseNet flattens its last maps and the ResNet averages them.
 DENSENET121 = partial(densenet, blocks=(6, 12, 24, 16), growth=32, pooling="flatten")
 RESNET50 = partial(resnet, blocks=(3, 4, 6, 3), widths=(64, 128, 256, 512))
 
-# For 64 x 64 and two cores; all heads average.
+# For images of 64 x 64 and two cores; all average their last maps.
 MICRO_DENSENET = partial(
     densenet, blocks=(2, 3, 3), growth=8, stem_width=16, stem_kernel=5, ratio=8
 )
@@ -44,7 +49,7 @@ MICRO_RESNET = partial(
     ratio=8,
 )
 
-MODELS = {
+MODELS: dict[str, Callable[..., keras.Model]] = {
     "densenet121": DENSENET121,
     "resnet50": RESNET50,
     "se_densenet121": partial(DENSENET121, attention="se"),
@@ -62,12 +67,19 @@ MODELS = {
 }
 
 
-def list_models():
+def list_models() -> list[str]:
     """Returns the names that `create_model` takes."""
     return list(MODELS)
 
 
-def create_model(name, *, num_classes=2, input_shape=None, weights=None, **options):
+def create_model(
+    name: str,
+    *,
+    num_classes: int = 2,
+    input_shape: tuple[int, int, int] | None = None,
+    weights: str | Path | None = None,
+    **options: Any,
+) -> keras.Model:
     """Builds a network, with random weights or with given ones.
 
     Args:
@@ -76,23 +88,23 @@ def create_model(name, *, num_classes=2, input_shape=None, weights=None, **optio
         input_shape: `(height, width, channels)`; 64 x 64 x 3 for a micro network and
             224 x 224 x 3 for the others, unless given.
         weights: None for random ones; a file of `save_weights`, torchvision, timm or
-            keras.applications' DenseNet; or `"imagenet"`, which fetches the published
-            ones and keeps them in the cache of huggingface_hub or Keras. A file put by
-            hand into `~/.medattn/weights`, or into the folder that MEDATTN_WEIGHTS
-            names, is taken before. Attention blocks that the file lacks keep their
-            start, and so does the head where it has other classes.
-        **options: Of the builder, to change what the name stands for: `ratio`, and
-            `pooling="avg"` where the study flattened (DenseNet-121), for instance.
+            keras.applications' DenseNet; or `"imagenet"`, which downloads the published
+            ones to the cache of huggingface_hub or Keras. A file that you put into
+            `~/.medattn/weights`, or into the folder that MEDATTN_WEIGHTS names, is
+            used first. Attention blocks that the file lacks keep their initial
+            weights, and so does the head if the number of classes differs.
+        **options: Of the builder, such as `ratio`, or `pooling="avg"` where the study
+            flattens (DenseNet-121).
 
     Returns:
         A functional `keras.Model`: images `(batch, height, width, channels)`, float32
         in [0, 1], to logits `(batch, num_classes)`.
 
     Raises:
-        ValueError: If the name is unknown, or the weights do not fit; no part of them
-            is loaded then.
-        OSError: If the ImageNet weights cannot be fetched; the message says what to
-            download and where to put it.
+        ValueError: If the name is unknown, or the weights do not fit; then none is
+            loaded.
+        OSError: If the ImageNet weights cannot be downloaded; the message says which
+            file to download and where to put it.
     """
     if name not in MODELS:
         raise ValueError(

@@ -1,8 +1,9 @@
-"""What a network costs: parameters by part, multiply-adds, activations, latency."""
+"""The cost of a network: parameters, multiply-adds, activations, latency."""
 
 import math
 import statistics
 import time
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,30 +13,32 @@ from medattn.layers import AttentionLayer
 PARTS = ("trunk", "attention", "head")
 
 
-def complexity(model, *, rounds=0, batch_size=1):
-    """Counts what a classifier costs, part by part.
+def complexity(
+    model: keras.Model, *, rounds: int = 0, batch_size: int = 1
+) -> dict[str, Any]:
+    """Counts the cost of a classifier, part by part.
 
-    Multiply-adds count one for each product that is added up, in convolutions, dense
-    layers and matrix products; norms, activations and pooling are left out, as usual.
+    Each product of a convolution, a dense layer or a matrix product counts as one
+    multiply-add; norms, activations and pooling are not counted, as is usual.
 
     Args:
         model: A functional `keras.Model` with a fixed input shape.
         rounds: Forward passes to time; 0 measures no latency.
-        batch_size: Images a timed pass.
+        batch_size: Images per timed pass.
 
     Returns:
-        A dict: `parameters`, trainable, and `multiply_adds` an image, each a dict of
+        A dict: `parameters`, trainable, and `multiply_adds` per image, each a dict of
         `trunk`, `attention`, `head` and `total`; `activation_bytes`, float32, of all
-        layers' outputs for one image, which is what training keeps; and `latency`, the
-        median seconds of a forward pass, or None.
+        layers' outputs for one image, which training stores; and `latency`, the median
+        seconds of a forward pass, or None.
 
     Raises:
-        ValueError: If the model is subclassed, or the size of its input is open.
+        ValueError: If the model is subclassed, or the size of its input is unknown.
     """
-    shape = getattr(model, "input_shape", None)
+    shape: Any = getattr(model, "input_shape", None)
     if not getattr(model, "outputs", None) or None in shape[1:]:
         raise ValueError(
-            "Only a network of known size has a known cost. Expected a functional "
+            "The cost needs a network of known size. Expected a functional "
             f"model with a fixed input shape. Received: {type(model).__name__}, {shape}"
         )
     parameters, products = dict.fromkeys(PARTS, 0), dict.fromkeys(PARTS, 0)
@@ -71,7 +74,7 @@ def multiply_adds(node):
     return 0
 
 
-def _part(layer, head):
+def _part(layer: keras.Operation, head: keras.layers.Layer) -> str:
     if layer is head:
         return "head"
     return "attention" if isinstance(layer, AttentionLayer) else "trunk"
@@ -101,7 +104,7 @@ def _inside(node):
     return _nodes(keras.tree.flatten(outputs), inputs)
 
 
-def _latency(model, rounds, batch_size):
+def _latency(model: keras.Model, rounds: int, batch_size: int) -> float:
     images = np.zeros((batch_size, *model.input_shape[1:]), np.float32)
     model.predict_on_batch(images)  # compiles
     times = []

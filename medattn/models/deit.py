@@ -1,23 +1,24 @@
-"""DeiT: a picture as a row of patches, and self-attention among them."""
+"""DeiT: an image as a sequence of patches, and self-attention among them."""
 
 import keras
 from keras import layers, ops
 
 from medattn.layers import MultiHeadSelfAttention
+from medattn.layers.tensor import Shape, Tensor
 from medattn.models.blocks import normalise
 
 
 def deit(
-    num_classes,
-    input_shape,
+    num_classes: int,
+    input_shape: tuple[int, int, int],
     *,
-    patch,
-    dim,
-    depth,
-    heads,
-    mlp_ratio=4,
-    name=None,
-):
+    patch: int,
+    dim: int,
+    depth: int,
+    heads: int,
+    mlp_ratio: int = 4,
+    name: str | None = None,
+) -> keras.Model:
     """Builds a vision transformer with a class token, as timm's DeiT (not distilled).
 
     Args:
@@ -27,7 +28,7 @@ def deit(
         patch: Side of a patch in pixels.
         dim: Channels of a token.
         depth: Number of transformer blocks.
-        heads: Attention heads a block; divides `dim`.
+        heads: Attention heads per block; divides `dim`.
         mlp_ratio: Hidden units of a block's MLP over `dim`.
         name: Name of the model.
 
@@ -60,8 +61,8 @@ def deit(
     return keras.Model(inputs, logits, name=name)
 
 
-def transformer_block(x, heads, hidden, *, name):
-    """Lets tokens attend to each other, then thinks about each alone; both residual."""
+def transformer_block(x: Tensor, heads: int, hidden: int, *, name: str) -> Tensor:
+    """Applies self-attention, then an MLP to each token; both residual."""
     y = layers.LayerNormalization(epsilon=1e-6, name=f"{name}_norm1")(x)
     y = MultiHeadSelfAttention(heads, name=f"{name}_attn")(y)
     x = layers.Add(name=f"{name}_add1")([x, y])
@@ -74,7 +75,7 @@ def transformer_block(x, heads, hidden, *, name):
 
 @keras.saving.register_keras_serializable(package="medattn")
 class ClassToken(layers.Layer):
-    """Puts a learnt token in front of the patches; the head reads it at the end.
+    """Puts a learnt token before the patches; the head reads it at the end.
 
     Input shape:
         `(batch, patches, dim)`
@@ -83,22 +84,22 @@ class ClassToken(layers.Layer):
         `(batch, 1 + patches, dim)`
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.token = self.add_weight(
             shape=(1, 1, input_shape[-1]),
             initializer=keras.initializers.TruncatedNormal(stddev=0.02),
             name="token",
         )
 
-    def call(self, inputs):
-        # A slice times zero carries the batch size, which may be open, in any backend.
+    def call(self, inputs: Tensor) -> Tensor:
+        # A slice of zeros carries the batch size, which may be unknown, on any backend.
         token = ops.zeros_like(inputs[:, :1]) + self.token
         return ops.concatenate([token, inputs], axis=1)
 
 
 @keras.saving.register_keras_serializable(package="medattn")
 class PositionEmbedding(layers.Layer):
-    """Adds to each token a learnt vector for its place.
+    """Adds to each token a learnt vector for its position.
 
     Input shape:
         `(batch, tokens, dim)`, tokens known.
@@ -107,12 +108,12 @@ class PositionEmbedding(layers.Layer):
         The same.
     """
 
-    def build(self, input_shape):
+    def build(self, input_shape: Shape) -> None:
         self.position = self.add_weight(
             shape=(1, *input_shape[1:]),
             initializer=keras.initializers.TruncatedNormal(stddev=0.02),
             name="position",
         )
 
-    def call(self, inputs):
+    def call(self, inputs: Tensor) -> Tensor:
         return inputs + self.position

@@ -1,30 +1,40 @@
-"""DenseNet: every layer sees all before it; attention stands behind a dense block."""
+"""DenseNet: each layer reads all before it; attention follows a dense block."""
+
+from collections.abc import Sequence
 
 import keras
 from keras import layers
 
-from medattn.models.blocks import attend, conv_norm, head, norm_relu, normalise
+from medattn.layers.tensor import Tensor
+from medattn.models.blocks import (
+    Pooling,
+    attend,
+    conv_norm,
+    head,
+    norm_relu,
+    normalise,
+)
 
 
 def densenet(
-    num_classes,
-    input_shape,
+    num_classes: int,
+    input_shape: tuple[int, int, int],
     *,
-    blocks,
-    growth,
-    stem_width=64,
-    stem_kernel=7,
-    reduction=0.5,
-    attention="none",
-    ratio=16,
-    pooling="avg",
-    name=None,
-):
+    blocks: Sequence[int],
+    growth: int,
+    stem_width: int = 64,
+    stem_kernel: int = 7,
+    reduction: float = 0.5,
+    attention: str = "none",
+    ratio: float = 16,
+    pooling: Pooling = "avg",
+    name: str | None = None,
+) -> keras.Model:
     """Builds a densely connected network, as torchvision's.
 
-    Layer names are those of `keras.applications`. There is no agreed place for
-    attention in a DenseNet; here, as in the study, one block stands behind each dense
-    block, before the transition.
+    Layer names are those of `keras.applications`. The literature does not agree
+    on the position of attention in a DenseNet; here, as in the study, one attention
+    block follows each dense block, before the transition.
 
     Args:
         num_classes: Number of logits.
@@ -33,10 +43,10 @@ def densenet(
         growth: Channels that each layer adds.
         stem_width: Channels after the first convolution.
         stem_kernel: Side of the first convolution's window.
-        reduction: Share of the channels that a transition keeps.
+        reduction: Fraction of the channels that a transition keeps.
         attention: A key of `medattn.models.ATTENTION`.
         ratio: Reduction ratio of the attention blocks.
-        pooling: `"avg"`, or `"flatten"` as in the study, which also leaves out the last
+        pooling: `"avg"`, or `"flatten"` as in the study, which also omits the last
             ReLU.
         name: Name of the model.
 
@@ -64,8 +74,8 @@ def densenet(
     return keras.Model(inputs, head(x, num_classes, pooling=pooling), name=name)
 
 
-def dense_layer(x, growth, *, name):
-    """Narrows to four times the growth, looks around, and adds to what was there."""
+def dense_layer(x: Tensor, growth: int, *, name: str) -> Tensor:
+    """Reduces to four times the growth, convolves 3 x 3, and concatenates."""
     y = norm_relu(x, name=f"{name}_0")
     y = conv_norm(y, 4 * growth, 1, name=name, suffix="_1")
     y = layers.Activation("relu", name=f"{name}_1_relu")(y)
@@ -80,8 +90,8 @@ def dense_layer(x, growth, *, name):
     return layers.Concatenate(name=f"{name}_concat")([x, y])
 
 
-def transition(x, channels, *, name):
-    """Keeps a share of the channels and halves height and width."""
+def transition(x: Tensor, channels: int, *, name: str) -> Tensor:
+    """Reduces the channels and halves height and width."""
     x = norm_relu(x, name=name)
     x = layers.Conv2D(
         channels,

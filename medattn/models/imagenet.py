@@ -1,17 +1,26 @@
-"""ImageNet weights by their ordinary routes: found, fetched, checked, cached."""
+"""Published ImageNet weights: downloaded, checked and cached."""
 
 import hashlib
 import os
-from collections import namedtuple
 from pathlib import Path
+from typing import NamedTuple
 
-Source = namedtuple("Source", "file url page digest revision", defaults=(None,))
+
+class Source(NamedTuple):
+    """Where published weights come from."""
+
+    file: str  # the name of a file that the user puts into `weights_folder()`
+    url: str
+    page: str
+    digest: str
+    revision: str | None = None
+
 
 HUB = "https://huggingface.co/timm/"
 KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/densenet/"
 
-# The trunk's name -> its weights. `file` is the name that a file put by hand has;
-# revision and SHA-256 are the hub's, the MD5 is the one in keras.applications.
+# The trunk's name -> its weights. Revision and SHA-256 are those of the hub, the MD5
+# is the one in keras.applications.
 SOURCES = {
     "resnet50": Source(
         file="resnet50.tv_in1k.safetensors",
@@ -36,28 +45,28 @@ SOURCES = {
         revision="80e968688553f219e4a86f940ed945a23709c16f",
     ),
 }
-SECONDS = 10  # to wait for an answer, before saying that there is none
+TIMEOUT = 10  # seconds to wait for a server
 
 
-def imagenet_file(name):
+def imagenet_file(name: str) -> Path:
     """Returns a file with the ImageNet weights of a network's trunk, checked.
 
-    A file put by hand into `weights_folder()` is taken first, then the cache of
-    huggingface_hub or Keras, then the network.
+    A file in `weights_folder()` is used first, then the cache of huggingface_hub or
+    Keras, then a download.
 
     Args:
-        name: Of a network, such as `"cbam_resnet50"`.
+        name: The name of a network, such as `"cbam_resnet50"`.
 
     Raises:
         ValueError: If the network has no published weights, or the file is not the
             published one.
-        OSError: If the weights are neither here nor to be fetched; the message says
-            what to download and where to put it.
+        OSError: If the weights are not on this machine and cannot be downloaded; the
+            message says which file to download and where to put it.
     """
     trunk = next((trunk for trunk in SOURCES if name.endswith(trunk)), None)
     if trunk is None or "micro" in name:
         raise ValueError(
-            f"Nobody has published ImageNet weights of {name!r}. Expected a network "
+            f"There are no published ImageNet weights of {name!r}. Expected a network "
             f"with the trunk {sorted(SOURCES)}, or weights=None or a file. "
             "Received: weights='imagenet'"
         )
@@ -66,10 +75,10 @@ def imagenet_file(name):
     if not path.is_file():
         try:
             path = Path(_fetch_hub(source) if source.revision else _fetch_keras(source))
-        except Exception as error:  # each library has its own kinds of no answer
+        except Exception as error:  # each library raises its own kinds of errors
             raise OSError(
-                f"The ImageNet weights of {trunk!r} are not here and could not be "
-                f"fetched: download {source.url.format(revision=source.revision)} "
+                f"The ImageNet weights of {trunk!r} are not on this machine and could "
+                f"not be fetched: download {source.url.format(revision=source.revision)} "
                 f"(see {source.page}) and put it at {path}, or in the folder that "
                 "MEDATTN_WEIGHTS names. "
                 f"Received: {type(error).__name__}: {_first_line(error)}"
@@ -78,49 +87,51 @@ def imagenet_file(name):
     return path
 
 
-def weights_folder():
-    """Returns where weights put by hand lie: MEDATTN_WEIGHTS, or ~/.medattn/weights."""
+def weights_folder() -> Path:
+    """Returns the folder of the user's files: MEDATTN_WEIGHTS or ~/.medattn/weights."""
     return Path(os.environ.get("MEDATTN_WEIGHTS") or "~/.medattn/weights").expanduser()
 
 
-def check_digest(path, digest):
-    """Refuses a file that is not the published one, bit for bit."""
+def check_digest(path: Path, digest: str) -> None:
+    """Raises ValueError if a file is not the published one, bit for bit."""
     kind, _, expected = digest.partition(":")
     with open(path, "rb") as file:
         found = hashlib.file_digest(file, kind).hexdigest()
     if found != expected:
         raise ValueError(
-            f"The file {str(path)!r} is not the published one, or only a part of it: "
-            f"delete it and fetch it again. Expected {kind} {expected}. "
+            f"The file {str(path)!r} is not the published one, or incomplete: "
+            f"delete it and download it again. Expected {kind} {expected}. "
             f"Received: {found}"
         )
 
 
-def _fetch_hub(source):
-    """Returns the file in huggingface_hub's cache, after a download if need be."""
+def _fetch_hub(source: Source) -> str:
+    """Returns the file in huggingface_hub's cache; downloads it if it is not there."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_download
     from huggingface_hub import try_to_load_from_cache as cached
 
     repo = source.page.removeprefix("https://huggingface.co/")
-    which = dict(filename="model.safetensors", revision=source.revision)
-    found = cached(repo, **which)
+    file, revision = "model.safetensors", source.revision
+    found = cached(repo, file, revision=revision)
     if isinstance(found, str):
         return found
-    # Asked for first, once: the download itself would try again for minutes.
+    # One request first: the download itself would retry for minutes.
     get_hf_file_metadata(
-        source.url.format(revision=source.revision), token=False, timeout=SECONDS
+        source.url.format(revision=source.revision), token=False, timeout=TIMEOUT
     )
-    return hf_hub_download(repo, **which, token=False, etag_timeout=SECONDS)
+    return hf_hub_download(
+        repo, file, revision=revision, token=False, etag_timeout=TIMEOUT
+    )
 
 
-def _fetch_keras(source):
-    """Returns the file in Keras's cache, after a download if need be."""
+def _fetch_keras(source: Source) -> str:
+    """Returns the file in Keras's cache; downloads it if it is not there."""
     import socket
 
     import keras
 
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(SECONDS)  # get_file knows of no limit itself
+    socket.setdefaulttimeout(TIMEOUT)  # get_file takes no timeout
     try:
         kind, _, file_hash = source.digest.partition(":")
         return keras.utils.get_file(
@@ -130,5 +141,5 @@ def _fetch_keras(source):
         socket.setdefaulttimeout(before)
 
 
-def _first_line(error):
+def _first_line(error: Exception) -> str:
     return (str(error).strip() or repr(error)).splitlines()[0][:200]

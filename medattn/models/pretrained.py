@@ -1,13 +1,20 @@
-"""Weights of torchvision, timm and Keras, by their own names, under our layers."""
+"""Weights of torchvision, timm and Keras, by their names, for the layers here."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from medattn.models.weights import load_weights, read_safetensors
 
-# Our layer name -> the original's, tried in this order. `s` counts stages from 2, as
+if TYPE_CHECKING:
+    import keras
+
+Names: TypeAlias = Sequence[tuple[str, str]]
+
+# Layer name here -> the original's, tried in this order. `s` counts stages from 2, as
 # keras.applications does; the originals count from 1 (and blocks from 0 in ResNet).
 RESNET = (
     (r"conv1_conv", "conv1"),
@@ -41,7 +48,7 @@ DEIT = (
     (r"blocks_(?P<b>\d+)_(?P<t>norm\d)", "blocks.{b}.{t}"),
     (r"(?P<t>norm|head)", "{t}"),
 )
-FAMILIES = {"resnet": RESNET, "densenet": DENSENET, "deit": DEIT}
+FAMILIES: dict[str, Names] = {"resnet": RESNET, "densenet": DENSENET, "deit": DEIT}
 KINDS = {
     "kernel": "weight",
     "bias": "bias",
@@ -54,11 +61,11 @@ TOKENS = {"cls_token/token": "cls_token", "pos_embed/position": "pos_embed"}
 HEADS = ("predictions/", "head/")
 
 
-def load_pretrained(model, path):
-    """Loads weights of the network of the same trunk that others published.
+def load_pretrained(model: "keras.Model", path: str | Path) -> list[str]:
+    """Loads the published weights of a network with the same trunk.
 
-    Attention blocks that the original lacks keep their start. The head is loaded if it
-    has as many classes (and as many inputs), and else keeps its start, too.
+    Attention blocks that the original lacks keep their initial weights. The head is
+    loaded if it has the same shape, and keeps its initial weights otherwise.
 
     Args:
         model: A network of `create_model`: a ResNet, DenseNet or DeiT with or without
@@ -68,40 +75,43 @@ def load_pretrained(model, path):
             `.h5` file of keras.applications.
 
     Returns:
-        The paths of the weights that were left as they were.
+        The paths of the weights that were not loaded.
 
     Raises:
         ValueError: If the file is missing or damaged, lacks a weight of the trunk, or
-            holds one of another shape. Nothing is loaded then.
+            has one of another shape. Then none is loaded.
     """
     path = Path(path)
     is_keras = path.suffix == ".h5"
-    theirs = read_keras(path) if is_keras else read_safetensors(path)
+    published = read_keras(path) if is_keras else read_safetensors(path)
     family = next((name for name in FAMILIES if name in model.name), None)
     if family is None:
         raise ValueError(
-            f"No original is known for {model.name!r}. Expected a name with one of "
-            f"{sorted(FAMILIES)} in it. Received: model.name={model.name!r}"
+            f"No original is known for {model.name!r}. Expected a name that contains "
+            f"one of {sorted(FAMILIES)}. Received: model.name={model.name!r}"
         )
     if is_keras and family != "densenet":  # its ResNet strides elsewhere
         raise ValueError(
-            "Of keras.applications only the DenseNets compute the same as ours. "
+            "Of keras.applications only the DenseNets compute the same as here. "
             f"Expected a safetensors file for {model.name!r}. Received: {path.name!r}"
         )
-    found, left = {}, []
+    found: dict[str, np.ndarray] = {}
+    left: list[str] = []
     for weight in model.weights:
         name = original_name(weight.path, FAMILIES[family])
         if name is None:  # an attention block that the original lacks
             left.append(weight.path)
             continue
         name = weight.path if is_keras else name
-        if name not in theirs:
+        if name not in published:
             raise ValueError(
                 f"The weights in {path.name!r} belong to another network. Expected "
-                f"{name!r} for {weight.path!r}. Received: {len(theirs)} weights, such "
-                f"as {sorted(theirs)[:3]}"
+                f"{name!r} for {weight.path!r}. Received: {len(published)} weights, "
+                f"such as {sorted(published)[:3]}"
             )
-        array = theirs[name] if is_keras else _turned(theirs[name], weight.path)
+        array = published[name]
+        if not is_keras:
+            array = _transposed(array, weight.path)
         if array.shape != tuple(weight.shape):
             if weight.path.startswith(HEADS):
                 left.append(weight.path)
@@ -117,19 +127,21 @@ def load_pretrained(model, path):
     return left
 
 
-def load_any(model, path):
-    """Loads a file of ours (see `save_weights`), of torchvision, timm or Keras."""
-    ours = Path(path).suffix != ".h5" and any("/" in n for n in read_safetensors(path))
-    if ours:
+def load_any(model: "keras.Model", path: str | Path) -> None:
+    """Loads a file of `save_weights`, of torchvision, timm or Keras."""
+    is_own = Path(path).suffix != ".h5" and any(
+        "/" in n for n in read_safetensors(path)
+    )
+    if is_own:
         load_weights(model, path)
     else:
         load_pretrained(model, path)
 
 
-def read_keras(path):
-    """Reads a weights file of keras.applications, by our paths, `conv1_conv/kernel`.
+def read_keras(path: Path) -> dict[str, np.ndarray]:
+    """Reads a weights file of keras.applications, by paths like `conv1_conv/kernel`.
 
-    The older ones say `conv1/conv` and `fc1000` for `conv1_conv` and `predictions`.
+    Older files have `conv1/conv` and `fc1000` for `conv1_conv` and `predictions`.
     """
     import h5py
 
@@ -137,30 +149,35 @@ def read_keras(path):
     try:
         with h5py.File(path) as file:
             for layer in map(_text, file.attrs["layer_names"]):
-                ours = {"fc1000": "predictions"}.get(layer, layer.replace("/", "_"))
+                name_here = {"fc1000": "predictions"}.get(
+                    layer, layer.replace("/", "_")
+                )
                 for name in map(_text, file[layer].attrs["weight_names"]):
                     kind = name.rpartition("/")[2].removesuffix(":0")
-                    arrays[f"{ours}/{kind}"] = np.asarray(file[layer][name])
+                    arrays[f"{name_here}/{kind}"] = np.asarray(file[layer][name])
     except FileNotFoundError:
         raise ValueError(f"There is no weights file {str(path)!r}.") from None
     except (OSError, RuntimeError, KeyError) as error:
         raise ValueError(
-            f"The weights file {path.name!r} is damaged. Expected a whole HDF5 file "
-            f"with Keras's layer names. Received: {error}"
+            f"The weights file {path.name!r} is damaged. Expected a complete HDF5 "
+            f"file with Keras's layer names. Received: {error}"
         ) from error
     return arrays
 
 
-def _text(name):
+def _text(name: bytes | str) -> str:
     return name.decode() if isinstance(name, bytes) else str(name)
 
 
-def original_name(path, family):
-    """Translates one of our weight paths into the original's name, or None.
+def original_name(path: str, family: Names) -> str | None:
+    """Translates the path of a weight into the original's name.
 
     Args:
         path: Such as `"conv2_block1_1_conv/kernel"`.
         family: A value of `FAMILIES`.
+
+    Returns:
+        The name, or None if the original has no such weight.
     """
     if path in TOKENS:
         return TOKENS[path]
@@ -168,7 +185,7 @@ def original_name(path, family):
     for pattern, name in family:
         match = re.fullmatch(pattern, layer)
         if match:
-            parts = match.groupdict()
+            parts: dict[str, str | int] = match.groupdict()
             for key in ("s", "b"):
                 if key in parts:
                     parts[f"{key}1"] = int(parts[key]) - 1
@@ -176,12 +193,12 @@ def original_name(path, family):
     return None
 
 
-def _turned(array, path):
-    """Turns an array from torch's order of axes into Keras's."""
+def _transposed(array: np.ndarray, path: str) -> np.ndarray:
+    """Transposes an array from torch's order of axes to Keras's."""
     array = np.asarray(array, np.float32)
-    for place, name in enumerate(("query", "key", "value")):
-        if f"/{name}/" in path:  # timm keeps the three in one
-            array = np.split(array, 3)[place]
+    for index, name in enumerate(("query", "key", "value")):
+        if f"/{name}/" in path:  # timm stores the three in one array
+            array = np.split(array, 3)[index]
     if path.endswith("/kernel"):
         if array.ndim == 4:
             return array.transpose(2, 3, 1, 0)  # (out, in, y, x) -> (y, x, in, out)

@@ -1,31 +1,34 @@
-"""ResNet: bottlenecks with a shortcut, and a place for attention before the sum."""
+"""ResNet: bottlenecks with a shortcut, and attention before the sum."""
+
+from collections.abc import Sequence
 
 import keras
 from keras import layers
 
-from medattn.models.blocks import attend, conv_norm, head, normalise
+from medattn.layers.tensor import Tensor
+from medattn.models.blocks import Pooling, attend, conv_norm, head, normalise
 
 
 def resnet(
-    num_classes,
-    input_shape,
+    num_classes: int,
+    input_shape: tuple[int, int, int],
     *,
-    blocks,
-    widths,
-    stem_width=64,
-    stem_kernel=7,
-    stem_pool=True,
-    expansion=4,
-    attention="none",
-    ratio=16,
-    pooling="avg",
-    name=None,
-):
+    blocks: Sequence[int],
+    widths: Sequence[int],
+    stem_width: int = 64,
+    stem_kernel: int = 7,
+    stem_pool: bool = True,
+    expansion: int = 4,
+    attention: str = "none",
+    ratio: float = 16,
+    pooling: Pooling = "avg",
+    name: str | None = None,
+) -> keras.Model:
     """Builds a residual network of bottlenecks, as torchvision's (stride in the 3 x 3).
 
     Layer names are those of `keras.applications`, whose ResNet-50 is another network:
     it strides in the 1 x 1, so that its weights do not fit here. The attention block
-    of a bottleneck stands after its last batch norm, before the shortcut is added.
+    of a bottleneck follows its last batch norm, before the shortcut is added.
 
     Args:
         num_classes: Number of logits.
@@ -69,8 +72,17 @@ def resnet(
     return keras.Model(inputs, head(x, num_classes, pooling=pooling), name=name)
 
 
-def bottleneck(x, width, *, expansion, strides, attention, ratio, name):
-    """Narrows, looks around, widens, attends, and adds the shortcut."""
+def bottleneck(
+    x: Tensor,
+    width: int,
+    *,
+    expansion: int,
+    strides: int,
+    attention: str,
+    ratio: float,
+    name: str,
+) -> Tensor:
+    """Reduces, convolves 3 x 3, expands, attends, and adds the shortcut."""
     shortcut = x
     if strides > 1 or x.shape[-1] != expansion * width:
         shortcut = conv_norm(

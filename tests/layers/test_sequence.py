@@ -1,4 +1,4 @@
-"""Sequence attentions: numbers by hand, laws, masks, and what they refuse."""
+"""Sequence attentions: numbers by hand, properties, masks, and refused inputs."""
 
 import keras
 import numpy as np
@@ -58,7 +58,7 @@ def test_a_monotonic_window_by_hand():
 
 
 def test_a_predicted_window_by_hand():
-    """p = 4 sigmoid(0) = 2, D = 2, sigma = 1: quarters times a Gaussian around position 2."""
+    """p = 4 sigmoid(0) = 2, D = 2, sigma = 1: quarters times a Gaussian around 2."""
     values = np.ones((1, 4, 2), np.float32)
     layer = LuongLocalAttention(2, "predicted", "dot")
     layer.build([values.shape, values.shape])

@@ -1,4 +1,4 @@
-"""Run where torch is: the originals' random weights, and what they answer.
+"""Run where torch is installed: random weights of the originals, and their logits.
 
 torchvision's wheel is built for another torch than a CPU has; two operators that only
 detection needs are declared, so that it imports.

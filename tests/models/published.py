@@ -1,4 +1,4 @@
-"""Files as others publish them: names and shapes written down from their networks."""
+"""Files as they are published: names and shapes copied from the original networks."""
 
 import numpy as np
 
@@ -27,15 +27,15 @@ def resnet50():
         zip((3, 4, 6, 3), (64, 128, 256, 512), strict=True), start=1
     ):
         for block in range(depth):
-            here = f"layer{stage}.{block}"
-            state[f"{here}.conv1.weight"] = (width, inputs, 1, 1)
-            state[f"{here}.conv2.weight"] = (width, width, 3, 3)
-            state[f"{here}.conv3.weight"] = (4 * width, width, 1, 1)
-            state |= norm(f"{here}.bn1", width) | norm(f"{here}.bn2", width)
-            state |= norm(f"{here}.bn3", 4 * width)
+            prefix = f"layer{stage}.{block}"
+            state[f"{prefix}.conv1.weight"] = (width, inputs, 1, 1)
+            state[f"{prefix}.conv2.weight"] = (width, width, 3, 3)
+            state[f"{prefix}.conv3.weight"] = (4 * width, width, 1, 1)
+            state |= norm(f"{prefix}.bn1", width) | norm(f"{prefix}.bn2", width)
+            state |= norm(f"{prefix}.bn3", 4 * width)
             if block == 0:
-                state[f"{here}.downsample.0.weight"] = (4 * width, inputs, 1, 1)
-                state |= norm(f"{here}.downsample.1", 4 * width)
+                state[f"{prefix}.downsample.0.weight"] = (4 * width, inputs, 1, 1)
+                state |= norm(f"{prefix}.downsample.1", 4 * width)
             inputs = 4 * width
     return state | linear("fc", 2048, 1000)
 
@@ -49,13 +49,13 @@ def deit_tiny():
         "patch_embed.proj.bias": (192,),
     }
     for block in range(12):
-        here = f"blocks.{block}"
-        for name in (f"{here}.norm1", f"{here}.norm2"):
+        prefix = f"blocks.{block}"
+        for name in (f"{prefix}.norm1", f"{prefix}.norm2"):
             state |= {f"{name}.weight": (192,), f"{name}.bias": (192,)}
-        state |= linear(f"{here}.attn.qkv", 192, 576)
-        state |= linear(f"{here}.attn.proj", 192, 192)
-        state |= linear(f"{here}.mlp.fc1", 192, 768)
-        state |= linear(f"{here}.mlp.fc2", 768, 192)
+        state |= linear(f"{prefix}.attn.qkv", 192, 576)
+        state |= linear(f"{prefix}.attn.proj", 192, 192)
+        state |= linear(f"{prefix}.mlp.fc1", 192, 768)
+        state |= linear(f"{prefix}.mlp.fc2", 768, 192)
     state |= {"norm.weight": (192,), "norm.bias": (192,)}
     return state | linear("head", 192, 1000)
 
@@ -66,11 +66,11 @@ def densenet121():
     width = 64
     for stage, depth in enumerate((6, 12, 24, 16), start=2):
         for block in range(1, depth + 1):
-            here = f"conv{stage}_block{block}"
-            layers[f"{here}_0_bn"] = keras_norm(width)
-            layers[f"{here}_1_conv"] = {"kernel": (1, 1, width, 128)}
-            layers[f"{here}_1_bn"] = keras_norm(128)
-            layers[f"{here}_2_conv"] = {"kernel": (3, 3, 128, 32)}
+            prefix = f"conv{stage}_block{block}"
+            layers[f"{prefix}_0_bn"] = keras_norm(width)
+            layers[f"{prefix}_1_conv"] = {"kernel": (1, 1, width, 128)}
+            layers[f"{prefix}_1_bn"] = keras_norm(128)
+            layers[f"{prefix}_2_conv"] = {"kernel": (3, 3, 128, 32)}
             width += 32
         if stage < 5:
             layers[f"pool{stage}_bn"] = keras_norm(width)

@@ -1,4 +1,4 @@
-"""Attention in models that nobody here wrote."""
+"""Attention in models from elsewhere."""
 
 from functools import partial
 
@@ -36,26 +36,26 @@ def small():
 
 @pytest.mark.parametrize("name", APPLICATIONS)
 @pytest.mark.parametrize("block", [SqueezeExcite, CBAM])
-def test_identity_gates_leave_other_peoples_models_as_they_were(name, block):
+def test_identity_gates_leave_the_logits_of_other_models_unchanged(name, block):
     build, where = APPLICATIONS[name]
     model = build(weights=None, input_shape=(64, 64, 3), classes=3)
     before = [weight.numpy().copy() for weight in model.weights[:5]]
-    answer = np.asarray(model(images()))
+    logits = np.asarray(model(images()))
     attended = attach(model, block(start="identity"), where)
     kind = "squeeze_excite" if block is SqueezeExcite else "cbam"
     added = [layer for layer in attended.layers if layer.name.endswith(kind)]
     assert len(added) >= 4 and all(type(layer) is block for layer in added)
-    np.testing.assert_allclose(attended(images()), answer, atol=1e-6)
+    np.testing.assert_allclose(attended(images()), logits, atol=1e-6)
     # The old weights are shared, not copied; the old model is untouched.
-    theirs = {id(weight) for weight in attended.weights}
-    assert all(id(weight) in theirs for weight in model.weights)
+    shared = {id(weight) for weight in attended.weights}
+    assert all(id(weight) in shared for weight in model.weights)
     assert not any(layer.name.endswith(kind) for layer in model.layers)
-    np.testing.assert_array_equal(np.asarray(model(images())), answer)
+    np.testing.assert_array_equal(np.asarray(model(images())), logits)
     for weight, old in zip(model.weights, before, strict=False):
         np.testing.assert_array_equal(weight.numpy(), old)
 
 
-def test_a_paper_gate_changes_the_answer_and_is_trained_with_the_rest():
+def test_a_paper_gate_changes_the_logits_and_is_trained():
     keras.utils.set_random_seed(0)
     model = small()
     attended = attach(model, partial(SqueezeExcite, ratio=1), "conv_*")
@@ -68,19 +68,19 @@ def test_a_paper_gate_changes_the_answer_and_is_trained_with_the_rest():
     assert not np.array_equal(gate.expand.kernel.numpy(), before)
 
 
-def test_what_attach_builds_equals_what_the_builder_builds():
+def test_attach_builds_the_same_network_as_the_builder():
     """A plain ResNet given SE behind each last batch norm is the SE ResNet."""
     plain, built = create_model("micro_resnet"), create_model("se_micro_resnet")
     attended = attach(plain, SqueezeExcite(8), "*_3_bn")
-    ours = {w.path.replace("_3_bn_squeeze_excite", "_se"): w for w in attended.weights}
+    named = {w.path.replace("_3_bn_squeeze_excite", "_se"): w for w in attended.weights}
     for weight in built.weights:
-        ours[weight.path].assign(weight)
+        named[weight.path].assign(weight)
     np.testing.assert_allclose(
         attended(images()), built(images()), rtol=1e-5, atol=1e-6
     )
 
 
-def test_each_place_has_weights_of_its_own_and_the_template_has_none():
+def test_each_position_has_new_weights_and_the_template_has_none():
     template = SqueezeExcite(4)
     attended = attach(small(), template, ["conv_a", "conv_b"])
     one, two = (
@@ -97,7 +97,7 @@ def test_a_layer_used_twice_keeps_one_block():
     assert sum(isinstance(layer, SqueezeExcite) for layer in attended.layers) == 1
 
 
-def test_a_sequential_model_is_taken_too():
+def test_a_sequential_model_is_accepted():
     model = keras.Sequential([keras.Input((8, 8, 3)), layers.Conv2D(4, 3, name="c")])
     attended = attach(model, SqueezeExcite(2, start="identity"), "c")
     np.testing.assert_allclose(attended(images(8)), model(images(8)), atol=1e-6)
@@ -119,27 +119,27 @@ def nested():
     ("where", "count"),
     [("small/conv_*", 2), ("*conv_*", 3), ("conv_*", 1), (layers.Conv2D, 4)],
 )
-def test_layers_inside_a_model_inside_the_model_are_reached(where, count, tmp_path):
+def test_layers_of_nested_models_are_matched(where, count, tmp_path):
     model = nested()
-    answer = np.asarray(model(images(8)))
+    logits = np.asarray(model(images(8)))
     attended = attach(model, SqueezeExcite(2, start="identity"), where)
     gates = [
         part for part in attended._flatten_layers() if isinstance(part, SqueezeExcite)
     ]
     assert len(gates) == count
-    np.testing.assert_allclose(attended(images(8)), answer, atol=1e-6)
-    theirs = {id(weight) for weight in attended.weights}
-    assert all(id(weight) in theirs for weight in model.weights)
+    np.testing.assert_allclose(attended(images(8)), logits, atol=1e-6)
+    shared = {id(weight) for weight in attended.weights}
+    assert all(id(weight) in shared for weight in model.weights)
     assert not any(isinstance(p, SqueezeExcite) for p in model._flatten_layers())
-    for gate in gates:  # and are felt in the answer
+    for gate in gates:  # each changes the logits
         gate.expand.kernel.assign(np.ones(gate.expand.kernel.shape))
-        assert np.abs(np.asarray(attended(images(8))) - answer).max() > 1e-5
+        assert np.abs(np.asarray(attended(images(8))) - logits).max() > 1e-5
     attended.save(tmp_path / "m.keras")
     loaded = keras.models.load_model(tmp_path / "m.keras")
     np.testing.assert_allclose(loaded(images(8)), attended(images(8)), rtol=1e-5)
 
 
-def test_near_misses_name_the_path_of_a_layer_inside():
+def test_near_misses_name_the_path_of_a_nested_layer():
     with pytest.raises(ValueError, match=r"Near misses: \['small/conv_b'"):
         attach(nested(), SqueezeExcite, "small/conv_bb")
 
@@ -151,7 +151,7 @@ def test_the_result_is_saved_and_loaded(tmp_path):
     np.testing.assert_allclose(loaded(images(8)), attended(images(8)), rtol=1e-5)
 
 
-def test_nothing_found_is_answered_with_near_misses():
+def test_no_match_is_refused_with_near_misses():
     with pytest.raises(ValueError, match=r"Near misses: \['conv_b', 'conv_a'\]"):
         attach(small(), SqueezeExcite, "conv_c")
     with pytest.raises(ValueError, match="last layers are.*Received"):
@@ -161,9 +161,9 @@ def test_nothing_found_is_answered_with_near_misses():
 
 
 def test_a_subclassed_model_is_refused():
-    class Mine(keras.Model):
+    class Subclassed(keras.Model):
         def call(self, inputs):
             return inputs
 
     with pytest.raises(ValueError, match="functional or Sequential"):
-        attach(Mine(), SqueezeExcite, "x")
+        attach(Subclassed(), SqueezeExcite, "x")

@@ -49,7 +49,7 @@ def online(monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
 
 
-def turned(array, name):
+def transposed(array, name):
     """One of torch's arrays as Keras keeps it, worked out anew."""
     if name == "blocks.0.attn.qkv.bias":
         return array[192:384]
@@ -72,14 +72,14 @@ def digest(path, kind):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A folder with a file for each trunk, and what is written in it."""
+    """A folder with a file for each trunk, and the arrays in it."""
     folder = tmp_path_factory.mktemp("weights")
     return folder, {t: write(t, folder / SOURCES[t].file) for t in SOURCES}
 
 
 @pytest.fixture
-def by_hand(folder, monkeypatch):
-    """The files put by hand where they are looked for, and taken for the real ones."""
+def user_files(folder, monkeypatch):
+    """The files in the folder of the user, with their own digests expected."""
     path, written = folder
     monkeypatch.setenv("MEDATTN_WEIGHTS", str(path))
     for trunk, source in SOURCES.items():
@@ -91,7 +91,7 @@ def by_hand(folder, monkeypatch):
 
 @pytest.fixture
 def no_network(tmp_path, monkeypatch):
-    """Empty caches, an empty folder, and sockets that reach nobody."""
+    """Empty caches, an empty folder, and sockets that cannot connect."""
     from huggingface_hub import constants
 
     def refuse(*args, **kwargs):
@@ -99,7 +99,7 @@ def no_network(tmp_path, monkeypatch):
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-    monkeypatch.setenv("MEDATTN_WEIGHTS", str(tmp_path / "hand"))
+    monkeypatch.setenv("MEDATTN_WEIGHTS", str(tmp_path / "user"))
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     cached = functools.partial(keras.utils.get_file, cache_dir=str(tmp_path / "keras"))
     monkeypatch.setattr(keras.utils, "get_file", cached)
@@ -107,39 +107,39 @@ def no_network(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SEVEN)
-def test_imagenet_weights_go_under_each_of_the_seven(by_hand, name):
-    """The head has two classes, not a thousand, so it keeps its start; so do gates."""
+def test_imagenet_weights_load_into_each_of_the_seven(user_files, name):
+    """The head has two classes, not 1000: it keeps its initial weights, as gates do."""
     trunk = next(trunk for trunk in SOURCES if name.endswith(trunk))
     model = create_model(name, weights="imagenet")
-    ours = {weight.path: weight.numpy() for weight in model.weights}
-    for theirs, path in PROBES[trunk].items():
-        expected = turned(by_hand[trunk][theirs], theirs)
-        np.testing.assert_array_equal(ours[path], expected, err_msg=path)
-    # The files hold numbers in [0.01, 0.1]; all that a start has are others.
+    arrays = {weight.path: weight.numpy() for weight in model.weights}
+    for name_there, path in PROBES[trunk].items():
+        expected = transposed(user_files[trunk][name_there], name_there)
+        np.testing.assert_array_equal(arrays[path], expected, err_msg=path)
+    # The files hold numbers in [0.01, 0.1]; initial weights are outside this range.
     mark = "_attn/" if trunk == "deit_tiny" else f"_{name.split('_')[0]}/"
-    for path, array in ours.items():
+    for path, array in arrays.items():
         loaded = array.min() >= 0.01 and array.max() <= 0.1
         kept = path.startswith(("predictions/", "head/"))
         kept |= mark in path and trunk != "deit_tiny"
         assert loaded != kept or path.startswith("normalise"), path
-    assert sum(f"_{name.split('_')[0]}/" in p for p in ours) > 0 or name == trunk
+    assert sum(f"_{name.split('_')[0]}/" in p for p in arrays) > 0 or name == trunk
 
 
 @pytest.mark.slow
-def test_a_thousand_classes_take_the_head_too(by_hand):
+def test_a_thousand_classes_load_the_head_too(user_files):
     for name, head in (("resnet50", "fc"), ("deit_tiny", "head")):
         model = create_model(name, num_classes=1000, weights="imagenet")
         found = model.layers[-1].kernel.numpy()
-        np.testing.assert_array_equal(found, by_hand[name][f"{head}.weight"].T)
+        np.testing.assert_array_equal(found, user_files[name][f"{head}.weight"].T)
     model = create_model(
         "densenet121", num_classes=1000, pooling="avg", weights="imagenet"
     )
-    expected = by_hand["densenet121"]["fc1000/kernel:0"]
+    expected = user_files["densenet121"]["fc1000/kernel:0"]
     np.testing.assert_array_equal(model.layers[-1].kernel.numpy(), expected)
 
 
 @pytest.mark.slow
-def test_the_file_that_keras_writes_today_gives_the_same_answers(tmp_path):
+def test_a_file_written_by_this_keras_gives_the_same_logits(tmp_path):
     from keras.src.legacy.saving import legacy_h5_format
 
     published.RNG = np.random.default_rng(1)
@@ -168,12 +168,12 @@ def test_the_file_that_keras_writes_today_gives_the_same_answers(tmp_path):
 
 @pytest.mark.parametrize("name", [n for n in list_models() if "micro" in n])
 def test_micro_networks_have_no_imagenet_weights(name):
-    with pytest.raises(ValueError, match="Nobody has published.*Expected a network"):
+    with pytest.raises(ValueError, match="There are no published.*Expected a network"):
         create_model(name, weights="imagenet")
 
 
 @pytest.mark.parametrize("name", SEVEN)
-def test_without_a_network_one_sentence_says_what_to_fetch_and_where(
+def test_without_a_network_one_sentence_names_the_file_and_the_folder(
     name, no_network, tmp_path
 ):
     trunk = next(trunk for trunk in SOURCES if name.endswith(trunk))
@@ -181,10 +181,10 @@ def test_without_a_network_one_sentence_says_what_to_fetch_and_where(
     with pytest.raises(OSError) as caught:
         create_model(name, weights="imagenet")
     assert time.perf_counter() - start < 10
-    said = str(caught.value)
-    assert f"download {SOURCES[trunk].page}" in said and "\n" not in said
-    assert str(tmp_path / "hand" / SOURCES[trunk].file) in said
-    assert "MEDATTN_WEIGHTS" in said and "unreachable" in said
+    message = str(caught.value)
+    assert f"download {SOURCES[trunk].page}" in message and "\n" not in message
+    assert str(tmp_path / "user" / SOURCES[trunk].file) in message
+    assert "MEDATTN_WEIGHTS" in message and "unreachable" in message
 
 
 @pytest.mark.parametrize("trunk", SOURCES)
@@ -193,24 +193,24 @@ def test_a_file_that_is_not_the_published_one_is_refused(
     folder, trunk, damage, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("MEDATTN_WEIGHTS", str(tmp_path))
-    whole = (folder[0] / SOURCES[trunk].file).read_bytes()
+    content = (folder[0] / SOURCES[trunk].file).read_bytes()
     path = tmp_path / SOURCES[trunk].file
-    path.write_bytes(whole[:-100] if damage == "truncated" else whole)
-    with pytest.raises(ValueError, match="not the published one, or only a part"):
+    path.write_bytes(content[:-100] if damage == "truncated" else content)
+    with pytest.raises(ValueError, match="not the published one, or incomplete"):
         create_model(trunk, weights="imagenet")
 
 
 def test_a_damaged_keras_file_is_refused_and_nothing_is_loaded(folder, tmp_path):
     model = create_model("micro_densenet")
     before = [weight.numpy().copy() for weight in model.weights]
-    whole = (folder[0] / SOURCES["densenet121"].file).read_bytes()
-    for content, said in (
-        (whole[: len(whole) // 2], "is damaged. Expected a whole HDF5 file"),
+    content = (folder[0] / SOURCES["densenet121"].file).read_bytes()
+    for damaged, message in (
+        (content[: len(content) // 2], "is damaged. Expected a complete HDF5 file"),
         (b"rubbish", "is damaged"),
-        (whole, "has another shape"),
+        (content, "has another shape"),
     ):
-        (tmp_path / "d.h5").write_bytes(content)
-        with pytest.raises(ValueError, match=said):
+        (tmp_path / "d.h5").write_bytes(damaged)
+        with pytest.raises(ValueError, match=message):
             load_pretrained(model, tmp_path / "d.h5")
         for weight, old in zip(model.weights, before, strict=True):
             np.testing.assert_array_equal(weight.numpy(), old)
@@ -227,11 +227,11 @@ def test_keras_files_of_other_networks_are_refused(folder):
 
 @pytest.fixture
 def hub(folder, monkeypatch, tmp_path):
-    """The hub and Keras's store in small, on this machine; counts what is asked."""
+    """A small hub and Keras store on this machine, which lists its requests."""
     from huggingface_hub import constants
 
     path, _ = folder
-    asked = []
+    requests = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self):
@@ -241,7 +241,7 @@ def hub(folder, monkeypatch, tmp_path):
             self.answer(body=True)
 
         def answer(self, body):
-            asked.append(f"{self.command} {self.path}")
+            requests.append(f"{self.command} {self.path}")
             trunk = next(t for t, s in SOURCES.items() if s.file.split(".")[0] in
                          self.path)  # fmt: skip
             content = (path / SOURCES[trunk].file).read_bytes()
@@ -264,7 +264,7 @@ def hub(folder, monkeypatch, tmp_path):
     template = here + "{repo_id}/resolve/{revision}/{filename}"
     monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("MEDATTN_WEIGHTS", str(tmp_path / "hand"))
+    monkeypatch.setenv("MEDATTN_WEIGHTS", str(tmp_path / "user"))
     cached = functools.partial(keras.utils.get_file, cache_dir=str(tmp_path / "keras"))
     monkeypatch.setattr(keras.utils, "get_file", cached)
     for trunk, source in SOURCES.items():
@@ -276,7 +276,7 @@ def hub(folder, monkeypatch, tmp_path):
             trunk,
             source._replace(url=url, digest=digest(path / source.file, kind)),
         )
-    yield asked
+    yield requests
     server.shutdown()
     server.server_close()
     thread.join()
@@ -290,17 +290,17 @@ def test_a_fetched_file_is_checked_and_cached(hub, folder, trunk):
     assert any(request.startswith("GET") for request in hub)
     if SOURCES[trunk].revision:
         assert all(SOURCES[trunk].revision in request for request in hub)
-    assert imagenet_file(trunk) == path and len(hub) == requests  # asked nobody again
+    assert imagenet_file(trunk) == path and len(hub) == requests  # no further request
     content = path.read_bytes()
-    path.resolve().write_bytes(content[:-1])  # the cache goes bad
+    path.resolve().write_bytes(content[:-1])  # damages the cache
     if SOURCES[trunk].revision:
-        with pytest.raises(ValueError, match="delete it and fetch it again"):
+        with pytest.raises(ValueError, match="delete it and download it again"):
             imagenet_file(trunk)
-    else:  # Keras notices by itself, and fetches again
+    else:  # Keras notices, and downloads it again
         assert imagenet_file(trunk).read_bytes() == content
 
 
-def test_what_is_fetched_but_is_not_what_was_published_is_refused(hub, monkeypatch):
+def test_a_download_that_is_not_the_published_file_is_refused(hub, monkeypatch):
     wrong = SOURCES["deit_tiny"]._replace(digest="sha256:" + 64 * "0")
     monkeypatch.setitem(SOURCES, "deit_tiny", wrong)
     with pytest.raises(ValueError, match="not the published one"):
@@ -321,7 +321,7 @@ def test_keras_has_the_same_address_and_hash_for_densenet():
     assert md5 in inspect.getsource(densenet)
 
 
-def test_own_weights_are_given_to_create_model(tmp_path):
+def test_create_model_loads_saved_weights(tmp_path):
     from medattn.models import save_weights
 
     source = create_model("cbam_micro_resnet")

@@ -23,7 +23,7 @@ def trainable(model):
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-def test_the_convolution_nets_have_the_published_number_of_parameters(name):
+def test_convolutional_networks_have_the_published_number_of_parameters(name):
     assert trainable(create_model(name)) == PUBLISHED[name]
 
 
@@ -35,7 +35,7 @@ def test_the_published_counts_are_those_of_the_studys_table():
     assert table == PUBLISHED | {"deit_tiny": 5_524_802 - 38_016}
 
 
-def test_deit_has_the_true_number_and_the_published_one_counted_as_published():
+def test_deit_without_its_embeddings_has_the_published_number_of_parameters():
     """The study's tool left out the class token and the positions: 198 x 192."""
     model = create_model("deit_tiny")
     assert trainable(model) == 5_524_802
@@ -48,17 +48,17 @@ def test_deit_has_the_true_number_and_the_published_one_counted_as_published():
     assert trainable(model) - left_out == 5_486_786
 
 
-def test_the_list_is_the_studys_seven_and_their_micro_siblings():
+def test_the_list_is_the_seven_networks_of_the_study_and_their_micro_versions():
     micro = [name for name in list_models() if "micro" in name]
     assert len(list_models()) == 14 and len(micro) == 7
     assert set(list_models()) - set(micro) == {*PUBLISHED, "deit_tiny"}
 
 
-def test_attention_stands_behind_each_dense_block_and_in_each_bottleneck():
+def test_attention_follows_each_dense_block_and_is_in_each_bottleneck():
     names = [layer.name for layer in create_model("se_densenet121").layers]
-    gates = [place for place, name in enumerate(names) if name.endswith("_se")]
-    assert [names[place] for place in gates] == [f"conv{k}_se" for k in (2, 3, 4, 5)]
-    assert [names[place - 1] for place in gates] == [
+    gates = [index for index, name in enumerate(names) if name.endswith("_se")]
+    assert [names[index] for index in gates] == [f"conv{k}_se" for k in (2, 3, 4, 5)]
+    assert [names[index - 1] for index in gates] == [
         "conv2_block6_concat",
         "conv3_block12_concat",
         "conv4_block24_concat",
@@ -75,13 +75,13 @@ def test_a_densenet_may_average_instead_of_flattening():
         create_model("densenet121", pooling="max")
 
 
-def test_a_transformer_wants_patches_that_fill_the_image():
+def test_patches_that_do_not_fill_the_image_are_refused():
     with pytest.raises(ValueError, match="multiples of patch=16"):
         create_model("deit_tiny", input_shape=(225, 224, 3))
 
 
 @pytest.mark.parametrize("name", ["micro_deit", "cbam_micro_densenet"])
-def test_a_saved_model_loads_and_answers_the_same(tmp_path, name):
+def test_a_saved_model_loads_and_gives_the_same_logits(tmp_path, name):
     model = create_model(name)
     images = np.random.default_rng(0).random((2, 64, 64, 3)).astype(np.float32)
     model.save(tmp_path / "m.keras")
@@ -96,14 +96,16 @@ def test_micro_networks_give_logits_and_are_small(name):
     assert model(images).shape == (2, 2)
     assert trainable(model) < 50_000
     assert model.name == name
-    bends = [getattr(part, "activation", None) for part in model._flatten_layers()]
+    activations = [
+        getattr(part, "activation", None) for part in model._flatten_layers()
+    ]
     fused = [
         part.name
-        for part, bend in zip(model._flatten_layers(), bends, strict=True)
-        if bend not in (None, keras.activations.linear)
+        for part, activation in zip(model._flatten_layers(), activations, strict=True)
+        if activation not in (None, keras.activations.linear)
         and not isinstance(part, keras.layers.Activation)
     ]
-    assert fused == []  # activations are layers of their own
+    assert fused == []  # activations are separate layers
     assert model.layers[-1].activation is keras.activations.linear  # logits
 
 
@@ -127,7 +129,7 @@ def test_the_first_layer_normalises_pixels():
 def test_layer_names_are_those_of_keras_applications():
     theirs = {layer.name for layer in keras.applications.ResNet50(weights=None).layers}
     ours = {layer.name for layer in create_model("resnet50").layers}
-    # Ours pads by hand in front of each strided 3 x 3, and normalises inside.
+    # The network here pads before each strided 3 x 3, and normalises inside.
     extra = {name for name in ours - theirs if not name.endswith("_pad")}
     assert extra == {"image", "normalise"}
     theirs = keras.applications.DenseNet121(weights=None).layers
@@ -137,12 +139,12 @@ def test_layer_names_are_those_of_keras_applications():
     assert extra == {"image", "normalise"}
 
 
-def test_an_unknown_model_is_answered_with_the_list():
+def test_an_unknown_model_is_refused_with_the_list():
     with pytest.raises(ValueError, match="micro_resnet.*Received: name='resnet'"):
         create_model("resnet")
 
 
-def test_weights_survive_the_disk(tmp_path):
+def test_weights_are_saved_and_loaded(tmp_path):
     model, other = create_model("se_micro_resnet"), create_model("se_micro_resnet")
     save_weights(model, tmp_path / "w.safetensors")
     load_weights(other, tmp_path / "w.safetensors")
@@ -175,7 +177,7 @@ def test_bad_weights_are_refused_and_nothing_is_loaded(tmp_path, damage):
 
 
 @pytest.mark.slow
-def test_densenet121_answers_as_that_of_keras_applications():
+def test_densenet121_gives_the_logits_of_keras_applications():
     """One topology, the same weights by layer name, the same logits."""
     theirs = keras.applications.DenseNet121(
         weights=None, input_shape=(64, 64, 3), classes=10, classifier_activation=None
@@ -200,10 +202,10 @@ def test_densenet121_answers_as_that_of_keras_applications():
 
 
 @pytest.mark.slow
-def test_resnet50_answers_as_that_of_keras_applications_once_the_stride_is_moved():
+def test_resnet50_gives_the_logits_of_keras_applications_if_the_stride_is_moved():
     """Theirs strides in the 1 x 1, ours (and torchvision's) in the 3 x 3: moved, equal.
 
-    Not moved, the same weights give other answers, so theirs are not for ours.
+    Otherwise the same weights give other logits, so their weights do not fit here.
     """
     theirs = keras.applications.ResNet50(
         weights=None, input_shape=(64, 64, 3), classes=10, classifier_activation=None

@@ -1,4 +1,4 @@
-"""The originals' weights give the originals' answers."""
+"""The weights of the originals give the logits of the originals."""
 
 import importlib.util
 import os
@@ -38,20 +38,20 @@ def originals(tmp_path_factory):
     ("name", "options"),
     [("resnet50", {}), ("densenet121", {"pooling": "avg"}), ("deit_tiny", {})],
 )
-def test_answers_are_those_of_the_original(originals, name, options):
+def test_logits_are_those_of_the_original(originals, name, options):
     model = create_model(name, num_classes=1000, **options)
     left = load_pretrained(model, originals / f"{name}.safetensors")
     assert left == []
     found = model.predict_on_batch(np.load(originals / "images.npy"))
     expected = np.load(originals / f"{name}.npy")
     scale = np.abs(expected).max()
-    assert expected.std() > 1e-3 * scale  # the answers say something
+    assert expected.std() > 1e-3 * scale  # not trivial
     np.testing.assert_allclose(found, expected, atol=1e-4 * scale)
 
 
 @needs_torch
 @pytest.mark.parametrize("name", ["se_resnet50", "cbam_densenet121"])
-def test_pretrained_trunks_go_under_attention_and_gates_keep_their_start(
+def test_pretrained_trunks_load_below_attention_and_gates_keep_their_weights(
     originals, name
 ):
     trunk = name.split("_")[1]
@@ -87,19 +87,22 @@ def torchlike(model):
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         ("missing", "There is no weights file"),
         ("truncated", "damaged"),
-        ("lacking", "belong to another network. Expected 'layer1.0.conv2.weight'"),
+        (
+            "missing weight",
+            "belong to another network. Expected 'layer1.0.conv2.weight'",
+        ),
         ("shape", "has another shape"),
     ],
 )
-def test_bad_files_are_refused_and_nothing_is_loaded(tmp_path, damage, said):
+def test_bad_files_are_refused_and_nothing_is_loaded(tmp_path, damage, message):
     source, model = create_model("micro_resnet"), create_model("micro_resnet")
     before = [weight.numpy().copy() for weight in model.weights]
     state, path = torchlike(source), tmp_path / "m.safetensors"
-    if damage == "lacking":
+    if damage == "missing weight":
         del state["layer1.0.conv2.weight"]
     if damage == "shape":
         state["layer3.0.conv2.weight"] = state["layer3.0.conv2.weight"][:-1]
@@ -108,13 +111,13 @@ def test_bad_files_are_refused_and_nothing_is_loaded(tmp_path, damage, said):
         path.write_bytes(path.read_bytes()[:-64])
     if damage == "missing":
         path.unlink()
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         load_pretrained(model, path)
     for weight, old in zip(model.weights, before, strict=True):
         np.testing.assert_array_equal(weight.numpy(), old)
 
 
-def test_the_original_names_round_trip(tmp_path):
+def test_weights_survive_the_translation_to_original_names(tmp_path):
     source, model = create_model("micro_resnet"), create_model("micro_resnet")
     save_file(torchlike(source), tmp_path / "m.safetensors")
     assert load_pretrained(model, tmp_path / "m.safetensors") == []
