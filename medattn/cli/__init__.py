@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import reduce
 from operator import or_
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ import tyro
 from medattn.cli import app, claims, data, doctor, explain, report, study, train
 
 # A function, or a table of further verbs.
-VERBS: dict[str, Callable[..., None] | dict[str, Callable[..., None]]] = {
+VERBS: dict[str, Any] = {
     "app": app.app,
     "claims": claims.claims,
     "data": data.VERBS,

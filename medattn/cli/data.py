@@ -1,11 +1,11 @@
-"""The verb medattn data: cards | check | list | prepare | preview."""
+"""The verb data: cards, check, list, prepare or preview data sets."""
 
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
+from tyro.conf import Positional
 
-Positional = tyro.conf.Positional
 Pairs = tuple[str, ...]  # dataset options, such as ("view=PA",)
 
 
@@ -39,7 +39,8 @@ def check(
     """
     from medattn.data.check import check_dataset, table
 
-    found = check_dataset(name, root, duplicates=duplicates, **_parse(options))
+    parsed = _parse(options, ("name", "root", "duplicates"))
+    found = check_dataset(name, root, duplicates=duplicates, **parsed)
     print(table(found))
     if found.faults:
         raise SystemExit(1)
@@ -70,15 +71,17 @@ def preview(
 
     from medattn.data import CARDS, draw_images, find_card, load_dataset
     from medattn.data.cards.render import contact_sheet
+    from medattn.data.load import check_options
 
+    find_card(name)
+    parsed = _parse(options, ("name", "root", "split", "size"))
+    check_options(name, parsed)
     if find_card(name).drawn:
-        images = draw_images(
-            name, range(24), split=split, size=size, **_parse(options)
-        )["image"]
+        images = draw_images(name, range(24), split=split, size=size, **parsed)["image"]
     else:
         if size == 128 and CARDS[name].files:
             size = 64
-        data = load_dataset(name, split=split, size=size, root=root, **_parse(options))
+        data = load_dataset(name, split=split, size=size, root=root, **parsed)
         positions = np.linspace(0, len(data) - 1, min(24, len(data))).astype(int)
         images = data.source.read(positions)
     sheet = contact_sheet(images)
@@ -107,35 +110,51 @@ def prepare(
         options: Of the data set, such as view=PA negatives=both.
     """
     from medattn.data import find_card, load_dataset
+    from medattn.data.sources import FileSource
 
+    parsed = _parse(options, ("name", "root", "size", "protocol"))
     if find_card(name).drawn:
         for split in find_card(name).sizes:
-            print(load_dataset(name, split=split, size=size, **_parse(options)))
+            print(load_dataset(name, split=split, size=size, **parsed))
         return
-    data = load_dataset(
-        name, size=size, root=root, protocol=protocol, **_parse(options)
-    )
-    if not hasattr(data.source, "prepare"):
+    data = load_dataset(name, size=size, root=root, protocol=protocol, **parsed)
+    if not isinstance(data.source, FileSource):
         print(f"{name} is read into memory at once: there is nothing to prepare.")
         return
     shards = data.source.prepare(f"preparing {name}")
     print(f"{len(shards)} images of {size} x {size} are stored in {shards.folder}")
 
 
-def _parse(pairs: Pairs) -> dict[str, Any]:
-    """Turns pairs such as view=PA into a dict; numbers and booleans become such."""
+def _parse(pairs: Pairs, own: tuple[str, ...]) -> dict[str, Any]:
+    """Turns pairs such as view=PA into a dict; numbers and booleans become such.
+
+    Args:
+        pairs: As on the command line.
+        own: Names of the command's own options, which are refused here.
+    """
     import yaml
 
+    parsed = {}
     for pair in pairs:
-        if "=" not in pair:
+        name, equals, value = pair.partition("=")
+        if not equals:
             raise ValueError(
                 "An option has a name and a value. Expected name=value, such as "
                 f"view=PA. Received: {pair!r}"
             )
-    return {
-        name: yaml.safe_load(value)
-        for name, value in (pair.split("=", 1) for pair in pairs)
-    }
+        if name in own:
+            raise ValueError(
+                f"{name!r} is no option of a data set, but of the command. Expected it "
+                f"before --options. Received: {pair!r}"
+            )
+        try:
+            parsed[name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ValueError(
+                f"The value of {name!r} cannot be read. Expected a word, a number, "
+                f"true or false. Received: {pair!r}"
+            ) from None
+    return parsed
 
 
 def cards(

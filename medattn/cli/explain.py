@@ -3,13 +3,12 @@
 import logging
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
+from tyro.conf import Positional
 
 from medattn.cli.backend import import_backend
-
-Positional = tyro.conf.Positional
 
 PICTURES = (".pdf", ".png", ".svg")
 IMAGES = ".bmp .dcm .dicom .gif .jpeg .jpg .pgm .png .pnm .ppm .tif .tiff .webp".split()
@@ -70,7 +69,8 @@ def explain(
     # Each method is compiled once; TensorFlow takes a few of one kind for a mistake.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     ask = _Question(model, regime, methods, target, reference, engine)
-    answers, failed = [], []
+    answers: list[dict[str, Any]] = []
+    failed: list[str] = []
     for name in _with_progress(names):
         try:
             answer = ask(name, *(first or open_image(name)))

@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
+from tyro.conf import Positional
 
 from medattn.cli.backend import import_backend
-
-Positional = tyro.conf.Positional
 
 
 def train(

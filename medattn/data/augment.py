@@ -1,18 +1,22 @@
 """Augmentation as numbers: one warp, one change of light, seeded by the sample.
 
-(seed, epoch, sample) decide everything through a hash, without any state: the same
-sample in the same pass of the same run gets the same pixels, whatever ran before it,
-beside it or in another process.
+A hash of (seed, epoch, sample) gives all random numbers, without any state: the same
+sample in the same epoch of the same run gets the same pixels, whatever ran before it,
+at the same time or in another process.
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How far training images may be turned, moved and relit.
+    """How far training images may be rotated, shifted, scaled and changed in light.
 
     Attributes:
         flip_horizontal: Whether left and right may be exchanged.
@@ -44,7 +48,7 @@ class Augmentation:
 
 STUDY = Augmentation(
     flip_horizontal=True, degrees=10.0, shift=(0.1, 0.05), scale=0.05
-)  # as the study did, on chest films too; its flip is not ours there
+)  # as the study did, on chest films too, which our cards never flip
 
 OPERATIONS = (
     *("identity", "rotate", "shear_x", "shear_y", "translate_x", "translate_y"),
@@ -53,12 +57,14 @@ OPERATIONS = (
 NEUTRAL_LIGHT = (0.0, 1.0, 1.0, 255.0, 2.0)
 
 
-def uniforms(seed, epoch, sample, count):
+def uniforms(
+    seed: int, epoch: np.ndarray, sample: np.ndarray, count: int
+) -> np.ndarray:
     """Hashes (seed, epoch, sample, k) into numbers in [0, 1).
 
     Args:
         seed: An integer.
-        epoch: Pass over the data, `(n,)`.
+        epoch: Which pass over the data, `(n,)`.
         sample: Which sample, `(n,)`, integers.
         count: How many numbers a sample.
 
@@ -76,13 +82,20 @@ def uniforms(seed, epoch, sample, count):
     return (mixed >> np.uint64(11)) / 2.0**53
 
 
-def draw(augmentation, seed, epoch, sample, height, width):
-    """Draws the warp and the light of each sample.
+def sample_changes(
+    augmentation: Augmentation,
+    seed: int,
+    epoch: np.ndarray,
+    sample: np.ndarray,
+    height: int,
+    width: int,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Samples the warp and the light of each image.
 
     Args:
         augmentation: An `Augmentation`.
         seed: An integer.
-        epoch: Pass over the data, `(n,)`.
+        epoch: Which pass over the data, `(n,)`.
         sample: Which sample, `(n,)`, integers.
         height: Of the images, in pixels.
         width: Of the images, in pixels.
@@ -127,13 +140,19 @@ def draw(augmentation, seed, epoch, sample, height, width):
     return warp.astype(np.float32), light.astype(np.float32)
 
 
-def apply(images, warp, light, *, exact):
-    """Warps and relights a batch in TensorFlow.
+def apply(
+    images: "tf.Tensor",
+    warp: "tf.Tensor",
+    light: "tf.Tensor | None",
+    *,
+    exact: bool,
+) -> "tf.Tensor":
+    """Warps a batch and changes its light, in TensorFlow.
 
     Args:
         images: `(n, height, width, channels)`, float32 in [0, 1].
-        warp: As `draw` gives it.
-        light: As `draw` gives it; None for masks.
+        warp: As `sample_changes` returns it.
+        light: As `sample_changes` returns it; None for masks.
         exact: Whether the warp only moves whole pixels.
 
     Returns:
@@ -163,14 +182,14 @@ def apply(images, warp, light, *, exact):
     )
 
 
-def is_exact(a):
-    """Tells whether an `Augmentation` moves pixels without changing any."""
+def is_exact(a: Augmentation) -> bool:
+    """Whether an `Augmentation` moves pixels without changing any."""
     blurs = (a.degrees, *a.shift, a.scale, a.rand_augment)
     return not any((*blurs, a.brightness, a.contrast, a.saturation))
 
 
 def _operate(which, extra, matrix, move, light):
-    """Adds one RandAugment operation a sample to what is there."""
+    """Adds one RandAugment operation to the changes of each sample."""
     here = {name: which == k for k, name in enumerate(OPERATIONS)}
     turn = _rotation(np.deg2rad(60) * extra * here["rotate"])
     shear = np.tile(np.eye(2), (len(extra), 1, 1))

@@ -1,23 +1,43 @@
-"""What is wrong with a data set on disk: everything at once, and its counts."""
+"""Checks a data set on disk: every fault at once, and its counts."""
 
-from collections import Counter, namedtuple
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from medattn.data.cache import Progress
+from medattn.data.cards import DatasetCard
 from medattn.data.dataset import find_card
 from medattn.data.duplicates import find_duplicates, hash_files, report_broken
+from medattn.data.load import check_options
 from medattn.data.readers import READERS, SPLITS, read_records
-from medattn.data.readers.tables import Faults, Unreadable
+from medattn.data.readers.tables import Faults, Records, Unreadable
 from medattn.data.sources import decode
 
-Report = namedtuple("Report", "counts faults totals", defaults=({},))
+
+class Report(NamedTuple):
+    """The result of `check_dataset`.
+
+    Attributes:
+        counts: Rows of (split, images, patients, images by class); patients are
+            `"unknown"` where the files do not name them.
+        faults: Pairs of kind and sentence.
+        totals: What the tables hold in all, and how many image files lie in the folders
+            that they name.
+    """
+
+    counts: list[tuple[str, int, int | str, dict[str, int]]]
+    faults: list[tuple[str, str]]
+    totals: Mapping[str, int] = {}
 
 
-def check_dataset(name, root, *, duplicates=True, **options):
-    """Reads everything there is and lists every fault, instead of stopping at one.
+def check_dataset(
+    name: str, root: str | Path | None, *, duplicates: bool = True, **options: Any
+) -> Report:
+    """Reads all files and lists every fault, instead of stopping at the first.
 
     Args:
         name: A data set with files.
@@ -26,16 +46,18 @@ def check_dataset(name, root, *, duplicates=True, **options):
         options: As for `load_dataset`.
 
     Returns:
-        A `Report`: `counts`, rows of (split, images, patients, images by class);
-        `faults`, pairs of kind and sentence; and `totals`, what the tables hold in all
-        and how many image files lie in the folders that they name.
+        A `Report`.
+
+    Raises:
+        ValueError: If the data set has no files, or no such option.
     """
     card = find_card(name)
     if name not in READERS:
         raise ValueError(
-            f"{name!r} is drawn: there are no files to check. Expected one of "
+            f"{name!r} is synthetic: there are no files to check. Expected one of "
             f"{sorted(READERS)}. Received: {name!r}"
         )
+    check_options(name, {key: options[key] for key in options if key != "size"})
     faults = Faults(collect=True)
     if name == "aptos2019":
         options.setdefault("duplicates", "keep")  # they are reported, not dropped
@@ -43,39 +65,39 @@ def check_dataset(name, root, *, duplicates=True, **options):
         records = read_records(name, root, faults=faults, **options)
     except Unreadable:
         return Report([], faults.found)
-    except ValueError as error:  # what leaves nothing to go on with
+    except ValueError as error:  # nothing is left to check
         return Report([], [*faults.found, ("unreadable", str(error))])
     totals = dict(records.totals)
     if records.paths is not None:
         totals["files"] = _count_files(records.paths)
-        _check_images(records, faults, duplicates)
+        _check_images(records, faults, records.paths, duplicates)
     counts = []
     for split in SPLITS:
-        chosen = records.splits == split
-        patients = "unknown"
+        chosen = np.asarray(records.splits) == split
+        patients: int | str = "unknown"
         if records.patients is not None:
             patients = len(np.unique(records.patients[chosen]))
         labels = records.labels[chosen]
-        by_class = Counter(labels.tolist()) if labels.ndim == 1 else {}
+        found = Counter(labels.tolist()) if labels.ndim == 1 else Counter()
         by_class = {
-            label: by_class.get(place, 0)
-            for place, label in enumerate(records.card.classes)
+            name: found.get(label, 0) for label, name in enumerate(records.card.classes)
         }
         counts.append((split, int(chosen.sum()), patients, by_class))
     _compare(card, counts, totals, faults)
     return Report(counts, faults.found, totals)
 
 
-def _count_files(paths):
-    """How many files like those named lie in the folders where those lie."""
+def _count_files(paths: Sequence[str | Path]) -> int:
+    """Counts the files of the same suffixes in the folders of the named files."""
     folders = {(Path(path).parent, Path(path).suffix) for path in paths}
     return sum(
         path.suffix == suffix for folder, suffix in folders for path in folder.iterdir()
     )
 
 
-def _check_images(records, faults, duplicates):
-    paths = records.paths
+def _check_images(
+    records: Records, faults: Faults, paths: Sequence[str | Path], duplicates: bool
+) -> None:
     if duplicates:
         hashes, broken = hash_files(paths, title="reading images")
         for group in find_duplicates(hashes):
@@ -85,7 +107,7 @@ def _check_images(records, faults, duplicates):
     else:
         broken, progress = {}, Progress("reading images", len(paths))
 
-        def one(path):
+        def check_image(path: str | Path) -> None:
             try:
                 decode(path, 32, "stretch")
             except ValueError as error:
@@ -93,14 +115,16 @@ def _check_images(records, faults, duplicates):
             progress.add(1)
 
         with ThreadPoolExecutor(4) as pool:
-            list(pool.map(one, paths))
+            list(pool.map(check_image, paths))
         progress.close()
     report_broken(records, broken, faults)
 
 
-def _compare(card, counts, totals, faults):
-    """Holds what was found against what the card says."""
-    found = {f"{split} images": images for split, images, _, _ in counts} | totals
+def _compare(
+    card: DatasetCard, counts: list, totals: Mapping[str, int], faults: Faults
+) -> None:
+    """Compares the counts with those of the card."""
+    found = {f"{split} images": images for split, images, _, _ in counts} | dict(totals)
     known = {f"{split} images": images for split, images in card.sizes.items()}
     for what, expected in (known | card.counts).items():
         if what in found and found[what] != expected:
@@ -111,7 +135,7 @@ def _compare(card, counts, totals, faults):
             )
 
 
-def table(report):
+def table(report: Report) -> str:
     """Writes a report as lines of text."""
     lines = [f"{'split':<12}{'images':>9}{'patients':>10}  by class"]
     for split, images, patients, by_class in report.counts:

@@ -1,13 +1,25 @@
 """One data set, one split, one regime: its card, its images, its batches."""
 
 import hashlib
-from collections import namedtuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from medattn.data.cards import CARDS
+from medattn.data.augment import Augmentation
+from medattn.data.cards import CARDS, DatasetCard
+from medattn.data.sources import ImageSource
 
-Arrays = namedtuple("Arrays", "images labels masks")
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+
+class Arrays(NamedTuple):
+    """The images, labels and masks of a data set in memory."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    masks: np.ndarray | None
 
 
 class Dataset:
@@ -23,7 +35,16 @@ class Dataset:
         source: Where the images come from.
     """
 
-    def __init__(self, card, split, ids, labels, source, *, patients=None):
+    def __init__(
+        self,
+        card: DatasetCard,
+        split: str,
+        ids: Iterable[str],
+        labels: np.ndarray,
+        source: ImageSource,
+        *,
+        patients: np.ndarray | None = None,
+    ) -> None:
         self.card = card
         self.split = split
         self.ids = list(ids)
@@ -31,18 +52,18 @@ class Dataset:
         self.patients = patients
         self.source = source
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.labels)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"<Dataset {self.card.name} {self.split}, {len(self)} images>"
 
     @property
-    def ids_hash(self):
+    def ids_hash(self) -> str:
         """SHA-256 of the ids, one a line: which images, and in which order."""
         return hashlib.sha256("\n".join(self.ids).encode()).hexdigest()
 
-    def take(self, positions):
+    def take(self, positions: np.ndarray) -> "Dataset":
         """Returns the data set of some of the images."""
         positions = np.asarray(positions)
         return Dataset(
@@ -54,48 +75,48 @@ class Dataset:
             patients=None if self.patients is None else self.patients[positions],
         )
 
-    def arrays(self):
+    def arrays(self) -> Arrays:
         """Returns everything at once.
 
         Returns:
             `images` `(n, height, width, 3)` float32 in [0, 1], `labels` as above and
-            `masks` `(n, height, width)` bool, true where the evidence lies; None where
-            it is not known.
+            `masks` `(n, height, width)` bool, true where the evidence lies, or None
+            where it is not known.
         """
         everything = np.arange(len(self))
         images = self.source.read(everything).astype(np.float32) / 255
         masks = self.source.masks
         if masks is not None:
-            masks = self.source.read_masks(everything)
+            masks = masks[everything]
         return Arrays(images, self.labels, masks)
 
     def batches(
         self,
-        batch_size=32,
+        batch_size: int = 32,
         *,
-        training=False,
-        seed=0,
-        start=0,
-        augmentation=None,
-        masks=False,
-        device=None,
-    ):
+        training: bool = False,
+        seed: int = 0,
+        start: int = 0,
+        augmentation: Augmentation | None = None,
+        masks: bool = False,
+        device: str | None = None,
+    ) -> "tf.data.Dataset":
         """Returns the images as a pipeline of batches.
 
-        With `training=True` the stream has no end, is shuffled anew at each pass, and
-        augments as the card says. Seed, pass and image decide everything, so the same
-        seed gives the same bits, also when a run is taken up again at `start`.
+        With `training=True` the stream has no end, is shuffled anew in each epoch, and
+        augments as the card says. All random numbers depend on seed, epoch and image
+        alone, so the same seed gives the same bits, also when a run resumes at `start`.
 
         Args:
             batch_size: Images in a batch.
             training: Whether to shuffle, repeat and augment.
             seed: Seed of order and augmentation.
-            start: Batches already seen, for a run that is taken up again.
+            start: Batches already seen, for a run that resumes.
             augmentation: An `Augmentation`; by default that of the card.
-            masks: Whether each batch brings the masks of the evidence along, moved as
+            masks: Whether each batch includes the masks of the evidence, warped like
                 their images.
             device: Name of the accelerator to which the next batch is copied while it
-                computes, `"GPU:0"`; then nothing may be laid over the stream.
+                computes, `"GPU:0"`; then the stream takes no further transformation.
 
         Returns:
             A `tf.data.Dataset` of `(image, label)`: `(batch, height, width, 3)` float32
@@ -106,8 +127,8 @@ class Dataset:
 
         if masks and self.source.masks is None:
             raise ValueError(
-                f"No evidence is known for {self.card.name!r}. Expected a drawn data "
-                "set where masks=True. Received: masks=True"
+                f"No evidence is known for {self.card.name!r}. Expected a "
+                "synthetic data set where masks=True. Received: masks=True"
             )
         return batches(
             self.source,
@@ -123,13 +144,13 @@ class Dataset:
         )
 
 
-def list_datasets():
+def list_datasets() -> list[str]:
     """Returns the names that `load_dataset` takes."""
     return sorted(CARDS)
 
 
-def find_card(name):
-    """Returns the `DatasetCard` of a data set, or lists the names there are."""
+def find_card(name: str) -> DatasetCard:
+    """Returns the `DatasetCard` of a data set, or raises with the known names."""
     if name not in CARDS:
         raise ValueError(
             f"Unknown data set {name!r}. Expected one of {list_datasets()}. "

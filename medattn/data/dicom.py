@@ -1,31 +1,32 @@
 """DICOM files: one grey or colour image, windowed as the file says."""
 
 import io
+from typing import Any
 
 import numpy as np
 
-MISSING = (
+NOT_INSTALLED = (
     "is a DICOM file, and pydicom is not installed. Expected the extra: in this "
     "project's folder, `uv sync --extra dicom`."
 )
 
 
-def is_dicom(content):
-    """Whether bytes are a DICOM file: after 128 free ones it says so."""
+def is_dicom(content: bytes) -> bool:
+    """Whether bytes are a DICOM file: the prefix DICM follows 128 free bytes."""
     return content[128:132] == b"DICM"
 
 
-def read_dicom(content, name, most_pixels):
+def read_dicom(content: bytes, name: str, most_pixels: int) -> np.ndarray:
     """Reads one DICOM image as RGB.
 
-    Greys become what the modality measures (rescale slope and intercept), then the
-    file's first window is applied, or, if it has none, they are stretched from their
-    darkest to their brightest pixel; where white stands for little, they are inverted.
+    Greys are converted to the unit of the modality (rescale slope and intercept), then
+    the file's first window is applied, or, if it has none, they are stretched from
+    their darkest to their brightest pixel; MONOCHROME1 is inverted.
 
     Args:
         content: The file's bytes.
-        name: How errors call it.
-        most_pixels: Refuse more than this, before anything is decoded.
+        name: The name that errors give it.
+        most_pixels: Largest image, checked before anything is decoded.
 
     Returns:
         `(height, width, 3)`, float32 in [0, 1].
@@ -40,12 +41,12 @@ def read_dicom(content, name, most_pixels):
         import pydicom
         from pydicom.pixels import apply_modality_lut, pixel_array
     except ModuleNotFoundError:
-        raise ValueError(f"{name} {MISSING}") from None
+        raise ValueError(f"{name} {NOT_INSTALLED}") from None
     try:
         file = pydicom.dcmread(io.BytesIO(content))
         rows, columns = int(file.get("Rows", 0)), int(file.get("Columns", 0))
         frames = int(file.get("NumberOfFrames", 1) or 1)
-    except Exception as error:  # whatever a broken file makes the parser say
+    except Exception as error:  # a broken file raises errors of many kinds
         raise ValueError(f"{name} has a broken header ({error}).") from error
     if not rows or not columns or "PixelData" not in file:
         raise ValueError(f"{name} holds no image. Expected a DICOM image.")
@@ -62,24 +63,24 @@ def read_dicom(content, name, most_pixels):
     try:
         pixels = pixel_array(file)
         if pixels.ndim == 3:
-            most = 2 ** int(file.get("BitsStored", 8)) - 1
-            return (pixels[..., :3] / most).astype(np.float32)
+            maximum = 2 ** int(file.get("BitsStored", 8)) - 1
+            return (pixels[..., :3] / maximum).astype(np.float32)
         grey = np.asarray(apply_modality_lut(pixels, file), np.float64)
         grey = _windowed(grey, file)
-    except Exception as error:  # of decoders of many kinds
+    except Exception as error:  # decoders raise errors of many kinds
         raise ValueError(
             f"{name} is damaged or packed in a way that is not known here: its pixels "
             f"cannot be decoded ({str(error).splitlines()[0]})."
         ) from error
     if not np.isfinite(grey).all():
-        raise ValueError(f"{name} holds pixels that are no numbers.")
+        raise ValueError(f"{name} holds pixels that are not numbers.")
     if file.get("PhotometricInterpretation") == "MONOCHROME1":
         grey = 1 - grey
     return np.repeat(grey[..., None], 3, -1).astype(np.float32)
 
 
-def _windowed(grey, file):
-    """Maps what was measured to [0, 1] by the file's first window."""
+def _windowed(grey: np.ndarray, file: Any) -> np.ndarray:
+    """Maps measured values to [0, 1] by the file's first window."""
     centre, width = _first(file, "WindowCenter"), _first(file, "WindowWidth")
     if centre is None or width is None or width <= 0:
         darkest, brightest = grey.min(), grey.max()
@@ -89,11 +90,11 @@ def _windowed(grey, file):
         return 1 / (1 + np.exp(-4 * (grey - centre) / width))
     if shape == "LINEAR_EXACT":
         return np.clip((grey - centre) / width + 0.5, 0, 1)
-    # The standard's own halves: a window of width 1 is a step at centre - 0.5.
+    # The halves are the standard's: a window of width 1 is a step at centre - 0.5.
     return np.clip((grey - (centre - 0.5)) / max(width - 1, 1e-12) + 0.5, 0, 1)
 
 
-def _first(file, keyword):
+def _first(file: Any, keyword: str) -> float | None:
     given = file.get(keyword)
     if given is None or given == "":
         return None

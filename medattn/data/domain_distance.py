@@ -1,4 +1,4 @@
-"""How far an image lies from those that a network was trained on: a simple measure."""
+"""How far an image is from the training images, by a simple Mahalanobis distance."""
 
 from functools import lru_cache
 
@@ -6,25 +6,25 @@ import numpy as np
 
 from medattn.data.synthetic.dataset import draw_images
 
-COARSE = 8  # fields along each side of the small picture
-SHAPES = 12  # principal shapes that are kept of it
-FITTED, HELD_OUT = 200, 100  # drawings
+COARSE = 8  # height and width to which images are averaged
+COMPONENTS = 12  # principal components of the averaged images
+FITTED, HELD_OUT = 200, 100  # images
 
 
 class Domain:
-    """A cloud of images, and the distance of another image from its middle.
+    """The distribution of training images, and the distance of an image from its mean.
 
-    An image is told by 19 numbers: how much it has of the 12 principal shapes of the
-    cloud's images, seen as 8 x 8 fields in colour; the log of what these shapes leave
-    over; and the log of its fine structure (mean absolute second difference) in each
-    colour along rows and columns. With their mean m and covariance C over the cloud
+    An image has 19 features z: the scores of its first 12 principal components, after
+    averaging to 8 x 8 pixels in colour; the log of the residual of these components;
+    and the log of the mean absolute second difference in each colour along rows and
+    columns. With mean m and covariance C of the features of the training images
 
         distance(x) = sqrt((z(x) - m)^T C^-1 (z(x) - m) / 19),
 
-    which is about 1 for an image of the cloud. Beyond `limit`, the largest distance of
-    images that were held out, an image looks like nothing in the cloud. The measure
-    sees colour, layout and sharpness, and no objects: an image that shares these with
-    the cloud passes, whatever it shows.
+    the Mahalanobis distance, scaled to be about 1 for training images. `limit` is the
+    largest distance of the held-out images; an image beyond it is out of the domain.
+    The features measure colour, layout and sharpness, and no objects: an image that
+    shares these with the training images passes, whatever it shows.
 
     Args:
         images: `(n, size, size, 3)`, in [0, 1], n > 19.
@@ -33,55 +33,55 @@ class Domain:
     Reference: Mahalanobis, 1936, On the generalised distance in statistics.
     """
 
-    def __init__(self, images, held_out):
+    def __init__(self, images: np.ndarray, held_out: np.ndarray) -> None:
         images = np.asarray(images, np.float32)
-        if len(images) <= 2 * SHAPES + 7:
+        if len(images) <= 2 * COMPONENTS + 7:
             raise ValueError(
-                "A domain needs more images than it has numbers. Expected more than "
-                f"{2 * SHAPES + 7}. Received: {len(images)}"
+                "A domain needs more images than it has features. Expected more than "
+                f"{2 * COMPONENTS + 7}. Received: {len(images)}"
             )
-        coarse = _coarse(images)
-        self._middle = coarse.mean(axis=0)
-        *_, shapes = np.linalg.svd(coarse - self._middle, full_matrices=False)
-        self._shapes = shapes[:SHAPES]
-        told = self._tell(images)
-        self._mean = told.mean(axis=0)
-        spread = np.cov(told.T) + 1e-6 * np.eye(told.shape[1])
-        self._precision = np.linalg.inv(spread)
+        coarse = _average(images)
+        self._coarse_mean = coarse.mean(axis=0)
+        *_, components = np.linalg.svd(coarse - self._coarse_mean, full_matrices=False)
+        self._components = components[:COMPONENTS]
+        features = self._features(images)
+        self._mean = features.mean(axis=0)
+        covariance = np.cov(features.T) + 1e-6 * np.eye(features.shape[1])
+        self._precision = np.linalg.inv(covariance)
         self.limit = float(self.distance(held_out).max())
 
-    def distance(self, images):
-        """Measures images.
+    def distance(self, images: np.ndarray) -> np.ndarray:
+        """Measures the distance of images.
 
         Args:
-            images: `(n, size, size, 3)`, in [0, 1], of the cloud's size.
+            images: `(n, size, size, 3)`, in [0, 1], of the training images' size.
 
         Returns:
-            `(n,)`; about 1 inside the cloud.
+            `(n,)`; about 1 for images like the training images.
         """
-        away = self._tell(np.asarray(images, np.float32)) - self._mean
-        squares = np.einsum("ij,jk,ik->i", away, self._precision, away)
-        return np.sqrt(squares / away.shape[1])
+        centred = self._features(np.asarray(images, np.float32)) - self._mean
+        squares = np.einsum("ij,jk,ik->i", centred, self._precision, centred)
+        return np.sqrt(squares / centred.shape[1])
 
-    def holds(self, image):
+    def holds(self, image: np.ndarray) -> bool:
         """Whether one image, `(size, size, 3)`, lies within the limit."""
         return bool(self.distance(image[None])[0] <= self.limit)
 
-    def _tell(self, images):
-        """Tells each image by 19 numbers, `(n, 19)`."""
-        coarse = _coarse(images) - self._middle
-        amounts = coarse @ self._shapes.T
-        left = np.sqrt(np.mean((coarse - amounts @ self._shapes) ** 2, axis=1))
+    def _features(self, images: np.ndarray) -> np.ndarray:
+        """Returns the 19 features of each image, `(n, 19)`."""
+        coarse = _average(images) - self._coarse_mean
+        scores = coarse @ self._components.T
+        residual = np.sqrt(np.mean((coarse - scores @ self._components) ** 2, axis=1))
         rows = images[:, 1:-1] - (images[:, 2:] + images[:, :-2]) / 2
         columns = images[:, :, 1:-1] - (images[:, :, 2:] + images[:, :, :-2]) / 2
         fine = [np.abs(change).mean(axis=(1, 2)) for change in (rows, columns)]
-        logs = np.log(np.concatenate([left[:, None], *fine], axis=1) + 1e-3)
-        return np.concatenate([amounts, logs], axis=1).astype(np.float64)
+        logs = np.log(np.concatenate([residual[:, None], *fine], axis=1) + 1e-3)
+        return np.concatenate([scores, logs], axis=1).astype(np.float64)
 
 
 @lru_cache(maxsize=8)
-def find_domain(name, *, size=64):
-    """Measures the domain of a drawn data set, on first use: a few seconds.
+def find_domain(name: str, *, size: int = 64) -> Domain:
+    """Fits the domain of a synthetic data set, on first use: a few seconds.
 
     Args:
         name: `"fundus"`, `"dermoscopy"` or `"chest"`.
@@ -93,7 +93,7 @@ def find_domain(name, *, size=64):
     """
     if size % COARSE:
         raise ValueError(
-            f"The size does not fall into {COARSE} fields. Expected a multiple of "
+            f"The size cannot be averaged to {COARSE} pixels. Expected a multiple of "
             f"{COARSE}. Received: size={size}"
         )
     training, held_out = (
@@ -104,7 +104,8 @@ def find_domain(name, *, size=64):
     return Domain(training, held_out)
 
 
-def _coarse(images):
+def _average(images: np.ndarray) -> np.ndarray:
+    """Averages images to 8 x 8 pixels, `(n, 8 * 8 * channels)`."""
     count, size, _, channels = images.shape
     field = size // COARSE
     fields = images.reshape(count, COARSE, field, COARSE, field, channels)

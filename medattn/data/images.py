@@ -1,25 +1,32 @@
-"""Image files from anywhere, read safely: the header first, the pixels after."""
+"""Reads image files safely: the header first, then the pixels."""
 
 import io
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from medattn.data.dicom import is_dicom, read_dicom
 
-MOST_PIXELS = 16_000_000  # beyond, decoding costs more memory than a lesson is worth
-MOST_BYTES = 100_000_000  # 16 million pixels of 16 bits in three channels are 96 MB
+if TYPE_CHECKING:
+    from PIL import Image
+
+MAXIMUM_PIXELS = 16_000_000  # so that decoding fits into a small machine's memory
+MAXIMUM_BYTES = 100_000_000  # 16 million pixels of 16 bits in three channels are 96 MB
 FORMATS = ("PNG", "JPEG", "TIFF", "BMP", "GIF", "WEBP", "PPM")
+Fit = Literal["pad", "stretch"]
 
 
-def read_image(source, *, most_pixels=MOST_PIXELS):
+def read_image(
+    source: str | Path | bytes, *, most_pixels: int = MAXIMUM_PIXELS
+) -> np.ndarray:
     """Reads one still image as RGB.
 
-    Turned as its EXIF tag says; CMYK converted; transparency laid on black, as the
-    border of a medical photograph is; greys of 16 or 32 bits stretched from their
-    darkest to their brightest pixel, since their range is not written anywhere. DICOM
-    files, with the extra `dicom`, are windowed as they say.
+    The image is rotated by its EXIF tag; CMYK is converted; transparency is laid on
+    black, like the border of a medical photograph; greys of 16 or 32 bits are stretched
+    from their darkest to their brightest pixel, since the file does not give their
+    range. DICOM files, with the extra `dicom`, are windowed by their own window.
 
     Args:
         source: Path of the file, or its bytes.
@@ -36,11 +43,17 @@ def read_image(source, *, most_pixels=MOST_PIXELS):
     return _as_floats(_open(source, most_pixels))
 
 
-def read_square(source, size, *, fit="pad", most_pixels=MOST_PIXELS):
-    """Reads one still image into a square of 8 bits, as data sets are fed and kept.
+def read_square(
+    source: str | Path | bytes,
+    size: int,
+    *,
+    fit: Fit = "pad",
+    most_pixels: int = MAXIMUM_PIXELS,
+) -> np.ndarray:
+    """Reads one still image into a square of 8 bits, the form of data sets.
 
-    The same as `fit_image(read_image(source), size)` but for rounding and the rims,
-    which fall on whole pixels here, and several times as quick: 8 bits stay 8 bits, and
+    The same as `fit_image(read_image(source), size)` but for rounding and the borders,
+    which fall on whole pixels here, and several times as fast: 8 bits stay 8 bits, and
     a JPEG of more than four times the size is decoded at a half, a quarter or an
     eighth, never below twice the size.
 
@@ -58,7 +71,7 @@ def read_square(source, size, *, fit="pad", most_pixels=MOST_PIXELS):
     """
     from PIL import Image
 
-    image = _open(source, most_pixels, least=2 * size)
+    image = _open(source, most_pixels, minimum_side=2 * size)
     if isinstance(image, np.ndarray):
         if fit == "pad":
             return np.rint(255 * fit_image(image, size)).astype(np.uint8)
@@ -66,7 +79,8 @@ def read_square(source, size, *, fit="pad", most_pixels=MOST_PIXELS):
     side = max(image.size)
     inner = (size, size)
     if fit == "pad":
-        inner = tuple(max(1, round(length * size / side)) for length in image.size)
+        width, height = (max(1, round(n * size / side)) for n in image.size)
+        inner = (width, height)
     if image.size != inner:
         image = image.resize(inner, Image.Resampling.BILINEAR)
     if inner != (size, size):
@@ -76,18 +90,20 @@ def read_square(source, size, *, fit="pad", most_pixels=MOST_PIXELS):
     return np.asarray(image)
 
 
-def _open(source, most_pixels, least=None):
-    """An RGB image of 8 bits as Pillow has it, or a float array of any other."""
+def _open(
+    source: str | Path | bytes, most_pixels: int, minimum_side: int | None = None
+) -> "Image.Image | np.ndarray":
+    """Returns an RGB image of 8 bits as Pillow's, any other as a float array."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     name, content = _bytes(source)
     if not content:
         raise ValueError(f"{name} is empty: 0 bytes. Expected an image file.")
     if is_dicom(content):
-        return read_dicom(content, name, MOST_PIXELS)
+        return read_dicom(content, name, MAXIMUM_PIXELS)
     try:
         with warnings.catch_warnings():
-            # Pillow warns of sizes that the next lines refuse.
+            # Pillow warns of sizes that are refused below.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(content), formats=FORMATS)
     except UnidentifiedImageError:
@@ -97,7 +113,7 @@ def _open(source, most_pixels, least=None):
         ) from None
     except Image.DecompressionBombError:
         raise ValueError(
-            f"{name} is too large. Expected at most {MOST_PIXELS:,} pixels."
+            f"{name} is too large. Expected at most {MAXIMUM_PIXELS:,} pixels."
         ) from None
     except (OSError, ValueError, SyntaxError, TypeError, EOFError) as error:
         raise ValueError(f"{name} has a broken header ({error}).") from error
@@ -116,8 +132,8 @@ def _open(source, most_pixels, least=None):
                     f"{name} moves or has pages. Expected one still image. "
                     f"Received: {frames} frames"
                 )
-            if least and image.format == "JPEG":
-                image.draft(None, (least, least))  # sides at least as long as these
+            if minimum_side and image.format == "JPEG":
+                image.draft(None, (minimum_side, minimum_side))  # sides no shorter
             ImageOps.exif_transpose(image, in_place=True)
             return _as_rgb(image, name)
         except (OSError, SyntaxError, TypeError, EOFError, MemoryError) as error:
@@ -126,10 +142,10 @@ def _open(source, most_pixels, least=None):
             ) from error
 
 
-def fit_image(image, size):
+def fit_image(image: np.ndarray, size: int) -> np.ndarray:
     """Fits an image into a square, without changing its proportions.
 
-    The shorter side is padded with black, then the whole is averaged down (or
+    The shorter side is padded with black, then the square is averaged down (or
     interpolated up) to `size`.
 
     Args:
@@ -159,22 +175,23 @@ def fit_image(image, size):
     return np.clip(np.stack(planes, -1), 0, 1)
 
 
-def _as_floats(image):
+def _as_floats(image: "Image.Image | np.ndarray") -> np.ndarray:
     if isinstance(image, np.ndarray):
         return image
     return np.asarray(image, np.float32) / 255
 
 
-def _bytes(source):
+def _bytes(source: str | Path | bytes) -> tuple[str, bytes]:
+    """Returns the name of a source and its content."""
     if isinstance(source, bytes):
         return "The file", source
     path = Path(source)
     if path.is_dir():
         raise ValueError(f"{path.name} is a folder. Expected an image file.")
     try:
-        if path.stat().st_size > MOST_BYTES:
+        if path.stat().st_size > MAXIMUM_BYTES:
             raise ValueError(
-                f"{path.name} is too large. Expected at most {MOST_BYTES:,} bytes. "
+                f"{path.name} is too large. Expected at most {MAXIMUM_BYTES:,} bytes. "
                 f"Received: {path.stat().st_size:,}"
             )
         return path.name, path.read_bytes()
@@ -184,14 +201,14 @@ def _bytes(source):
         raise ValueError(f"{path.name} cannot be read ({error.strerror}).") from error
 
 
-def _as_rgb(image, name):
+def _as_rgb(image: "Image.Image", name: str) -> "Image.Image | np.ndarray":
     from PIL import Image
 
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         grey = np.asarray(image, np.float64)
         if not np.isfinite(grey).all():
             raise ValueError(
-                f"{name} holds pixels that are no numbers. Expected finite greys."
+                f"{name} holds pixels that are not numbers. Expected finite greys."
             )
         darkest, brightest = grey.min(), grey.max()
         grey = (grey - darkest) / max(brightest - darkest, 1e-12)
@@ -200,5 +217,5 @@ def _as_rgb(image, name):
         coloured = image.convert("RGBA")
         ground = Image.new("RGBA", coloured.size, (0, 0, 0, 255))
         image = Image.alpha_composite(ground, coloured)
-    image.load()  # so that what is damaged is found here
+    image.load()  # so that damage is found here
     return image if image.mode == "RGB" else image.convert("RGB")

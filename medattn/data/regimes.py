@@ -1,12 +1,23 @@
-"""How much of the training data a model may see: nested, stratified subsets."""
+"""Subsets of the training data: nested and stratified."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-LEAST_OF_A_CLASS = 2
+MINIMUM_PER_CLASS = 2
+Labels = np.ndarray | Sequence[int]
+Patients = np.ndarray | Sequence[str]
 
 
-def take_regime(labels, regime, *, seed, patients=None, least=LEAST_OF_A_CLASS):
-    """Picks a stratified share of a data set, the smaller inside the larger.
+def take_regime(
+    labels: Labels,
+    regime: float,
+    *,
+    seed: int,
+    patients: Patients | None = None,
+    least: int = MINIMUM_PER_CLASS,
+) -> np.ndarray:
+    """Chooses a stratified fraction of a data set, the smaller inside the larger.
 
     Patients are shuffled once by the seed, class by class; a regime takes the first
     part of every class, each patient with all images. So 1% lies inside 10%, and 10%
@@ -15,16 +26,16 @@ def take_regime(labels, regime, *, seed, patients=None, least=LEAST_OF_A_CLASS):
 
     Args:
         labels: Class of each image, `(images,)`, integers.
-        regime: Share to take, in (0, 1].
-        seed: Which draw; another seed gives another subset.
+        regime: Fraction to take, in (0, 1].
+        seed: Another seed gives another subset.
         patients: Name of each image's patient, `(images,)`, or None.
-        least: Fewest patients (images, without patients) of a class.
+        least: Minimum number of patients (images, without patients) of a class.
 
     Returns:
         Sorted positions of the images taken, `(taken,)`.
 
     Raises:
-        ValueError: If the share is out of range, or leaves a class with too few.
+        ValueError: If the fraction is out of range, or leaves a class with too few.
     """
     _check(regime)
     unit, classes = _units(labels, patients)
@@ -46,20 +57,24 @@ def take_regime(labels, regime, *, seed, patients=None, least=LEAST_OF_A_CLASS):
     return np.flatnonzero(np.isin(unit, np.concatenate(taken)))
 
 
-def least_regime(labels, *, patients=None, least=LEAST_OF_A_CLASS):
-    """Returns the smallest share that leaves `least` of each class, at most 1."""
+def minimum_regime(
+    labels: Labels, *, patients: Patients | None = None, least: int = MINIMUM_PER_CLASS
+) -> float:
+    """Returns the smallest fraction that leaves `least` of each class, at most 1."""
     _, classes = _units(labels, patients)
     counts = np.unique(classes, return_counts=True)[1]
     return min(1.0, least / counts.min())
 
 
-def studys_regime(labels, regime, *, least=LEAST_OF_A_CLASS):
-    """Picks the share that the study trained on: by image, one draw.
+def study_regime(
+    labels: Labels, regime: float, *, least: int = MINIMUM_PER_CLASS
+) -> np.ndarray:
+    """Chooses the fraction that the study trained on: by image, with one seed.
 
     Args:
-        labels: Class of each image, in the order in which the study had them.
+        labels: Class of each image, in the study's order.
         regime: As in `take_regime`; the study used 0.01, 0.1, 0.5 and 1.
-        least: Fewest images of a class.
+        least: Minimum number of images of a class.
 
     Returns:
         Sorted positions of the images taken, `(taken,)`.
@@ -67,36 +82,36 @@ def studys_regime(labels, regime, *, least=LEAST_OF_A_CLASS):
     from sklearn.model_selection import train_test_split
 
     _check(regime)
-    places, labels = np.arange(len(labels)), np.asarray(labels)
+    positions, labels = np.arange(len(labels)), np.asarray(labels)
     if regime == 1:
-        return places
-    # Too few for its own check is too few for ours, whose sentence says how many.
+        return positions
+    # scikit-learn refuses fewer images than classes; the check below says how many.
     some = int(regime * len(labels)) >= len(np.unique(labels))
     if some:
-        places, _ = train_test_split(
-            places, train_size=regime, stratify=labels, random_state=42
+        positions, _ = train_test_split(
+            positions, train_size=regime, stratify=labels, random_state=42
         )
     for label, members in zip(*np.unique(labels, return_counts=True), strict=True):
-        count = int((labels[places] == label).sum()) if some else 0
+        count = int((labels[positions] == label).sum()) if some else 0
         if count < least:
             raise ValueError(
                 f"Too few images of class {label} are left to learn from. Expected at "
                 f"least {least}. Received: regime={regime}, which leaves {count} of "
                 f"{members}"
             )
-    return np.sort(places)
+    return np.sort(positions)
 
 
-def _check(regime):
+def _check(regime: float) -> None:
     if not 0 < regime <= 1:
         raise ValueError(
-            "A regime is the share of the training data that is used. Expected "
+            "A regime is the fraction of the training data that is used. Expected "
             f"0 < regime <= 1, such as 0.1 for 10%. Received: regime={regime}"
         )
 
 
-def _units(labels, patients):
-    """The patient of each image by number, and the class of each patient."""
+def _units(labels: Labels, patients: Patients | None) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the patient of each image by number, and the class of each patient."""
     labels = np.asarray(labels)
     if patients is None:
         return np.arange(len(labels)), labels

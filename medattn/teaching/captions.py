@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from medattn.data.synthetic.common import evidence_of
+from medattn.data.synthetic.common import evidence_by_kind
 from medattn.data.synthetic.dermoscopy.rendering import EVIDENCE
 
 COLOURS = ("black", "red", "blue", "white")  # besides brown, which every mole has
@@ -55,4 +55,4 @@ def word_evidence(synthetic: Mapping[str, Any], word: str) -> np.ndarray:
             "This word describes no evidence. Expected one of "
             f"{list(EVIDENCE_OF)}. Received: word={word!r}"
         )
-    return evidence_of(synthetic, EVIDENCE)[EVIDENCE_OF[word]]
+    return evidence_by_kind(synthetic, EVIDENCE)[EVIDENCE_OF[word]]

@@ -35,7 +35,7 @@ def test_drawing_on_two_cores(benchmark, name, size, least):
                 range(start, start + count),
                 range(start + count, start + 2 * count),
             ]
-            list(pool.map(lambda h: DOMAINS[name].draw(h, seed=1, size=size), halves))
+            list(pool.map(lambda h: DOMAINS[name].render(h, seed=1, size=size), halves))
 
     benchmark.pedantic(both, rounds=4, warmup_rounds=1)
     speed = 2 * count / benchmark.stats.stats.median

@@ -147,7 +147,7 @@ def test_drawing_retinas(benchmark):
 
     def sixty_four():
         start = next(places)
-        return fundus.draw(range(start, start + 64), seed=1)
+        return fundus.render(range(start, start + 64), seed=1)
 
     benchmark.pedantic(sixty_four, rounds=12, warmup_rounds=1)
     speed = 64 / benchmark.stats.stats.median

@@ -1,4 +1,4 @@
-"""Bad files: one sentence each, and all of them at once from `check`."""
+"""Bad files: an error of one sentence each, and all at once from `check`."""
 
 import pandas as pd
 import pytest
@@ -57,7 +57,7 @@ def break_table(root):
         *(break_class, break_table),
     ],
 )
-def test_bad_files_are_answered_in_one_sentence(tmp_path, breaking, aptos):
+def test_bad_files_of_aptos_raise_one_sentence(tmp_path, breaking, aptos):
     root = aptos(tmp_path / "aptos")
     said = breaking(root)
     with pytest.raises(ValueError, match=said) as error:
@@ -76,7 +76,7 @@ def test_bad_files_are_answered_in_one_sentence(tmp_path, breaking, aptos):
         (dict(name="mimic_cxr_jpg", root=".", view="LL"), "Unknown view 'LL'"),
     ],
 )
-def test_what_cannot_be_loaded_is_refused(options, said):
+def test_unknown_options_and_folders_are_refused(options, said):
     with pytest.raises(ValueError, match=said):
         load_dataset(**options)
 
@@ -108,7 +108,7 @@ def spoil(path, row, column, value):
     table.to_csv(path, index=False)
 
 
-def test_bad_files_of_isic_are_answered_in_one_sentence(tmp_path, isic):
+def test_bad_files_of_isic_raise_one_sentence(tmp_path, isic):
     cases = (
         (lambda r: spoil(r / "train.csv", 5, "target", "2"), "row 7: unknown target"),
         (
@@ -129,7 +129,7 @@ def test_bad_files_of_isic_are_answered_in_one_sentence(tmp_path, isic):
         assert "\n" not in str(error.value)
 
 
-def test_bad_files_of_mimic_are_answered_in_one_sentence(tmp_path, mimic):
+def test_bad_files_of_mimic_raise_one_sentence(tmp_path, mimic):
     stem = "mimic-cxr-2.0.0-"
     cases = (
         (
@@ -154,7 +154,7 @@ def test_bad_files_of_mimic_are_answered_in_one_sentence(tmp_path, mimic):
         assert "\n" not in str(error.value)
 
 
-def test_a_broken_film_is_named_with_its_row_when_it_is_read(tmp_path, mimic):
+def test_an_error_about_a_broken_film_names_its_row(tmp_path, mimic):
     root, _ = mimic(tmp_path / "mimic")
     path = next(root.rglob("d0001.jpg"))
     path.write_bytes(path.read_bytes()[:-40])
@@ -167,7 +167,7 @@ def test_a_broken_film_is_named_with_its_row_when_it_is_read(tmp_path, mimic):
     assert not list(tmp_path.glob("cache/prepared/*/index.json"))
 
 
-def test_check_names_every_table_that_cannot_be_used_and_every_bad_row(tmp_path, mimic):
+def test_check_names_every_unreadable_table_and_every_bad_row(tmp_path, mimic):
     from medattn.data.check import check_dataset, table
 
     root, _ = mimic(tmp_path / "mimic")
@@ -175,8 +175,8 @@ def test_check_names_every_table_that_cannot_be_used_and_every_bad_row(tmp_path,
     spoil(f"{stem}chexpert.csv.gz", 3, "Pleural Effusion", "9")
     spoil(f"{stem}split.csv.gz", 4, "split", "val")
     next(root.rglob("d0001.jpg")).unlink()
-    whole = next(root.rglob("d0000.jpg"))
-    whole.write_bytes(whole.read_bytes()[:200])
+    broken = next(root.rglob("d0000.jpg"))
+    broken.write_bytes(broken.read_bytes()[:200])
     report = check_dataset("mimic_cxr_jpg", root)
     kinds = [kind for kind, _ in report.faults if kind != "count"]
     unknown = ["unknown label"] * 2
@@ -190,14 +190,14 @@ def test_check_names_every_table_that_cannot_be_used_and_every_bad_row(tmp_path,
     assert "chexpert" in found[0][1] and "metadata" in found[1][1]
 
 
-def test_copies_of_a_mole_are_left_out_when_asked_for(tmp_path, isic):
+def test_duplicates_drop_leaves_out_copies_of_a_mole(tmp_path, isic):
     root, table = isic(tmp_path / "isic")
     first, copy = (root / "jpeg" / "train" / f"ISIC_{i:07d}.jpg" for i in (3, 41))
     with Image.open(first) as image:
         image.resize((80, 60), Image.Resampling.BICUBIC).save(copy, quality=80)
     assert len(read_records("isic2020", root).ids) == 80
     found = read_records("isic2020", root, duplicates="drop")
-    assert len(found.ids) == len(found.patients) == len(found.where) == 79
+    assert len(found.ids) == len(found.patients) == len(found.rows) == 79
     assert "ISIC_0000041" not in found.ids
     with pytest.raises(ValueError, match="one of .*'list', 'drop', 'keep'"):
         read_records("isic2020", root, duplicates="look")
@@ -227,7 +227,7 @@ def test_check_lists_all_faults_at_once(tmp_path, aptos):
     assert "train.csv, row 22: the image" in text and "is damaged" in text
 
 
-def test_check_says_so_if_nothing_can_be_read(tmp_path):
+def test_check_reports_a_folder_without_files(tmp_path):
     from medattn.data.check import check_dataset
 
     report = check_dataset("isic2020", tmp_path)
@@ -235,5 +235,5 @@ def test_check_says_so_if_nothing_can_be_read(tmp_path):
     said = [sentence for _, sentence in report.faults]
     assert "its table is not there" in said[0]
     assert "its folder of images is not there" in said[1]
-    with pytest.raises(ValueError, match="is drawn"):
+    with pytest.raises(ValueError, match="is synthetic"):
         check_dataset("fundus", tmp_path)

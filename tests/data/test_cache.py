@@ -1,4 +1,4 @@
-"""Shards: whole or not at all, made once, taken up again."""
+"""Shards: complete or absent, made once, resumed after a stop."""
 
 import json
 import os
@@ -19,14 +19,14 @@ def rows(start, stop):
     return {"image": np.arange(start, stop, dtype=np.uint8)[:, None]}
 
 
-def test_rows_come_back_in_the_order_asked_for(tmp_path):
+def test_rows_are_read_in_the_requested_order(tmp_path):
     shards = prepare(tmp_path / "x", 100, rows, title="x", shard=7)
-    places = np.array([99, 0, 13, 14, 13])
-    np.testing.assert_array_equal(shards.read("image", places)[:, 0], places)
-    np.testing.assert_array_equal(shards.whole("image")[:, 0], np.arange(100))
+    positions = np.array([99, 0, 13, 14, 13])
+    np.testing.assert_array_equal(shards.read("image", positions)[:, 0], positions)
+    np.testing.assert_array_equal(shards.load("image")[:, 0], np.arange(100))
 
 
-def test_what_is_made_is_not_made_again(tmp_path):
+def test_finished_shards_are_not_made_again(tmp_path):
     made = []
 
     def make(start, stop):
@@ -38,7 +38,7 @@ def test_what_is_made_is_not_made_again(tmp_path):
     assert sorted(made) == [0, 5, 10, 15]
 
 
-def test_a_lost_or_changed_shard_is_made_anew_and_the_others_are_kept(tmp_path):
+def test_a_missing_or_changed_shard_is_made_again_and_the_others_are_kept(tmp_path):
     made = []
 
     def make(start, stop):
@@ -56,19 +56,19 @@ def test_a_lost_or_changed_shard_is_made_anew_and_the_others_are_kept(tmp_path):
     made.clear()
     shards = prepare(folder, 20, make, title="x", shard=5)
     assert sorted(made) == [5, 10]
-    np.testing.assert_array_equal(shards.whole("image")[:, 0], np.arange(20))
+    np.testing.assert_array_equal(shards.load("image")[:, 0], np.arange(20))
     assert not list(folder.glob("*.part"))
 
 
-def test_a_cut_or_changed_file_of_a_finished_cache_is_refused(tmp_path):
+def test_a_truncated_or_changed_file_of_a_finished_cache_is_refused(tmp_path):
     folder = tmp_path / "x"
     prepare(folder, 20, rows, title="x", shard=5)
     path = folder / "00001.image.npy"
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-1])
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
     with pytest.raises(ValueError, match="not as it was written.*prepare again"):
         Shards(folder)
-    path.write_bytes(whole[:-1] + b"\xff")
+    path.write_bytes(content[:-1] + b"\xff")
     Shards(folder)
     with pytest.raises(ValueError, match="not as it was written"):
         Shards(folder, verify=True)
@@ -98,7 +98,7 @@ def test_two_processes_make_every_shard_once(tmp_path):
     assert made == list(range(0, 100, 5))
 
 
-def test_after_a_kill_the_rest_is_made_and_no_half_is_taken_for_whole(tmp_path):
+def test_after_a_kill_only_the_missing_shards_are_made(tmp_path):
     folder, log = tmp_path / "x", tmp_path / "log"
     process = begin(folder, log)
     for _ in range(300):
@@ -114,7 +114,7 @@ def test_after_a_kill_the_rest_is_made_and_no_half_is_taken_for_whole(tmp_path):
     assert begin(folder, log).wait() == 0
     assert len(log.read_text().split()) == 20 - finished
     np.testing.assert_array_equal(
-        Shards(folder, verify=True).whole("image")[:, 0], np.arange(100)
+        Shards(folder, verify=True).load("image")[:, 0], np.arange(100)
     )
     assert json.loads((folder / "index.json").read_text())["rows"] == 100
 
@@ -157,20 +157,18 @@ for moment in range(1, 200):
     if status == 0:
         break
     assert os.WTERMSIG(status) == signal.SIGKILL
-    whole = os.path.exists(f"{folder}/index.json")
+    complete = os.path.exists(f"{folder}/index.json")
     shards = prepare(folder, 20, make, title="x", shard=5)
-    assert not whole, "the index came before the end"
+    assert not complete, "the index came before the end"
     assert not [name for name in os.listdir(folder) if name.endswith(".part")]
-    rows = Shards(folder, verify=True).whole("image")[:, 0]
+    rows = Shards(folder, verify=True).load("image")[:, 0]
     np.testing.assert_array_equal(rows, np.arange(20))
 print(moment - 1)
 """
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills by signal")
-def test_a_kill_at_each_touch_of_the_disk_leaves_nothing_that_passes_for_whole(
-    tmp_path,
-):
+def test_a_kill_at_any_disk_operation_leaves_no_incomplete_shard(tmp_path):
     """Before every write, sync and rename, and in the middle of every array."""
     out = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", DYING, tmp_path],
@@ -178,14 +176,14 @@ def test_a_kill_at_each_touch_of_the_disk_leaves_nothing_that_passes_for_whole(
         text=True,
     )
     assert out.returncode == 0, out.stderr
-    assert int(out.stdout) == 4 * 5 + 2  # five touches a shard, two for the index
+    assert int(out.stdout) == 4 * 5 + 2  # five operations a shard, two for the index
 
 
-def test_hashes_of_copies_are_kept_when_the_looking_is_cut_off(monkeypatch, tmp_path):
+def test_perceptual_hashes_survive_an_interruption(monkeypatch, tmp_path):
     from medattn.data import duplicates
 
     monkeypatch.setenv("MEDATTN_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(duplicates, "AT_ONCE", 4)
+    monkeypatch.setattr(duplicates, "SAVE_EVERY", 4)
     rng = np.random.default_rng(0)
     paths = [tmp_path / f"{i:02d}.png" for i in range(14)]
     for path in paths:
@@ -209,17 +207,17 @@ def test_hashes_of_copies_are_kept_when_the_looking_is_cut_off(monkeypatch, tmp_
     assert sorted(read) == paths[8:] and len(hashes) == 14 and not broken
 
 
-def test_the_cache_lies_where_it_is_told_to(monkeypatch, tmp_path):
+def test_the_cache_is_written_to_the_chosen_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("MEDATTN_CACHE", str(tmp_path))
     assert cache_folder() == tmp_path
     data = load_dataset("chest", split="validation", size=32)
-    made = [path.name for path in (tmp_path / "drawn").glob("chest-*/index.json")]
+    made = [path.name for path in (tmp_path / "synthetic").glob("chest-*/index.json")]
     assert made == ["index.json"]
-    drawn = load_dataset("chest", split="validation", size=32)
-    np.testing.assert_array_equal(data.labels, drawn.labels)
+    again = load_dataset("chest", split="validation", size=32)
+    np.testing.assert_array_equal(data.labels, again.labels)
 
 
-def test_without_a_place_to_write_images_are_drawn_into_memory(monkeypatch, tmp_path):
+def test_without_a_writable_cache_images_are_kept_in_memory(monkeypatch, tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("no folder")
     monkeypatch.setenv("MEDATTN_CACHE", str(blocked / "under"))

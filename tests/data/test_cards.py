@@ -1,4 +1,4 @@
-"""Cards: one source, and nothing in them that the loader does not find."""
+"""Cards: one source for all files, and facts that match the loader."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ from medattn.data.cards.render import (
 )
 from medattn.data.check import check_dataset
 from medattn.data.readers import READERS, medmnist
-from medattn.data.splits import SHARES
+from medattn.data.splits import FRACTIONS
 from medattn.data.synthetic import DOMAINS
 from medattn.data.synthetic.dataset import SEED
 from medattn.data.synthetic.dermoscopy.sampling import BENIGN_BELOW, MALIGNANT_ABOVE
@@ -37,7 +37,7 @@ def test_every_loader_has_a_card_and_every_card_a_loader():
 
 
 @every_card
-def test_what_is_rendered_is_what_the_source_says(name):
+def test_the_rendered_files_match_the_cards(name):
     sheet = f"{name}.png" if name in DOMAINS else None
     assert (FOLDER / f"{name}.md").read_text() == markdown(CARDS[name], picture=sheet)
     assert (FOLDER / f"{name}.json").read_text() == croissant_text(CARDS[name])
@@ -45,7 +45,7 @@ def test_what_is_rendered_is_what_the_source_says(name):
 
 
 @pytest.mark.parametrize("name", sorted(DOMAINS))
-def test_the_contact_sheet_shows_how_the_test_split_begins(name):
+def test_the_contact_sheet_shows_the_first_test_images(name):
     with Image.open(FOLDER / f"{name}.png") as sheet:
         np.testing.assert_array_equal(np.asarray(sheet), picture(CARDS[name]))
     assert (FOLDER / f"{name}.png").stat().st_size < 1_000_000
@@ -63,7 +63,7 @@ def test_one_command_writes_every_file_of_the_folder(monkeypatch, tmp_path):
 
 
 @every_card
-def test_the_head_is_the_yaml_that_the_hub_reads(name):
+def test_the_front_matter_is_yaml_for_the_hub(name):
     text = markdown(CARDS[name])
     head = yaml.safe_load(text.split("---\n")[1])
     assert head == front_matter(CARDS[name])
@@ -75,7 +75,7 @@ def test_the_head_is_the_yaml_that_the_hub_reads(name):
 
 
 @every_card
-def test_croissant_finds_no_error_in_it(name, tmp_path):
+def test_the_croissant_file_is_valid(name, tmp_path):
     mlcroissant = pytest.importorskip("mlcroissant")
     path = tmp_path / "croissant.json"
     path.write_text(json.dumps(croissant(CARDS[name])))
@@ -86,13 +86,13 @@ def test_croissant_finds_no_error_in_it(name, tmp_path):
 
 
 @every_card
-def test_a_card_says_what_it_must_not_be_used_for(name):
+def test_a_card_names_the_uses_that_it_excludes(name):
     text = markdown(CARDS[name])
     assert "not for diagnosis" in text.lower()
     assert CARDS[name].label["positive"] and CARDS[name].access["steps"]
 
 
-def test_the_restrictions_of_mimic_are_loud():
+def test_the_restrictions_of_mimic_come_first():
     card = CARDS["mimic_cxr_jpg"]
     text = markdown(card)
     start = text.split("---\n")[2][:600]
@@ -102,13 +102,13 @@ def test_the_restrictions_of_mimic_are_loud():
     assert not (FOLDER / "mimic_cxr_jpg.png").exists()
 
 
-def share(part, whole):
-    """A share as cards write it: 0.803, 80.3%, 1.8%."""
-    return {f"{part / whole:.3f}", f"{100 * part / whole:.1f}%"}
+def fraction(part, total):
+    """A fraction as cards write it: 0.803, 80.3%, 1.8%."""
+    return {f"{part / total:.3f}", f"{100 * part / total:.1f}%"}
 
 
-def counted(card):
-    """Every number that the card's facts, or constants of the code, account for."""
+def known_numbers(card):
+    """Every number that is in the card's facts or in constants of the code."""
     of_splits = [n for split in card.study.values() for n in split.values()]
     found = {*card.sizes.values(), sum(card.sizes.values()), *card.counts.values()}
     found |= {SEED, *card.files, *(n for n in of_splits if isinstance(n, int))}
@@ -116,16 +116,20 @@ def counted(card):
     found = {f"{n:,}" for n in found} | {f"{n}" for n in found}
     found |= {str(n).removeprefix("about ") for n in of_splits}
     if card.name == "isic2020":
-        found |= share(584, 33126) | share(6965 - 127, 6965)
+        found |= fraction(584, 33126) | fraction(6965 - 127, 6965)
     if card.name == "mimic_cxr_jpg":
-        found |= share(861, 1072)
+        found |= fraction(861, 1072)
     return found | ELSEWHERE.get(card.name, set())
 
 
 # Numbers of the publishers that no file read here could hold.
 ELSEWHERE = {
     "aptos2019": {"1,928", "2019"},  # test images without labels
-    "dermoscopy": {"1.3", "0.1", "0.5"},  # weights of the score, worked in test_drawn
+    "dermoscopy": {
+        "1.3",
+        "0.1",
+        "0.5",
+    },  # weights of the score
     "isic2020": {"2020"},
     "mimic_cxr_jpg": {"2.1", "1.5", "2,414", "2011", "2016"},  # version, years, studies
     **dict.fromkeys(
@@ -135,21 +139,21 @@ ELSEWHERE = {
 
 
 @every_card
-def test_every_number_in_the_text_of_a_card_is_accounted_for(name):
+def test_every_number_in_the_text_of_a_card_is_known(name):
     """Numbers of three digits or more, fractions and percentages; prose included."""
     text = markdown(CARDS[name]).split("---\n", 2)[2]
     for end in ("\n## Hashes", "\n## Files", "\n## Citation"):
         text = text.split(end)[0]
     numbers = re.findall(r"(?<![\w.,-])\d[\d,]*(?:\.\d+)?%?", text)
     numbers = {n.rstrip(",") for n in numbers}
-    assert {n for n in numbers if len(n) > 2} <= counted(CARDS[name])
+    assert {n for n in numbers if len(n) > 2} <= known_numbers(CARDS[name])
     if "derived, 70" in text:
-        assert list(SHARES.values()) == [0.7, 0.1, 0.2]
+        assert list(FRACTIONS.values()) == [0.7, 0.1, 0.2]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(DOMAINS))
-def test_every_number_of_a_drawn_set_is_what_the_loader_finds(name):
+def test_every_number_of_a_synthetic_card_matches_the_loader(name):
     card = CARDS[name]
     for split, size in card.sizes.items():
         found = load_dataset(name, split=split)

@@ -1,4 +1,4 @@
-"""DICOM files: windows by hand, what is refused; the files are made here."""
+"""DICOM files: windows computed by hand, and files that are refused."""
 
 import io
 import sys
@@ -52,7 +52,7 @@ def test_a_window_maps_its_ends_to_black_and_white(tmp_path):
     np.testing.assert_array_equal(image[..., 0], image[..., 2])
 
 
-def test_the_window_speaks_of_what_was_measured_not_of_what_was_stored():
+def test_the_window_applies_to_rescaled_values_not_to_stored_ones():
     stored = (HOUNSFIELD.astype(np.int32) + 1024).astype(np.uint16)
     tags = dict(RescaleSlope=1, RescaleIntercept=-1024)
     tags |= dict(WindowCenter=[40.5, 600], WindowWidth=[401, 2800])  # the first counts
@@ -64,9 +64,9 @@ def test_other_shapes_of_window_and_inverted_greys():
     window = dict(WindowCenter=40, WindowWidth=400)
     exact = read_image(dicom_bytes(HOUNSFIELD, VOILUTFunction="LINEAR_EXACT", **window))
     np.testing.assert_allclose(exact[0, :, 0], [0, 0, 0.5, 1, 1], atol=1e-6)
-    bent = read_image(dicom_bytes(HOUNSFIELD, VOILUTFunction="SIGMOID", **window))
+    sigmoid = read_image(dicom_bytes(HOUNSFIELD, VOILUTFunction="SIGMOID", **window))
     ends = 1 / (1 + np.exp([2.0, 0.0, -2.0]))
-    np.testing.assert_allclose(bent[0, 1:4, 0], ends, rtol=1e-5)
+    np.testing.assert_allclose(sigmoid[0, 1:4, 0], ends, rtol=1e-5)
     film = dict(PhotometricInterpretation="MONOCHROME1", **window)
     inverted = read_image(dicom_bytes(HOUNSFIELD, **film))
     plain = read_image(dicom_bytes(HOUNSFIELD, **window))
@@ -82,7 +82,7 @@ def test_without_a_window_greys_are_stretched_and_colours_stay():
     np.testing.assert_allclose(read_image(dicom_bytes(colours))[0, 0], [0, 0.2, 1])
 
 
-def test_what_is_no_single_image_is_refused_in_one_sentence(monkeypatch):
+def test_files_without_one_readable_image_raise_one_sentence(monkeypatch):
     fine = dicom_bytes(np.zeros((4, 4), np.uint8))
     large = dicom_bytes(np.zeros((4, 4), np.uint8), Rows=60000, Columns=60000)
     frames = dicom_bytes(np.zeros((4, 4), np.uint8), NumberOfFrames=3)

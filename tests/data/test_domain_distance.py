@@ -1,4 +1,4 @@
-"""The distance from a domain: by hand, by a second derivation, and on photographs."""
+"""The distance from a domain: by a second derivation, and on photographs."""
 
 import numpy as np
 import pytest
@@ -22,11 +22,11 @@ def fundus():
     return find_domain("fundus")
 
 
-def test_other_drawings_of_the_kind_are_inside(fundus):
-    drawn = draw_images("fundus", range(60), size=64)["image"] / np.float32(255)
-    inside = fundus.distance(drawn) <= fundus.limit
+def test_other_images_of_the_domain_are_inside(fundus):
+    images = draw_images("fundus", range(60), size=64)["image"] / np.float32(255)
+    inside = fundus.distance(images) <= fundus.limit
     assert inside.mean() >= 0.95
-    assert 0.7 < np.median(fundus.distance(drawn)) < 1.4
+    assert 0.7 < np.median(fundus.distance(images)) < 1.4
 
 
 @pytest.mark.parametrize("name", PHOTOGRAPHS)
@@ -44,11 +44,11 @@ def test_noise_plain_fields_and_other_domains_are_outside(fundus):
         assert not fundus.holds(image)
 
 
-def test_the_distance_is_mahalanobis_of_what_the_docstring_names():
+def test_the_distance_is_the_mahalanobis_distance_of_the_documented_features():
     rng = np.random.default_rng(3)
-    cloud = rng.random((80, 16, 16, 3)).astype(np.float32)
-    held, asked = rng.random((2, 5, 16, 16, 3)).astype(np.float32)
-    domain = Domain(cloud, held)
+    training = rng.random((80, 16, 16, 3)).astype(np.float32)
+    held_out, others = rng.random((2, 5, 16, 16, 3)).astype(np.float32)
+    domain = Domain(training, held_out)
 
     def coarse(image):  # slower and plainer: field by field
         return np.array(
@@ -60,27 +60,27 @@ def test_the_distance_is_mahalanobis_of_what_the_docstring_names():
             ]
         )
 
-    small = np.array([coarse(image) for image in cloud])
-    middle = small.mean(0)
-    values, vectors = np.linalg.eigh((small - middle).T @ (small - middle))
-    shapes = vectors[:, np.argsort(values)[::-1][:12]].T
+    small = np.array([coarse(image) for image in training])
+    mean = small.mean(0)
+    values, vectors = np.linalg.eigh((small - mean).T @ (small - mean))
+    components = vectors[:, np.argsort(values)[::-1][:12]].T
 
-    def tell(image):
-        away = coarse(image) - middle
-        amounts = shapes @ away
-        left = np.sqrt(((away - amounts @ shapes) ** 2).mean())
+    def features(image):
+        centred = coarse(image) - mean
+        scores = components @ centred
+        residual = np.sqrt(((centred - scores @ components) ** 2).mean())
         rows = np.abs(np.diff(image, 2, axis=0) / 2).mean((0, 1))
         columns = np.abs(np.diff(image, 2, axis=1) / 2).mean((0, 1))
-        logs = np.log(np.array([left, *rows, *columns]) + 1e-3)
-        return np.concatenate([amounts, logs])
+        logs = np.log(np.array([residual, *rows, *columns]) + 1e-3)
+        return np.concatenate([scores, logs])
 
-    told = np.array([tell(image) for image in cloud])
-    spread = np.cov(told.T) + 1e-6 * np.eye(19)
-    for image, found in zip(asked, domain.distance(asked), strict=True):
-        away = tell(image) - told.mean(0)
-        expected = np.sqrt(away @ np.linalg.solve(spread, away) / 19)
+    fitted = np.array([features(image) for image in training])
+    covariance = np.cov(fitted.T) + 1e-6 * np.eye(19)
+    for image, found in zip(others, domain.distance(others), strict=True):
+        centred = features(image) - fitted.mean(0)
+        expected = np.sqrt(centred @ np.linalg.solve(covariance, centred) / 19)
         assert found == pytest.approx(expected, rel=1e-3)
-    assert domain.limit == domain.distance(held).max()
+    assert domain.limit == domain.distance(held_out).max()
 
 
 def test_too_few_images_or_an_odd_size_are_refused():

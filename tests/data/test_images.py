@@ -1,4 +1,4 @@
-"""Files from anywhere: read rightly, or refused in one plain sentence."""
+"""Image files: read correctly, or refused in one plain sentence."""
 
 import io
 import struct
@@ -32,7 +32,7 @@ def one_sentence(error):
     assert text.startswith("The file ") and "\n" not in text and len(text) < 200
 
 
-def test_png_and_bytes_are_read_as_they_are(tmp_path):
+def test_png_files_and_bytes_are_read_unchanged(tmp_path):
     path = tmp_path / "a.png"
     Image.fromarray(colours()).save(path)
     np.testing.assert_array_equal(read_image(path), colours().astype(np.float32) / 255)
@@ -61,7 +61,7 @@ def test_transparency_lies_on_black():
     assert (image[:4] == 0).all() and (image[4:] == 1).all()
 
 
-def test_a_turned_photograph_is_set_upright():
+def test_the_exif_rotation_is_applied():
     exif = Image.Exif()
     exif[274] = 6  # taken with the camera on its side: turn by 90 degrees
     upright = read_image(
@@ -79,7 +79,7 @@ def test_a_palette_and_a_small_one_bit_image_are_read():
     np.testing.assert_array_equal(read_image(encoded(bits, "PNG"))[..., 0], np.eye(9))
 
 
-def test_the_bomb_is_refused_from_its_header(monkeypatch):
+def test_a_decompression_bomb_is_refused_from_its_header(monkeypatch):
     """9000 x 9000 at one bit: 10 kB on disk, 1 GB decoded."""
     bomb = encoded(Image.new("1", (9000, 9000)), "PNG")
     assert len(bomb) < 20_000
@@ -93,7 +93,7 @@ def test_the_bomb_is_refused_from_its_header(monkeypatch):
 
 
 @pytest.mark.parametrize("side", [12_000, 20_000, 60_000])
-def test_sizes_that_pillow_warns_of_or_refuses_are_one_sentence_too(side):
+def test_sizes_that_pillow_refuses_raise_one_sentence_too(side):
     head = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
     chunk = struct.pack(">I", 13) + b"IHDR" + head
     chunk += struct.pack(">I", zlib.crc32(b"IHDR" + head))
@@ -115,7 +115,7 @@ def test_sizes_that_pillow_warns_of_or_refuses_are_one_sentence_too(side):
         (encoded(Image.effect_noise((99, 99), 50), "JPEG")[:-900], "damaged"),
     ],
 )
-def test_what_is_no_image_is_refused(content, said):
+def test_files_that_are_not_images_are_refused(content, said):
     with pytest.raises(ValueError, match=said) as error:
         read_image(content)
     one_sentence(error)
@@ -128,16 +128,16 @@ def test_what_is_no_image_is_refused(content, said):
         *(("WEBP", {}), ("BMP", {}), ("GIF", {}), ("PPM", {})),
     ],
 )
-def test_a_file_cut_off_anywhere_is_refused_or_has_all_its_pixels(form, options):
-    """No half-written file is taken for a whole one, however little is missing."""
+def test_a_truncated_file_is_refused_or_has_all_its_pixels(form, options):
+    """No truncated file is read as a complete one, however little is missing."""
     small = np.random.default_rng(0).integers(0, 256, (12, 16, 3), np.uint8)
     image = Image.fromarray(small).resize((96, 72), Image.Resampling.BICUBIC)
     content = encoded(image, form, **options)
-    whole, refused = read_image(content), 0
+    complete, refused = read_image(content), 0
     cuts = [*range(1, 40), *range(40, len(content), len(content) // 50)]
     for cut in cuts:
         try:
-            np.testing.assert_array_equal(read_image(content[:-cut]), whole)
+            np.testing.assert_array_equal(read_image(content[:-cut]), complete)
         except ValueError as error:
             assert "\n" not in str(error)
             refused += 1
@@ -145,17 +145,17 @@ def test_a_file_cut_off_anywhere_is_refused_or_has_all_its_pixels(form, options)
 
 
 @pytest.mark.parametrize("form", ["GIF", "PNG", "TIFF", "WEBP"])
-def test_what_moves_or_has_pages_is_refused(form):
+def test_animations_and_files_with_pages_are_refused(form):
     frames = [Image.new("RGB", (9, 9), colour) for colour in ("red", "blue", "green")]
     moving = encoded(frames[0], form, save_all=True, append_images=frames[1:])
     with pytest.raises(ValueError, match="one still image. Received: 3 frames"):
         read_image(moving)
 
 
-def test_a_grey_that_is_no_number_is_refused():
+def test_a_grey_that_is_not_a_number_is_refused():
     grey = np.ones((5, 5), np.float32)
     grey[2, 2] = np.nan
-    with pytest.raises(ValueError, match="no numbers"):
+    with pytest.raises(ValueError, match="not numbers"):
         read_image(encoded(Image.fromarray(grey), "TIFF"))
 
 
@@ -168,14 +168,14 @@ def test_a_missing_file_and_a_folder_are_refused(tmp_path):
 
 def test_a_huge_file_is_refused_unread(tmp_path):
     with open(tmp_path / "huge.png", "wb") as file:
-        file.truncate(10**12)  # sparse: a terabyte that takes no room
+        file.truncate(10**12)  # sparse: a terabyte that takes no space on disk
     with pytest.raises(ValueError, match="at most 100,000,000 bytes"):
         read_image(tmp_path / "huge.png")
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
 @pytest.mark.parametrize("shape", [(48, 64), (64, 64), (64, 16)])
-def test_the_quick_way_gives_the_same_square_but_for_rims(form, shape):
+def test_read_square_matches_fit_image_except_at_borders(form, shape):
     small = np.random.default_rng(0).integers(0, 256, (5, 6, 3), np.uint8)
     image = Image.fromarray(small).resize(shape, Image.Resampling.BICUBIC)
     content = encoded(image, form)
@@ -190,12 +190,12 @@ def test_the_quick_way_gives_the_same_square_but_for_rims(form, shape):
     rim[top + 1 : 31 - top, left + 1 : 31 - left] = False
     gap = np.abs(square / 255 - slow)[inside & ~(rim & (shape[0] != shape[1]))]
     assert gap.max() < 1.01 / 255
-    whole = Image.fromarray(np.rint(255 * read_image(content)).astype(np.uint8))
-    stretched = whole.resize((24, 24), Image.Resampling.BILINEAR)
+    full = Image.fromarray(np.rint(255 * read_image(content)).astype(np.uint8))
+    stretched = full.resize((24, 24), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(read_square(content, 24, fit="stretch"), stretched)
 
 
-def test_the_quick_way_reads_deep_greys_and_large_photographs():
+def test_read_square_reads_16_bit_greys_and_large_photographs():
     ramp = np.linspace(0, 4095, 800).astype(np.uint16).reshape(20, 40)
     deep = encoded(Image.fromarray(ramp), "PNG")
     slow = fit_image(read_image(deep), 16)
@@ -221,7 +221,7 @@ def test_fitting_keeps_proportions_and_pads_with_black():
     np.testing.assert_allclose(fitted[3:5], 1, atol=1e-6)
 
 
-def test_fitting_down_averages_and_does_not_pick():
+def test_fitting_down_averages_pixels():
     checks = np.indices((64, 64)).sum(0) % 2
     image = np.repeat(checks[..., None], 3, -1).astype(np.float32)
     inner = fit_image(image, 16)[2:-2, 2:-2]

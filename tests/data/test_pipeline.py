@@ -1,4 +1,4 @@
-"""Batches: the same seed gives the same bits, and every pass other pixels."""
+"""Batches: the same seed gives the same bits, and each epoch other pixels."""
 
 import numpy as np
 import pytest
@@ -23,25 +23,25 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(augmentation):
     assert not np.array_equal(one[0], other[0])
 
 
-def test_a_run_taken_up_again_sees_the_same_bits():
-    whole = stream(3, batches=30, augmentation=STUDY)
+def test_a_resumed_run_gets_the_same_batches():
+    full = stream(3, batches=30, augmentation=STUDY)
     rest = stream(3, batches=13, start=17, augmentation=STUDY)
-    np.testing.assert_array_equal(whole[0][17 * 32 :], rest[0])
-    np.testing.assert_array_equal(whole[1][17 * 32 :], rest[1])
+    np.testing.assert_array_equal(full[0][17 * 32 :], rest[0])
+    np.testing.assert_array_equal(full[1][17 * 32 :], rest[1])
 
 
-def test_a_pass_shows_every_image_once_and_the_next_pass_turns_it_otherwise():
+def test_an_epoch_has_every_image_once_and_the_next_augments_it_differently():
     data = load_dataset("fundus", regime=0.01, seed=0)  # 40 images
     assert len(data) == 40
-    passes = [np.asarray(b[0]) for b in data.batches(40, training=True).take(6)]
+    epochs = [np.asarray(b[0]) for b in data.batches(40, training=True).take(6)]
     # The sorted pixels of an image are the same however it is flipped and turned.
     marks = [
-        sorted(np.sort(image, None).tobytes() for image in part) for part in passes
+        sorted(np.sort(image, None).tobytes() for image in part) for part in epochs
     ]
     assert all(mark == marks[0] for mark in marks)
     plain = {image.tobytes() for image in data.arrays().images}
-    unturned = [sum(image.tobytes() in plain for image in part) for part in passes]
-    assert 0 < sum(unturned) < 0.35 * 240  # one in eight is left as it is, by chance
+    unturned = [sum(image.tobytes() in plain for image in part) for part in epochs]
+    assert 0 < sum(unturned) < 0.35 * 240  # the expected fraction is one in eight
 
 
 def test_evaluation_shows_every_image_in_order_unchanged():
@@ -54,7 +54,7 @@ def test_evaluation_shows_every_image_in_order_unchanged():
 
 
 def squares(n=8, size=16):
-    """Images whose masks are what is bright in them."""
+    """Images whose masks are their bright pixels."""
     images = np.zeros((n, size, size, 3), np.uint8)
     for i in range(n):
         images[i, 3 : 6 + i % 3, 4 : 9 + i % 2] = 255
@@ -74,7 +74,7 @@ def squares(n=8, size=16):
         Augmentation(degrees=15, shift=(0.1, 0.1), scale=0.1),
     ],
 )
-def test_masks_move_with_their_images(augmentation):
+def test_masks_are_warped_like_their_images(augmentation):
     stream = squares().batches(
         8, training=True, seed=1, masks=True, augmentation=augmentation
     )
@@ -82,18 +82,18 @@ def test_masks_move_with_their_images(augmentation):
     for image, _, mask in stream.take(5):
         bright = np.asarray(image)[..., 0] > 0.5
         differs = (bright != np.asarray(mask)).mean((1, 2))
-        assert differs.max() < 0.05  # rims may differ where bilinear and nearest do
+        assert differs.max() < 0.05  # borders differ: one is bilinear, one nearest
         moved += (bright[0] != np.asarray(squares().source.masks[0])).any()
     assert moved > 0
 
 
-def test_a_quarter_turn_is_numpys():
-    """The warp against np.rot90 and np.fliplr, for all eight ways to lay an image."""
+def test_a_quarter_turn_matches_numpy():
+    """The warp against np.rot90 and np.fliplr, for all eight orientations."""
     import tensorflow as tf
 
     rng = np.random.default_rng(0)
     image = rng.random((1, 5, 5, 3)).astype(np.float32)
-    ways = Augmentation(flip_horizontal=True, quarter_turns=True)
+    turns = Augmentation(flip_horizontal=True, quarter_turns=True)
     expected = {
         np.rot90(part, k).tobytes()
         for part in (image[0], np.fliplr(image[0]))
@@ -101,19 +101,21 @@ def test_a_quarter_turn_is_numpys():
     }
     found = set()
     for epoch in range(60):
-        warp, light = augmenting.draw(ways, 0, np.array([epoch]), np.array([7]), 5, 5)
+        warp, light = augmenting.sample_changes(
+            turns, 0, np.array([epoch]), np.array([7]), 5, 5
+        )
         out = augmenting.apply(tf.constant(image), warp, light, exact=True)
         found.add(np.asarray(out)[0].tobytes())
     assert found == expected
 
 
-def test_a_rotation_is_that_of_plain_numpy():
+def test_a_rotation_matches_plain_numpy():
     """Bilinear rotation about the centre, written out pixel by pixel."""
     import tensorflow as tf
 
     image = np.random.default_rng(1).random((9, 9)).astype(np.float32)
     turn = Augmentation(degrees=30)
-    warp, light = augmenting.draw(turn, 3, np.array([0]), np.array([5]), 9, 9)
+    warp, light = augmenting.sample_changes(turn, 3, np.array([0]), np.array([5]), 9, 9)
     angle = np.arctan2(warp[0, 3], warp[0, 0])
     assert 0 < abs(np.rad2deg(angle)) <= 30
     batch = tf.constant(np.repeat(image[None, ..., None], 3, -1))
@@ -143,14 +145,18 @@ def test_the_hash_is_splitmix64():
     assert abs(np.corrcoef(u.T)[np.triu_indices(3, 1)]).max() < 0.06
 
 
-def test_chest_films_are_never_flipped_unless_asked():
+def test_chest_films_are_flipped_only_on_request():
     for name in ("chest", "mimic_cxr_jpg", "pneumoniamnist", "chestmnist"):
         found = find_card(name).augmentation
         assert not (found.flip_horizontal or found.flip_vertical or found.quarter_turns)
-        warp, _ = augmenting.draw(found, 0, np.zeros(500, int), np.arange(500), 64, 64)
+        warp, _ = augmenting.sample_changes(
+            found, 0, np.zeros(500, int), np.arange(500), 64, 64
+        )
         assert (warp[:, 0] > 0.8).all() and (warp[:, 4] > 0.8).all()
-    asked = Augmentation(flip_horizontal=True)
-    warp, _ = augmenting.draw(asked, 0, np.zeros(500, int), np.arange(500), 64, 64)
+    flipping = Augmentation(flip_horizontal=True)
+    warp, _ = augmenting.sample_changes(
+        flipping, 0, np.zeros(500, int), np.arange(500), 64, 64
+    )
     assert 0.4 < (warp[:, 0] < 0).mean() < 0.6
 
 
@@ -164,7 +170,7 @@ def test_rand_augment_is_repeatable_and_keeps_pixels_in_range():
     assert 0.7 < changed  # identity twice is one in 121
 
 
-def test_masks_of_a_set_without_truth_are_refused():
+def test_masks_of_a_data_set_without_evidence_are_refused():
     data = squares()
     data.source = ArraySource(data.source.images)
     with pytest.raises(ValueError, match="No evidence is known"):

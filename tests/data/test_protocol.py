@@ -1,7 +1,7 @@
-"""The study's protocol, and the one that repairs it, on tables of the real sizes.
+"""The study's protocol and the default one, on tables of the real sizes.
 
-The images themselves are not here, so the readers are told that they are; every count
-is that of the cards, and the splits are derived a second time in plain scikit-learn.
+The images are absent, so `present` is replaced by one that accepts all; the counts are
+those of the cards, and the splits are derived a second time in plain scikit-learn.
 """
 
 from importlib import import_module
@@ -13,7 +13,7 @@ from sklearn.model_selection import train_test_split
 
 from medattn.data import CARDS, check, load_dataset
 from medattn.data.readers import isic2020
-from medattn.data.regimes import studys_regime
+from medattn.data.regimes import study_regime
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 SPLITS = ("train", "validation", "test")
@@ -97,8 +97,8 @@ def mimic(root):
     # Five films a patient, of one split and one kind of finding.
     start = {"train": 10_000_000, "validate": 12_000_000, "test": 14_000_000}
     kind = table["f"].map({"1.0": 0, "0.0": 200_000, "-1.0": 400_000, "": 600_000})
-    place = table.groupby(["split", "f"]).cumcount() // 5
-    table["subject_id"] = (table["split"].map(start) + kind + place).astype(str)
+    patient = table.groupby(["split", "f"]).cumcount() // 5
+    table["subject_id"] = (table["split"].map(start) + kind + patient).astype(str)
     table["dicom_id"] = [f"d{i:06d}" for i in number]
     names = {"f": "Pleural Effusion", "v": "ViewPosition"}
     table = table.rename(columns=names).assign(**{"No Finding": ""})
@@ -121,7 +121,7 @@ def about(number):
 
 
 @pytest.mark.parametrize("name", sorted(MAKERS))
-def test_the_studys_splits_and_subsets_have_its_sizes_and_positives(
+def test_the_study_splits_and_subsets_have_the_published_counts(
     present, tmp_path, name
 ):
     MAKERS[name](tmp_path / name)
@@ -137,7 +137,7 @@ def test_the_studys_splits_and_subsets_have_its_sizes_and_positives(
         else:
             assert positives == about(said["positives"])
     for regime, (images, positives) in SUBSETS[name].items():
-        taken = studys_regime(found["train"].labels, regime)
+        taken = study_regime(found["train"].labels, regime)
         assert len(taken) == images
         assert positives in (None, found["train"].labels[taken].sum())
     one = dict(root=tmp_path / name, protocol="study", regime=0.01)
@@ -145,14 +145,12 @@ def test_the_studys_splits_and_subsets_have_its_sizes_and_positives(
     assert len(small) == SUBSETS[name][0.01][0] and set(small.ids) < set(
         found["train"].ids
     )
-    whole = load_dataset(name, split="validation", **one)
-    assert len(whole) == len(found["validation"])  # as the study did, for 1% too
+    full = load_dataset(name, split="validation", **one)
+    assert len(full) == len(found["validation"])  # as the study did, for 1% too
 
 
-def test_the_studys_photographs_are_the_very_ones_that_its_code_takes(
-    present, tmp_path
-):
-    """Derived a second time, on names instead of places, for the subset of 10%."""
+def test_the_study_splits_of_photographs_match_the_study_code(present, tmp_path):
+    """Derived a second time, on names instead of positions, for the subset of 10%."""
     table = aptos(tmp_path / "a")
     names, labels = table["id_code"].to_numpy(), table["label"].to_numpy()
     rest, test, y, _ = train_test_split(
@@ -167,11 +165,11 @@ def test_the_studys_photographs_are_the_very_ones_that_its_code_takes(
     )
     for split, expected in (("validation", validation), ("test", test)):
         assert set(load(split=split).ids) == set(expected)
-    for seed in (0, 7):  # the study had one draw
+    for seed in (0, 7):  # the study had one subset
         assert set(load(regime=0.1, seed=seed).ids) == set(some)
 
 
-def test_the_studys_moles_are_the_very_ones_that_its_code_takes(present, tmp_path):
+def test_the_study_subset_of_moles_matches_the_study_code(present, tmp_path):
     table = isic(tmp_path / "i")
     everyone = np.unique(table["patient_id"])
     rest, _ = train_test_split(everyone, test_size=0.2, random_state=42)
@@ -188,7 +186,7 @@ def test_the_studys_moles_are_the_very_ones_that_its_code_takes(present, tmp_pat
 
 
 @pytest.mark.parametrize("name", ["isic2020", "mimic_cxr_jpg"])
-def test_the_default_protocol_keeps_patients_whole_nests_and_shrinks_validation(
+def test_the_default_protocol_keeps_patients_together_and_nests_subsets(
     present, tmp_path, name
 ):
     table = MAKERS[name](tmp_path / name)
@@ -204,8 +202,8 @@ def test_the_default_protocol_keeps_patients_whole_nests_and_shrinks_validation(
     for regime in (0.01, 0.1, 0.5):
         part = load(regime=regime, seed=3)
         mine = {owner[i] for i in part.ids}
-        share = len(mine) / len(patients["train"])
-        assert share == pytest.approx(regime, abs=0.002)
+        fraction = len(mine) / len(patients["train"])
+        assert fraction == pytest.approx(regime, abs=0.002)
         assert {i for i in parts["train"].ids if owner[i] in mine} == set(part.ids)
         assert inner is None or inner < set(part.ids)
         inner = set(part.ids)
@@ -217,7 +215,7 @@ def test_the_default_protocol_keeps_patients_whole_nests_and_shrinks_validation(
 
 
 @pytest.mark.parametrize("name", ["aptos2019", "isic2020"])
-def test_check_finds_the_cards_counts_in_tables_of_the_real_size(
+def test_check_finds_the_card_counts_in_tables_of_the_real_size(
     monkeypatch, present, tmp_path, name
 ):
     """Also where the official list of copies lies beside the table."""
@@ -238,10 +236,10 @@ def test_check_finds_the_cards_counts_in_tables_of_the_real_size(
     assert any(f"Expected {len(table):,} by its card" in one for one in found)
 
 
-def test_a_share_that_leaves_the_study_too_few_is_refused_with_the_number():
+def test_a_regime_that_leaves_the_study_too_few_images_is_refused():
     labels = np.array([0] * 960 + [1] * 40)
     with pytest.raises(ValueError, match=r"images of class 1.*leaves 0 of 40"):
-        studys_regime(labels, 0.01)
+        study_regime(labels, 0.01)
     with pytest.raises(ValueError, match=r"leaves 0 of"):
-        studys_regime(labels, 0.001)
-    assert len(studys_regime(labels, 1)) == 1000
+        study_regime(labels, 0.001)
+    assert len(study_regime(labels, 1)) == 1000

@@ -31,9 +31,7 @@ def test_aptos_reads_any_grade_above_zero_as_disease(tmp_path, aptos):
 SPLITS = ("train", "validation", "test")
 
 
-def test_copies_of_an_image_are_left_out_by_default_and_kept_by_the_study(
-    tmp_path, aptos
-):
+def test_copies_are_left_out_by_default_and_kept_by_the_study_protocol(tmp_path, aptos):
     root = aptos(tmp_path / "aptos")
     first, copy = (root / "train_images" / f"{i:012x}.png" for i in (3, 40))
     with Image.open(first) as image:
@@ -53,13 +51,13 @@ def test_isic_keeps_patients_in_one_split_and_drops_listed_copies(tmp_path, isic
     assert len(records.ids) == 79 and names[9] not in records.ids
     for patient in set(records.patients):
         assert len(set(records.splits[records.patients == patient])) == 1
-    assert len(set(records.patients[4:8])) == 3  # two nameless ones stand alone
+    assert len(set(records.patients[4:8])) == 3  # two have no patient_id
     assert len(read_records("isic2020", root, protocol="study").ids) == 80
     half = load_dataset("isic2020", root=root, regime=0.5, size=32)
-    whole = load_dataset("isic2020", root=root, size=32)
-    assert set(half.ids) < set(whole.ids)
-    rest = set(whole.ids) - set(half.ids)
-    owner = dict(zip(whole.ids, whole.patients, strict=True))
+    full = load_dataset("isic2020", root=root, size=32)
+    assert set(half.ids) < set(full.ids)
+    rest = set(full.ids) - set(half.ids)
+    owner = dict(zip(full.ids, full.patients, strict=True))
     assert not {owner[i] for i in half.ids} & {owner[i] for i in rest}
 
 
@@ -90,9 +88,7 @@ def test_isic_keeps_patients_in_one_split_and_drops_listed_copies(tmp_path, isic
         ),
     ],
 )
-def test_mimic_takes_the_films_that_its_options_ask_for(
-    tmp_path, options, expected, mimic
-):
+def test_the_options_of_mimic_select_the_films(tmp_path, options, expected, mimic):
     root, table = mimic(tmp_path / "mimic")
     records = read_records("mimic_cxr_jpg", root, **options)
     wanted = table[expected(table)]
@@ -105,7 +101,7 @@ def test_mimic_takes_the_films_that_its_options_ask_for(
     assert list(records.splits) == [official[split[i]] for i in records.ids]
 
 
-def test_the_studys_rule_for_mimic_fixes_the_options(tmp_path, mimic):
+def test_the_study_protocol_fixes_the_options_of_mimic(tmp_path, mimic):
     root, _ = mimic(tmp_path / "mimic")
     plain = read_records("mimic_cxr_jpg", root)
     study = read_records("mimic_cxr_jpg", root, protocol="study", view="PA")
@@ -149,7 +145,7 @@ def mnist(tmp_path, monkeypatch):
         ("chestmnist", lambda y: y[:, 2] == 1),
     ],
 )
-def test_medmnist_is_read_straight_from_the_npz(mnist, tmp_path, name, positive):
+def test_medmnist_is_read_from_the_npz(mnist, tmp_path, name, positive):
     _, columns = mnist(name, size=64)
     data = load_dataset(name, split="validation", root=tmp_path, size=64)
     np.testing.assert_array_equal(data.labels, positive(columns["val_labels"]))
@@ -194,21 +190,21 @@ def test_medmnist_is_fetched_once_and_only_with_the_right_md5(
         data = load_dataset("pneumoniamnist", split="test", size=28)
         np.testing.assert_array_equal(data.labels, columns["test_labels"][:, 0])
         if path.exists():
-            whole = path.read_bytes()
+            content = path.read_bytes()
             path.unlink()  # the second time it comes from the cache
     kept = tmp_path / "cache" / "medmnist" / path.name
-    kept.write_bytes(whole[:-100])  # as if the fetching had been cut off
+    kept.write_bytes(content[:-100])  # as if the download had been interrupted
     with pytest.raises(ValueError, match="could not be fetched.*give root=") as error:
         load_dataset("pneumoniamnist", size=28)
     assert "\n" not in str(error.value)
-    path.write_bytes(whole)
+    path.write_bytes(content)
     assert len(load_dataset("pneumoniamnist", size=28)) == 30
     serve(md5="0" * 32)
     with pytest.raises(ValueError, match="Expected a file with MD5 0000"):
         load_dataset("pneumoniamnist", size=28)
 
 
-def test_a_folder_of_classes_is_a_data_set(tmp_path, picture):
+def test_a_folder_of_classes_is_read(tmp_path, picture):
     for kind in ("cats", "dogs"):
         for i in range(20):
             picture(tmp_path / "mine" / kind / f"{i}.png", i)
@@ -217,7 +213,7 @@ def test_a_folder_of_classes_is_a_data_set(tmp_path, picture):
     assert len(data) == 28 and data.labels.sum() == 14
 
 
-def test_a_table_of_paths_labels_and_patients_is_a_data_set(tmp_path, picture):
+def test_a_table_of_paths_labels_and_patients_is_read(tmp_path, picture):
     root = tmp_path / "mine"
     rows = []
     for i in range(60):
@@ -234,7 +230,7 @@ def test_a_table_of_paths_labels_and_patients_is_a_data_set(tmp_path, picture):
     assert list(read_records("folder", root).splits) == list(table["split"])
 
 
-def test_prepared_images_are_those_that_would_be_decoded(tmp_path, aptos):
+def test_prepared_images_equal_decoded_ones(tmp_path, aptos):
     root = aptos(tmp_path / "aptos")
     data = load_dataset("aptos2019", root=root, size=48)
     assert data.source._shards is None
@@ -245,5 +241,5 @@ def test_prepared_images_are_those_that_would_be_decoded(tmp_path, aptos):
     assert again.source._shards is not None
     np.testing.assert_array_equal(again.arrays().images, before)
     part = load_dataset("aptos2019", root=root, size=48, regime=0.5)
-    places = [again.ids.index(name) for name in part.ids]
-    np.testing.assert_array_equal(part.arrays().images, before[places])
+    positions = [again.ids.index(name) for name in part.ids]
+    np.testing.assert_array_equal(part.arrays().images, before[positions])

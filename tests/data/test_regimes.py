@@ -7,7 +7,7 @@ from medattn.data import load_dataset
 from medattn.data.regimes import take_regime
 
 
-def test_smaller_regimes_lie_inside_larger_ones():
+def test_smaller_regimes_are_subsets_of_larger_ones():
     labels = np.random.default_rng(0).integers(0, 2, 1000)
     parts = [set(take_regime(labels, r, seed=3)) for r in (0.01, 0.1, 0.5, 1.0)]
     for small, large in zip(parts, parts[1:], strict=False):
@@ -15,21 +15,21 @@ def test_smaller_regimes_lie_inside_larger_ones():
     assert parts[-1] == set(range(1000))
 
 
-def test_each_class_keeps_its_share():
+def test_each_class_keeps_its_fraction():
     labels = np.array([0] * 900 + [1] * 100)
     taken = take_regime(labels, 0.1, seed=0)
     assert (labels[taken] == 0).sum() == 90
     assert (labels[taken] == 1).sum() == 10
 
 
-def test_another_seed_draws_other_images_and_the_same_seed_the_same():
+def test_another_seed_gives_another_subset_and_the_same_seed_the_same():
     labels = np.random.default_rng(0).integers(0, 2, 1000)
     first = take_regime(labels, 0.1, seed=0)
     np.testing.assert_array_equal(first, take_regime(labels, 0.1, seed=0))
     assert len(set(first) & set(take_regime(labels, 0.1, seed=1))) < 30
 
 
-def test_a_class_with_too_few_images_is_refused_with_the_least_regime():
+def test_a_class_with_too_few_images_is_refused_with_the_minimum_regime():
     labels = np.array([0] * 990 + [1] * 10)
     with pytest.raises(ValueError, match=r"regime >= 0\.2.*leaves 1 of 10"):
         take_regime(labels, 0.1, seed=0)
@@ -58,8 +58,8 @@ def test_a_regime_of_patients_takes_all_or_none_of_their_images():
         rest = np.setdiff1d(np.arange(1000), taken)
         assert not set(patients[taken]) & set(patients[rest])
     positive = {p for p in patients if labels[patients == p].any()}
-    share = len(positive & set(patients[small])) / len(positive)
-    assert share == pytest.approx(0.1, abs=0.01)
+    fraction = len(positive & set(patients[small])) / len(positive)
+    assert fraction == pytest.approx(0.1, abs=0.01)
 
 
 def test_too_few_positive_patients_are_refused_with_their_number():

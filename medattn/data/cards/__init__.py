@@ -1,7 +1,8 @@
-"""What is known about each data set: one YAML file each, as facts that tests check."""
+"""The cards of the data sets: one YAML file each, with facts that tests check."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -23,20 +24,20 @@ class DatasetCard:
             class.
         licence: SPDX name of the licence, or words where there is none.
         source: Where the images come from.
-        stands_for: The data set of the study that it stands in for, or is.
+        stands_for: The data set of the study that it replaces, or is.
         warning: What it must not be used for.
-        drawn: Whether it is drawn by this package.
+        drawn: Whether it is synthetic: rendered by this package.
         access: `credentialed`, `dua`, `steps` to get it, `prohibited` uses.
         label: What is `positive`, `negative`, `uncertain`, `blank`.
         split: `unit`, `source`, `seed`.
         study: Images and positives of the study's own splits.
-        prevalence: Share of class 1 by split, where it is known.
-        duplicates: What is done about copies.
+        prevalence: Fraction of class 1 by split, where it is known.
+        duplicates: How copies are treated.
         shortcuts: Known shortcuts.
-        subgroups: Groups that results should be looked at by.
+        subgroups: Groups by which results should be reported.
         about: `motivation`, `composition`, `collection`, `annotation`, `uses`,
             `limits`, `maintenance`, `sensitive`: the questions of a datasheet.
-        files: By size, `url` and `md5` of what is fetched.
+        files: By size, `url` and `md5` of the files that are fetched.
         hashes: SHA-256 of fixed splits.
         citation: How to cite it.
         link: Where it is described.
@@ -51,37 +52,37 @@ class DatasetCard:
     source: str
     stands_for: str
     warning: str
-    sizes: dict = field(default_factory=dict)
-    counts: dict = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
     licence_link: str = ""
     drawn: bool = False
-    access: dict = field(default_factory=dict)
-    label: dict = field(default_factory=dict)
-    split: dict = field(default_factory=dict)
-    study: dict = field(default_factory=dict)
-    prevalence: dict = field(default_factory=dict)
+    access: dict[str, Any] = field(default_factory=dict)
+    label: dict[str, str] = field(default_factory=dict)
+    split: dict[str, Any] = field(default_factory=dict)
+    study: dict[str, dict[str, int]] = field(default_factory=dict)
+    prevalence: dict[str, float] = field(default_factory=dict)
     duplicates: str = ""
     shortcuts: tuple[str, ...] = ()
     subgroups: tuple[str, ...] = ()
-    about: dict = field(default_factory=dict)
-    files: dict = field(default_factory=dict)
-    hashes: dict = field(default_factory=dict)
+    about: dict[str, Any] = field(default_factory=dict)
+    files: dict[int, dict[str, str]] = field(default_factory=dict)
+    hashes: dict[str, str] = field(default_factory=dict)
     citation: str = ""
     link: str = ""
     published: str = ""
     augmentation: Augmentation = Augmentation()
 
 
-def read_card(path):
+def read_card(path: str | Path) -> DatasetCard:
     """Reads a card from its YAML file."""
     try:
         facts = yaml.load(Path(path).read_text(), Loader=LOADER)
         for key in ("classes", "shortcuts", "subgroups"):
             facts[key] = tuple(facts.get(key, ()))
-        changes = facts.get("augmentation", {})
-        facts["augmentation"] = Augmentation(
-            **{k: tuple(v) if isinstance(v, list) else v for k, v in changes.items()}
-        )
+        changes: dict[str, Any] = facts.get("augmentation", {})
+        if "shift" in changes:
+            changes["shift"] = tuple(changes["shift"])
+        facts["augmentation"] = Augmentation(**changes)
         return DatasetCard(**facts)
     except (yaml.YAMLError, TypeError) as error:
         raise ValueError(f"{path} is not a data card ({error}).") from error

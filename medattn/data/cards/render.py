@@ -1,12 +1,16 @@
-"""A card as Markdown with Hugging Face front matter, as Croissant, as a picture.
+"""Renders a card as Markdown with Hugging Face front matter, Croissant and picture.
 
-`medattn data cards` renders them all; do that after changing a card or a drawing.
+`medattn data cards` renders all; run it after changing a card or the images.
 """
 
 import json
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
+
+from medattn.data.cards import CARDS, DatasetCard
 
 SPDX = {
     "Apache-2.0": ("apache-2.0", "https://www.apache.org/licenses/LICENSE-2.0"),
@@ -33,16 +37,16 @@ RAI = {
 }
 
 
-def size_category(count):
+def size_category(count: int) -> str:
     """Names the order of magnitude as the Hugging Face hub does."""
     ends = {1e3: "n<1K", 1e4: "1K<n<10K", 1e5: "10K<n<100K", 1e6: "100K<n<1M"}
     return next((name for end, name in ends.items() if count < end), "n>1M")
 
 
-def front_matter(card):
-    """Returns the YAML head that the Hugging Face hub reads, as a dict."""
+def front_matter(card: DatasetCard) -> dict[str, Any]:
+    """Returns the YAML header that the Hugging Face hub reads, as a dict."""
     known = SPDX.get(card.licence)
-    head = {
+    head: dict[str, Any] = {
         "pretty_name": card.title,
         "license": known[0] if known else "other",
         "task_categories": ["image-classification"],
@@ -70,7 +74,7 @@ def front_matter(card):
     return head
 
 
-def markdown(card, *, picture=None):
+def markdown(card: DatasetCard, *, picture: str | None = None) -> str:
     """Renders a card as Markdown.
 
     Args:
@@ -131,7 +135,7 @@ def markdown(card, *, picture=None):
     return "\n".join(lines).rstrip() + "\n"
 
 
-def croissant(card):
+def croissant(card: DatasetCard) -> dict[str, Any]:
     """Returns the card as Croissant 1.0 JSON-LD with its RAI fields, as a dict."""
     known = SPDX.get(card.licence)
     about = {
@@ -173,7 +177,7 @@ def croissant(card):
     return {key: value for key, value in facts.items() if value != ""}
 
 
-def contact_sheet(images):
+def contact_sheet(images: np.ndarray) -> np.ndarray:
     """Puts up to 24 images `(n, size, size, 3)` on a sheet, six in a row."""
     size = images.shape[1]
     full = np.zeros((24, size, size, 3), np.uint8)
@@ -182,25 +186,23 @@ def contact_sheet(images):
     return rows.reshape(4 * size, 6 * size, 3)
 
 
-def picture(card):
-    """Draws the contact sheet of a drawn data set: how its test split begins."""
+def picture(card: DatasetCard) -> np.ndarray:
+    """Makes the contact sheet of a synthetic data set: its first 24 test images."""
     from medattn.data.synthetic.dataset import draw_images
 
     return contact_sheet(draw_images(card.name, range(24), size=144)["image"])
 
 
-def write_cards(folder):
-    """Renders every card into a folder, and drawn data sets as pictures too.
+def write_cards(folder: Path) -> list[Path]:
+    """Renders every card into a folder, synthetic data sets with a picture.
 
     Args:
-        folder: A `pathlib.Path`; made if it is not there.
+        folder: Made if it does not exist.
 
     Returns:
         The paths written.
     """
     from PIL import Image
-
-    from medattn.data.cards import CARDS
 
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -215,12 +217,12 @@ def write_cards(folder):
     return written
 
 
-def croissant_text(card):
-    """Writes the Croissant JSON-LD of a card as it lies in `data_cards/`."""
+def croissant_text(card: DatasetCard) -> str:
+    """Returns the Croissant JSON-LD of a card as stored in `data_cards/`."""
     return json.dumps(croissant(card), indent=1, ensure_ascii=False) + "\n"
 
 
-def _paragraphs(text):
+def _paragraphs(text: Any) -> str:
     if isinstance(text, list):
         return "\n".join(f"- {point}" for point in text)
     return " ".join(str(text).split())

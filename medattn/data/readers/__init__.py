@@ -1,8 +1,13 @@
-"""From the files of a real data set to its images, labels, patients and splits."""
+"""Reads real data sets: from their files to images, labels, patients and splits."""
+
+from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 from medattn.data.dataset import Dataset, find_card
+from medattn.data.images import Fit
 from medattn.data.readers import (
     aptos2019,
     folder,
@@ -10,11 +15,11 @@ from medattn.data.readers import (
     medmnist,
     mimic_cxr_jpg,
 )
-from medattn.data.readers.tables import Faults
-from medattn.data.sources import ArraySource, FileSource
+from medattn.data.readers.tables import Faults, Records
+from medattn.data.sources import ArraySource, FileSource, ImageSource
 from medattn.data.splits import split_by_patient
 
-READERS = {
+READERS: dict[str, ModuleType] = {
     "aptos2019": aptos2019,
     "chestmnist": medmnist,
     "dermamnist": medmnist,
@@ -28,8 +33,14 @@ SPLITS = ("train", "validation", "test")
 
 
 def load_real(
-    name, *, split="train", size=64, root=None, protocol="default", **options
-):
+    name: str,
+    *,
+    split: str = "train",
+    size: int = 64,
+    root: str | Path | None = None,
+    protocol: str = "default",
+    **options: Any,
+) -> Dataset:
     """Loads a whole split of a data set from its files; see `load_dataset`.
 
     Args:
@@ -38,7 +49,7 @@ def load_real(
         size: Height and width of the images in pixels.
         root: Folder that holds the files in their official layout.
         protocol: `"default"`: patients in one split only, duplicates left out;
-            `"study"`: the splits of the study, faults included.
+            `"study"`: the splits of the study, with their faults.
         options: Of the reader.
 
     Returns:
@@ -56,12 +67,13 @@ def load_real(
             f"{name!r} has no images in its {split} split. Expected some. "
             f"Received: 0 of {len(records.ids)}"
         )
+    source: ImageSource
     if records.images is not None:
         source = ArraySource(records.images[chosen])
     else:
-        fit = "stretch" if protocol == "study" else "pad"
+        fit: Fit = "stretch" if protocol == "study" else "pad"
         source = FileSource(
-            records.paths, size, fit=fit, chosen=chosen, where=records.where
+            records.paths or (), size, fit=fit, chosen=chosen, rows=records.rows
         )
     return Dataset(
         records.card,
@@ -73,19 +85,27 @@ def load_real(
     )
 
 
-def read_records(name, root, *, protocol="default", size=64, faults=None, **options):
-    """Reads what the files say of all images, every one of them with its split.
+def read_records(
+    name: str,
+    root: str | Path | None,
+    *,
+    protocol: str = "default",
+    size: int = 64,
+    faults: Faults | None = None,
+    **options: Any,
+) -> Records:
+    """Reads the records of all images, each with its split.
 
     Args:
         name: A name of `READERS`.
         root: Folder of the files.
         protocol: As in `load_real`.
         size: Of the images, where the files come in several.
-        faults: A `Faults` that collects; by default the first fault raises.
+        faults: Collects the faults; by default the first fault raises.
         options: Of the reader.
 
     Returns:
-        A `Records`, `splits` filled, duplicates left out under the default protocol.
+        `Records` with their splits, without duplicates under the default protocol.
     """
     card, reader = find_card(name), READERS[name]
     check_protocol(name, protocol)
@@ -102,11 +122,11 @@ def read_records(name, root, *, protocol="default", size=64, faults=None, **opti
     return records
 
 
-def check_protocol(name, protocol):
-    """Refuses a protocol that the reader of a data set does not know."""
+def check_protocol(name: str, protocol: str) -> None:
+    """Refuses a protocol that the reader of a data set does not have."""
     known = list(READERS[name].PROTOCOLS)
     if protocol not in known:
         raise ValueError(
-            f"{name!r} knows no protocol {protocol!r}. Expected one of {known}. "
+            f"{name!r} has no protocol {protocol!r}. Expected one of {known}. "
             f"Received: protocol={protocol!r}"
         )

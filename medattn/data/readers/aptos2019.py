@@ -1,26 +1,38 @@
-"""APTOS2019 from Kaggle's folder: train.csv, train_images/{id_code}.png."""
+"""Reads APTOS2019 from Kaggle's folder: train.csv, train_images/{id_code}.png."""
+
+from pathlib import Path
 
 import numpy as np
 
+from medattn.data.cards import DatasetCard
 from medattn.data.duplicates import drop_duplicates
 from medattn.data.readers.tables import (
+    Faults,
     Records,
-    by_class,
-    choose,
+    count_classes,
     find_file,
     known_values,
+    name_rows,
     present,
     read_table,
-    rows_of,
-    two_classes,
+    require_classes,
+    select,
 )
-from medattn.data.splits import study_by_image
+from medattn.data.splits import study_split_by_image
 
 OPTIONS = ("duplicates",)
 PROTOCOLS = ("default", "study")
 
 
-def read(card, root, faults, *, protocol, size, duplicates=None):
+def read(
+    card: DatasetCard,
+    root: str | Path,
+    faults: Faults,
+    *,
+    protocol: str,
+    size: int,
+    duplicates: str | None = None,
+) -> Records:
     """Reads all labelled photographs; class 1 is any grade above 0.
 
     Args:
@@ -30,7 +42,7 @@ def read(card, root, faults, *, protocol, size, duplicates=None):
         protocol: `"default"` leaves out copies of an image, found by their perceptual
             hash; `"study"` keeps them, as the study did.
         size: Not used.
-        duplicates: `"drop"` or `"keep"`, whatever the protocol says.
+        duplicates: `"drop"` or `"keep"`, instead of the protocol's.
     """
     if duplicates not in (None, "drop", "keep"):
         raise ValueError(
@@ -39,31 +51,30 @@ def read(card, root, faults, *, protocol, size, duplicates=None):
         )
     path = faults.attempt(find_file, root, ["train.csv"], "table", card)
     images = faults.attempt(find_file, root, ["train_images"], "folder of images", card)
-    faults.stop_without(path)
+    faults.require(path)
     table = faults.attempt(read_table, path, ["id_code", "diagnosis"])
-    faults.stop_without(table, images)
+    faults.require(table, images)
     totals = {"rows": len(table)}
     table = table[known_values(table, "diagnosis", "01234", path, faults)]
-    totals |= by_class(card, table["diagnosis"] != "0")
+    totals |= count_classes(card, table["diagnosis"] != "0")
     paths = [f"{images}/{name}.png" for name in table["id_code"]]
     good = present(paths, path, list(table.index), faults)
     table = table[good]
     paths = [one for one, there in zip(paths, good, strict=True) if there]
     labels = (table["diagnosis"].astype(int).to_numpy() > 0).astype(np.int64)
-    two_classes(labels, card, faults)
+    require_classes(labels, card, faults)
     records = Records(
         card,
         list(table["id_code"]),
         labels,
         None,
         paths,
-        where=rows_of(path, table.index),
+        rows=name_rows(path, table.index),
         totals=totals,
     )
-    drop = (duplicates or ("drop" if protocol == "default" else "keep")) == "drop"
-    if drop:
-        records = drop_duplicates(records, faults)
+    if (duplicates or ("drop" if protocol == "default" else "keep")) == "drop":
+        records = drop_duplicates(records, paths, faults)
     if protocol == "study":
-        order, splits = study_by_image(records.labels)
-        records = choose(records._replace(splits=splits), order)
+        order, splits = study_split_by_image(records.labels)
+        records = select(records._replace(splits=splits), order)
     return records

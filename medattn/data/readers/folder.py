@@ -1,16 +1,18 @@
-"""Your own images: one folder a class, or a table of paths, labels and patients."""
+"""Reads your own images: one folder a class, or a table with labels and patients."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from medattn.data.cards import DatasetCard
 from medattn.data.readers.tables import (
+    Faults,
     Records,
     find_file,
+    name_rows,
     present,
     read_table,
-    rows_of,
 )
 
 OPTIONS = ("table",)
@@ -18,11 +20,19 @@ PROTOCOLS = ("default",)
 SUFFIXES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".ppm"}
 
 
-def read(card, root, faults, *, protocol, size, table=None):
+def read(
+    card: DatasetCard,
+    root: str | Path,
+    faults: Faults,
+    *,
+    protocol: str,
+    size: int,
+    table: str | None = None,
+) -> Records:
     """Reads a folder of images.
 
     Args:
-        card: The card of folders; its classes become those that are found.
+        card: The card of folders; the classes found replace its own.
         root: The folder.
         faults: A `Faults`.
         protocol: Only the default one.
@@ -43,7 +53,8 @@ def read(card, root, faults, *, protocol, size, table=None):
             f"{str(root)!r} holds no classes. Expected two folders or more with images "
             f"in them, or a labels.csv. Received: folders {classes}"
         )
-    paths, labels = [], []
+    paths: list[Path] = []
+    labels: list[int] = []
     for label, name in enumerate(classes):
         found = sorted(
             path for path in (root / name).rglob("*") if path.suffix.lower() in SUFFIXES
@@ -58,10 +69,10 @@ def read(card, root, faults, *, protocol, size, table=None):
         labels += [label] * len(found)
     ids = [str(path.relative_to(root)) for path in paths]
     card = replace(card, classes=tuple(classes))
-    return Records(card, ids, np.array(labels, np.int64), None, paths, None, None)
+    return Records(card, ids, np.array(labels, np.int64), None, paths)
 
 
-def _from_table(card, root, path, faults):
+def _from_table(card: DatasetCard, root: Path, path: Path, faults: Faults) -> Records:
     if not path.exists():
         raise ValueError(f"There is no table {str(path)!r}. Expected a CSV file")
     table = read_table(path, ["path", "label"])
@@ -108,6 +119,6 @@ def _from_table(card, root, path, faults):
         paths,
         None,
         splits,
-        where=rows_of(path, table.index),
+        rows=name_rows(path, table.index),
         totals={"rows": rows},
     )

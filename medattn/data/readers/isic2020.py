@@ -1,19 +1,23 @@
-"""ISIC2020 from Kaggle's folder or from the archive's own files."""
+"""Reads ISIC2020 from Kaggle's folder or from the archive's own files."""
+
+from pathlib import Path
 
 import numpy as np
 
+from medattn.data.cards import DatasetCard
 from medattn.data.duplicates import drop_duplicates
 from medattn.data.readers.tables import (
+    Faults,
     Records,
-    by_class,
+    count_classes,
     find_file,
     known_values,
+    name_rows,
     present,
     read_table,
-    rows_of,
-    two_classes,
+    require_classes,
 )
-from medattn.data.splits import study_by_patient
+from medattn.data.splits import study_split_by_patient
 
 OPTIONS = ("duplicates",)
 PROTOCOLS = ("default", "study")
@@ -24,10 +28,18 @@ TABLES = (
 )
 FOLDERS = ("jpeg/train", "ISIC_2020_Training_JPEG/train", "train")
 DUPLICATES = "ISIC_2020_Training_Duplicates.csv"
-COPIES = ("list", "drop", "keep")
+TREATMENTS = ("list", "drop", "keep")
 
 
-def read(card, root, faults, *, protocol, size, duplicates=None):
+def read(
+    card: DatasetCard,
+    root: str | Path,
+    faults: Faults,
+    *,
+    protocol: str,
+    size: int,
+    duplicates: str | None = None,
+) -> Records:
     """Reads all labelled images; class 1 is melanoma.
 
     An image without `patient_id` counts as a patient of its own.
@@ -39,26 +51,26 @@ def read(card, root, faults, *, protocol, size, duplicates=None):
         protocol: `"default"` leaves out the copies of the official list; `"study"`
             keeps them, as the study did.
         size: Not used.
-        duplicates: Whatever the protocol says: `"list"` leaves out the second of each
+        duplicates: Instead of the protocol's: `"list"` leaves out the second of each
             pair of the official list, where it lies beside the table; `"drop"` also
-            what looks the same, which decodes every image once; `"keep"` nothing.
+            copies found by a hash, which decodes every image once; `"keep"` nothing.
     """
-    if duplicates not in (None, *COPIES):
+    if duplicates not in (None, *TREATMENTS):
         raise ValueError(
-            f"Unknown treatment of duplicates. Expected one of {list(COPIES)}. "
+            f"Unknown treatment of duplicates. Expected one of {list(TREATMENTS)}. "
             f"Received: duplicates={duplicates!r}"
         )
     duplicates = duplicates or ("list" if protocol == "default" else "keep")
     path = faults.attempt(find_file, root, TABLES, "table", card)
     folder = faults.attempt(find_file, root, FOLDERS, "folder of images", card)
-    faults.stop_without(path)
+    faults.require(path)
     columns = ["image_name", "patient_id", "target"]
     table = faults.attempt(read_table, path, columns)
-    faults.stop_without(table, folder)
+    faults.require(table, folder)
     named = table["patient_id"][table["patient_id"].str.strip() != ""]
     totals = {"rows": len(table), "patients": named.nunique()}
     table = table[known_values(table, "target", "01", path, faults)]
-    totals |= by_class(card, table["target"] == "1")
+    totals |= count_classes(card, table["target"] == "1")
     copies = path.parent / DUPLICATES
     if duplicates != "keep" and copies.exists():
         pairs = faults.attempt(read_table, copies, ["image_name_1", "image_name_2"])
@@ -69,11 +81,11 @@ def read(card, root, faults, *, protocol, size, duplicates=None):
     table = table[good]
     paths = [one for one, there in zip(paths, good, strict=True) if there]
     labels = table["target"].astype(np.int64).to_numpy()
-    two_classes(labels, card, faults)
+    require_classes(labels, card, faults)
     alone = "alone-" + table["image_name"]
     patients = table["patient_id"].where(table["patient_id"].str.strip() != "", alone)
     patients = patients.to_numpy(str)
-    splits = study_by_patient(patients) if protocol == "study" else None
+    splits = study_split_by_patient(patients) if protocol == "study" else None
     records = Records(
         card,
         list(table["image_name"]),
@@ -82,7 +94,7 @@ def read(card, root, faults, *, protocol, size, duplicates=None):
         paths,
         None,
         splits,
-        where=rows_of(path, table.index),
+        rows=name_rows(path, table.index),
         totals=totals,
     )
-    return drop_duplicates(records, faults) if duplicates == "drop" else records
+    return drop_duplicates(records, paths, faults) if duplicates == "drop" else records

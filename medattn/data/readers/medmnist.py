@@ -1,19 +1,21 @@
-"""Four sets of MedMNIST+ straight from their published npz files."""
+"""Reads four sets of MedMNIST+ from their published npz files."""
 
 import hashlib
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from medattn.data.cache import cache_folder
-from medattn.data.readers.tables import Records
+from medattn.data.cards import DatasetCard
+from medattn.data.readers.tables import Faults, Records
 
 OPTIONS = ("task",)
 PROTOCOLS = ("default",)
 PARTS = {"train": "train", "val": "validation", "test": "test"}
-# Which of the published labels the study's task asks for.
-BINARY = {
+# Class 1 of the study's task, from the published labels.
+BINARY: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "retinamnist": lambda labels: labels[:, 0] > 0,
     "dermamnist": lambda labels: labels[:, 0] == 4,
     "pneumoniamnist": lambda labels: labels[:, 0] == 1,
@@ -21,8 +23,16 @@ BINARY = {
 }
 
 
-def read(card, root, faults, *, protocol, size, task="binary"):
-    """Reads the three parts of a file; nobody knows the patients.
+def read(
+    card: DatasetCard,
+    root: str | Path | None,
+    faults: Faults,
+    *,
+    protocol: str,
+    size: int,
+    task: str = "binary",
+) -> Records:
+    """Reads the three parts of a file; the patients are unknown.
 
     Args:
         card: The data set's card.
@@ -54,15 +64,15 @@ def read(card, root, faults, *, protocol, size, task="binary"):
     counts = [len(parts[f"{part}_labels"]) for part in PARTS]
     splits = np.repeat(list(PARTS.values()), counts)
     ids = [
-        f"{card.name}-{split}-{place:06d}"
+        f"{card.name}-{split}-{index:06d}"
         for split, count in zip(PARTS.values(), counts, strict=True)
-        for place in range(count)
+        for index in range(count)
     ]
     return Records(card, ids, labels, None, None, images, splits)
 
 
-def fetch(card, size, root=None):
-    """Returns the path of a file whose MD5 is that of the card."""
+def fetch(card: DatasetCard, size: int, root: str | Path | None = None) -> Path:
+    """Returns the path of the published file, whose MD5 the card holds."""
     known = card.files[size]
     name = Path(known["url"].split("?")[0]).name
     if root is None:
@@ -83,15 +93,15 @@ def fetch(card, size, root=None):
     return path
 
 
-def _download(name, url, md5):
-    """Fetches a file into the cache, unless it lies there with the right MD5."""
+def _download(name: str, url: str, md5: str) -> Path:
+    """Fetches a file into the cache, unless it is there with the right MD5."""
     import keras
     from filelock import FileLock
 
     folder = cache_folder() / "medmnist"
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(f"{folder / name}.lock"):  # never twice at the same time
+        with FileLock(f"{folder / name}.lock"):  # one process at a time
             path = keras.utils.get_file(
                 name,
                 url,
@@ -100,7 +110,7 @@ def _download(name, url, md5):
                 cache_dir=str(cache_folder()),
                 cache_subdir="medmnist",
             )
-    except Exception as error:  # Keras raises just this where a URL fails
+    except Exception as error:  # Keras raises a bare Exception where a URL fails
         raise ValueError(
             f"{url} could not be fetched ({error}). Expected a file with MD5 {md5}; "
             f"try again, or save it as {name} and give root=its folder"
@@ -108,11 +118,11 @@ def _download(name, url, md5):
     return Path(path)
 
 
-def _open(path):
+def _open(path: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
             return {key: file[key] for key in file.files}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         raise ValueError(
-            f"{path} cannot be read ({error}). Expected a whole npz; fetch it again"
+            f"{path} cannot be read ({error}). Expected a complete npz; fetch it again"
         ) from error

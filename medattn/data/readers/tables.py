@@ -1,56 +1,83 @@
-"""What all readers share: tables read with care, and faults said in one sentence."""
+"""What all readers share: records, tables, and faults of one sentence each."""
 
 import os
-from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-# One entry an image: `ids`, `labels`, `patients`, `paths`, `splits` (None where the
-# reader leaves them to `split_by_patient`) and `where`, the place in the table that
-# names it. `totals` is what the tables hold before anything is left out.
-Records = namedtuple(
-    "Records",
-    "card ids labels patients paths images splits where totals",
-    defaults=(None, None, None, {}),
-)
+import numpy as np
+
+from medattn.data.cards import DatasetCard
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Records(NamedTuple):
+    """What the files contain of all images of a data set, one entry an image.
+
+    Attributes:
+        card: The `DatasetCard`.
+        ids: Names of the images.
+        labels: Classes, `(images,)`, or `(images, classes)`.
+        patients: Names of the patients, or None where they are unknown.
+        paths: The image files, or None where `images` holds the pixels.
+        images: `(images, height, width, 3)`, uint8, or None.
+        splits: Names of splits; None where `split_by_patient` is to assign them.
+        rows: The table row that names each image, or None.
+        totals: Counts of what the tables hold before any image is left out.
+    """
+
+    card: DatasetCard
+    ids: list[str]
+    labels: np.ndarray
+    patients: np.ndarray | None
+    paths: Sequence[str | Path] | None
+    images: np.ndarray | None = None
+    splits: np.ndarray | None = None
+    rows: list[str] | None = None
+    totals: Mapping[str, int] = {}
 
 
 class Unreadable(ValueError):
-    """Files that leave nothing to go on with, each already reported as a fault."""
+    """Files without which reading cannot go on, each already reported as a fault."""
 
 
 class Faults:
-    """Stops at the first fault, or collects them all.
+    """Stops at the first fault, or collects all.
 
     Args:
         collect: Whether to go on; then `found` holds `(kind, sentence)` pairs.
     """
 
-    def __init__(self, *, collect=False):
+    def __init__(self, *, collect: bool = False) -> None:
         self.collect = collect
-        self.found = []
+        self.found: list[tuple[str, str]] = []
 
-    def add(self, kind, sentence):
+    def add(self, kind: str, sentence: str) -> None:
         """Reports a fault."""
         if not self.collect:
             raise ValueError(sentence)
         self.found.append((kind, sentence))
 
-    def attempt(self, function, *arguments):
-        """Calls a function whose refusal is one more fault; returns None then."""
+    def attempt(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Calls a function; reports its ValueError as a fault and returns None."""
         try:
             return function(*arguments)
         except ValueError as error:
             self.add("unreadable", str(error))
             return None
 
-    def stop_without(self, *things):
-        """Ends the reading if one of the things is None."""
-        if any(thing is None for thing in things):
+    def require(self, *values: Any) -> None:
+        """Raises `Unreadable` if one of the values is None."""
+        if any(value is None for value in values):
             raise Unreadable("; ".join(sentence for _, sentence in self.found))
 
 
-def find_file(root, names, what, card):
-    """Returns the first of `names` that exists under `root`, or says what to do."""
+def find_file(
+    root: str | Path, names: Sequence[str], what: str, card: DatasetCard
+) -> Path:
+    """Returns the first of `names` that exists under `root`, or raises with steps."""
     root = Path(root)
     if not root.is_dir():
         raise ValueError(
@@ -67,8 +94,8 @@ def find_file(root, names, what, card):
     )
 
 
-def read_table(path, columns):
-    """Reads a CSV file, all cells as text, and makes sure of its columns."""
+def read_table(path: str | Path, columns: Sequence[str]) -> "pd.DataFrame":
+    """Reads a CSV file, all cells as text, and checks its columns."""
     import pandas as pd
 
     path = Path(path)
@@ -93,7 +120,13 @@ def read_table(path, columns):
     return table
 
 
-def known_values(table, column, known, path, faults):
+def known_values(
+    table: "pd.DataFrame",
+    column: str,
+    known: Iterable[str],
+    path: str | Path,
+    faults: Faults,
+) -> "pd.Series":
     """Returns which rows hold a known value; the others are faults."""
     good = table[column].isin(list(known))
     for row in table.index[~good]:
@@ -105,48 +138,51 @@ def known_values(table, column, known, path, faults):
     return good
 
 
-def present(paths, table_path, rows, faults):
+def present(
+    paths: Sequence[str | Path],
+    table_path: str | Path,
+    rows: Sequence[int],
+    faults: Faults,
+) -> np.ndarray:
     """Returns which image files exist; the others are faults."""
-    import numpy as np
-
     good = np.array([os.path.isfile(path) for path in paths], bool)
-    for place in np.flatnonzero(~good):
-        where = rows_of(table_path, [rows[place]])[0]
+    for index in np.flatnonzero(~good).tolist():
+        (row,) = name_rows(table_path, [rows[index]])
         faults.add(
             "missing image",
-            f"{where}: the image {paths[place]} is named but absent. Expected a file; "
+            f"{row}: the image {paths[index]} is named but absent. Expected a file; "
             "copy it there or remove the row",
         )
     return good
 
 
-def rows_of(path, rows):
-    """Names the place of each row: the file and the number that an editor shows."""
+def name_rows(path: str | Path, rows: Iterable[int]) -> list[str]:
+    """Names each row by the file and the line number that an editor shows."""
     return [f"{path}, row {row + 2}" for row in rows]
 
 
-def by_class(card, positive):
+def count_classes(card: DatasetCard, positive: "pd.Series") -> dict[str, int]:
     """Counts the rows of both classes by the names on the card."""
     counts = int((~positive).sum()), int(positive.sum())
     return dict(zip(card.classes, counts, strict=True))
 
 
-def choose(records, chosen):
-    """Returns the records of some of the images, in the order asked for."""
+def select(records: Records, chosen: np.ndarray) -> Records:
+    """Returns the records of some of the images, in the order of `chosen`."""
 
-    def some(column):
-        if column is None or hasattr(column, "shape"):
-            return column if column is None else column[chosen]
-        return [column[place] for place in chosen]
+    def take(column: Any) -> Any:
+        if column is None:
+            return None
+        if isinstance(column, np.ndarray):
+            return column[chosen]
+        return [column[index] for index in chosen]
 
-    columns = ("ids", "labels", "patients", "paths", "images", "splits", "where")
-    return records._replace(**{key: some(getattr(records, key)) for key in columns})
+    columns = ("ids", "labels", "patients", "paths", "images", "splits", "rows")
+    return records._replace(**{key: take(getattr(records, key)) for key in columns})
 
 
-def two_classes(labels, card, faults):
-    """Makes sure that no class is empty."""
-    import numpy as np
-
+def require_classes(labels: np.ndarray, card: DatasetCard, faults: Faults) -> None:
+    """Reports every class without images as a fault."""
     for label, name in enumerate(card.classes):
         if not np.any(np.asarray(labels) == label):
             faults.add(

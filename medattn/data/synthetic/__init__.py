@@ -1,5 +1,11 @@
 """Synthetic images whose evidence is known to the pixel."""
 
+from types import ModuleType
+
 from medattn.data.synthetic import chest, dermoscopy, fundus
 
-DOMAINS = {"chest": chest, "dermoscopy": dermoscopy, "fundus": fundus}
+DOMAINS: dict[str, ModuleType] = {
+    "chest": chest,
+    "dermoscopy": dermoscopy,
+    "fundus": fundus,
+}

@@ -1,26 +1,37 @@
-"""The drawn data sets: their splits, drawn once into the cache."""
+"""The synthetic data sets: their splits, rendered once into the cache."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from medattn.data import cache
+from medattn.data.cards import DatasetCard
 from medattn.data.dataset import Dataset, find_card
 from medattn.data.sources import ArraySource
 from medattn.data.synthetic import DOMAINS
 
-SEED = 2022  # of the collections themselves; the seed of a study draws the subsets
+SEED = 2022  # of the data sets themselves; the seed of a study samples the subsets
 FIRST_INDEX = {
     "train": 0,
     "validation": 1_000_000,
     "test": 2_000_000,
     "benchmark": 2_000_000,  # 2,000 images; a test split begins with the same ones
 }
+COLUMNS = ("image", "evidence", "label")  # of a rendered batch, kept in the cache
 
 
-def load_drawn(name, *, split="train", size=64, preset="standard", shortcut=None):
-    """Loads a whole split of a drawn data set; see `load_dataset`."""
+def load_synthetic(
+    name: str,
+    *,
+    split: str = "train",
+    size: int = 64,
+    preset: str = "standard",
+    shortcut: float | None = None,
+) -> Dataset:
+    """Loads a whole split of a synthetic data set; see `load_dataset`."""
     card = find_card(name)
     count = _count(card, split)
     images, masks, labels = _columns(name, split, count, size, preset, shortcut)
@@ -29,23 +40,29 @@ def load_drawn(name, *, split="train", size=64, preset="standard", shortcut=None
 
 
 def draw_images(
-    name, positions, *, split="test", size=64, preset="standard", shortcut=None
-):
-    """Draws a few images of a synthetic data set, at any size.
+    name: str,
+    positions: Sequence[int],
+    *,
+    split: str = "test",
+    size: int = 64,
+    preset: str = "standard",
+    shortcut: float | None = None,
+) -> dict[str, Any]:
+    """Renders a few images of a synthetic data set, at any size.
 
     The same retina can be had at the 64 pixels that a network sees and at 320 for the
     eye.
 
     Args:
-        name: A drawn data set of `list_datasets()`.
-        positions: Places in the split, integers from 0.
+        name: A synthetic data set of `list_datasets()`.
+        positions: Positions in the split, integers from 0.
         split: `"train"`, `"validation"`, `"test"` or `"benchmark"`.
         size: Height and width in pixels, 32 to 512.
         preset: As in `load_dataset`.
         shortcut: As in `load_dataset`.
 
     Returns:
-        The dict of `draw` in `medattn.data.synthetic`: `image` and `twin` uint8,
+        The dict of `render` in `medattn.data.synthetic`: `image` and `twin` uint8,
         `evidence`, `artefact` and `distractor` bool, `kinds`, `label`, `params`.
 
     Raises:
@@ -54,7 +71,7 @@ def draw_images(
     card = find_card(name)
     if name not in DOMAINS:
         raise ValueError(
-            f"{name!r} is not drawn. Expected one of {sorted(DOMAINS)}. "
+            f"{name!r} is not synthetic. Expected one of {sorted(DOMAINS)}. "
             f"Received: name={name!r}"
         )
     count = _count(card, split)
@@ -64,12 +81,12 @@ def draw_images(
             f"positions from 0 to {count - 1}. Received: {list(positions)}"
         )
     indices = [FIRST_INDEX[split] + position for position in positions]
-    return DOMAINS[name].draw(
+    return DOMAINS[name].render(
         indices, seed=SEED, size=size, preset=preset, shortcut=shortcut
     )
 
 
-def _count(card, split):
+def _count(card: DatasetCard, split: str) -> int:
     if split not in FIRST_INDEX:
         raise ValueError(
             f"Unknown split {split!r}. Expected one of {list(FIRST_INDEX)}. "
@@ -79,40 +96,38 @@ def _count(card, split):
 
 
 @lru_cache(maxsize=8)
-def _columns(name, split, count, size, preset, shortcut):
-    """Images uint8, evidence bool and labels of a split, drawn once a machine."""
+def _columns(
+    name: str, split: str, count: int, size: int, preset: str, shortcut: float | None
+) -> list[np.ndarray]:
+    """Images uint8, evidence bool and labels of a split, rendered once a machine."""
     domain, first = DOMAINS[name], FIRST_INDEX[split]
     options = dict(seed=SEED, size=size, preset=preset, shortcut=shortcut)
 
-    def make(start, stop):
-        parts = [
-            domain.draw(range(first + i, first + min(i + 64, stop)), **options)
+    def make(start: int, stop: int) -> dict[str, np.ndarray]:
+        batches = [
+            domain.render(range(first + i, first + min(i + 64, stop)), **options)
             for i in range(start, stop, 64)
         ]
         return {
-            column: np.concatenate([part[key] for part in parts])
-            for column, key in (
-                ("image", "image"),
-                ("evidence", "evidence"),
-                ("label", "label"),
-            )
+            column: np.concatenate([batch[column] for batch in batches])
+            for column in COLUMNS
         }
 
-    domain.draw([first], **options)  # refuses wrong options before any file is made
+    domain.render([first], **options)  # refuses wrong options before a file is made
     key = cache.fingerprint(name, split, count, options, _code(name))
-    folder = cache.cache_folder() / "drawn" / f"{name}-{split}-{size}-{key}"
+    folder = cache.cache_folder() / "synthetic" / f"{name}-{split}-{size}-{key}"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-    except OSError:  # nowhere to write: draw into memory
+    except OSError:  # the cache cannot be written: render into memory
         columns = make(0, count)
-        return [columns[key] for key in ("image", "evidence", "label")]
+        return [columns[column] for column in COLUMNS]
     shards = cache.prepare(folder, count, make, title=f"drawing {name} {split}")
-    return [shards.whole(key) for key in ("image", "evidence", "label")]
+    return [shards.load(column) for column in COLUMNS]
 
 
-def _code(name):
-    """The text of everything that draws a domain: a change draws anew."""
-    domain = Path(DOMAINS[name].__file__).parent
+def _code(name: str) -> list[str]:
+    """The source of everything that renders a domain: a change renders anew."""
+    domain = Path(str(DOMAINS[name].__file__)).parent
     room = domain.parent
-    files = [room / "common.py", room / "paint.py", *sorted(domain.glob("*.py"))]
-    return [file.read_text() for file in files]
+    shared = [room / file for file in ("common.py", "paint.py", "pixels.py")]
+    return [file.read_text() for file in (*shared, *sorted(domain.glob("*.py")))]

@@ -1,15 +1,26 @@
 """Brushes: many small soft shapes laid on a batch of canvases at once, in numpy."""
 
+from collections.abc import Callable
+
 import numpy as np
 
+Coverage = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
-def grid(size):
+
+def grid(size: int) -> tuple[np.ndarray, np.ndarray]:
     """Returns the pixel centres `(y, x)` in image widths, 0 in the middle."""
     centres = ((np.arange(size, dtype=np.float64) + 0.5) / size) - 0.5
     return centres[:, None], centres[None, :]
 
 
-def stamp(canvas, y, x, coverage, *, reach):
+def stamp(
+    canvas: np.ndarray,
+    y: np.ndarray,
+    x: np.ndarray,
+    coverage: Coverage,
+    *,
+    reach: float,
+) -> None:
     """Lays one soft shape a point on the canvases; where they overlap, the larger wins.
 
     Args:
@@ -43,7 +54,15 @@ def stamp(canvas, y, x, coverage, *, reach):
     np.maximum.at(canvas.reshape(-1), flat[keep], value[keep])
 
 
-def discs(canvas, y, x, radius, *, weight=1.0, edge=1.0):
+def discs(
+    canvas: np.ndarray,
+    y: np.ndarray,
+    x: np.ndarray,
+    radius: np.ndarray,
+    *,
+    weight: np.ndarray | float = 1.0,
+    edge: np.ndarray | float = 1.0,
+) -> None:
     """Lays discs; `radius` and `edge` (the width of the soft rim) in pixels.
 
     Args:
@@ -71,7 +90,19 @@ def discs(canvas, y, x, radius, *, weight=1.0, edge=1.0):
     stamp(canvas, y, x, coverage, reach=float(np.max(radius + edge / 2, initial=0)))
 
 
-def blobs(canvas, y, x, radius, *, stretch, angle, waves, phases, weight=1.0, edge=1.0):
+def blobs(
+    canvas: np.ndarray,
+    y: np.ndarray,
+    x: np.ndarray,
+    radius: np.ndarray,
+    *,
+    stretch: np.ndarray,
+    angle: np.ndarray,
+    waves: np.ndarray,
+    phases: np.ndarray,
+    weight: float = 1.0,
+    edge: float = 1.0,
+) -> None:
     """Lays irregular ovals, `r(t) = radius (1 + sum_k waves_k cos(k t + phases_k))`.
 
     Args:
@@ -106,12 +137,20 @@ def blobs(canvas, y, x, radius, *, stretch, angle, waves, phases, weight=1.0, ed
         soft = np.clip((radius_ * rim - distance) / width + 0.5, 0, 1)
         return np.where(radius_ > 0, np.float64(weight) * soft, np.float64(0))
 
-    swell = 1 + np.abs(waves).sum(-1).max(initial=0)
-    reach = float(np.max(radius, initial=0)) * swell + edge * np.sqrt(np.max(stretch))
+    furthest = 1 + np.abs(waves).sum(-1).max(initial=0)
+    reach = float(np.max(radius, initial=0)) * furthest + edge * np.sqrt(
+        np.max(stretch)
+    )
     stamp(canvas, y, x, coverage, reach=reach)
 
 
-def waves(y, x, frequencies, phases, amplitudes):
+def waves(
+    y: np.ndarray,
+    x: np.ndarray,
+    frequencies: np.ndarray,
+    phases: np.ndarray,
+    amplitudes: np.ndarray,
+) -> np.ndarray:
     """Sums cosines into a smooth field, `(batch, size, size)`.
 
     Args:
@@ -131,7 +170,12 @@ def waves(y, x, frequencies, phases, amplitudes):
     )
 
 
-def tint(planes, colour, coverage, weight=1.0):
+def tint(
+    planes: np.ndarray,
+    colour: np.ndarray | tuple[float, float, float],
+    coverage: np.ndarray,
+    weight: float = 1.0,
+) -> None:
     """Moves an image towards `colour` by `weight * coverage`, in place.
 
     Args:

@@ -1,4 +1,4 @@
-"""Drawn retinas as a data set: grades, splits, what is refused."""
+"""Synthetic retinas as a data set: grades, splits, and options that are refused."""
 
 import numpy as np
 import pytest
@@ -7,25 +7,28 @@ from medattn.data import CARDS, draw_images, load_dataset
 from medattn.data.synthetic import fundus
 
 
-def test_every_grade_is_drawn_and_decides_the_label():
-    drawn = fundus.draw(range(60), seed=6, size=32)
-    np.testing.assert_array_equal(drawn["label"], drawn["grade"] > 0)
-    assert set(drawn["grade"]) == {0, 1, 2, 3, 4}
+def test_every_grade_occurs_and_determines_the_label():
+    images = fundus.render(range(60), seed=6, size=32)
+    np.testing.assert_array_equal(images["label"], images["grade"] > 0)
+    assert set(images["grade"]) == {0, 1, 2, 3, 4}
 
 
 def test_another_seed_or_index_is_another_eye():
-    one, other = fundus.draw([0, 1], seed=1)["image"], fundus.draw([0], seed=2)["image"]
+    one, other = (
+        fundus.render([0, 1], seed=1)["image"],
+        fundus.render([0], seed=2)["image"],
+    )
     assert (one[0] != one[1]).mean() > 0.5
     assert (one[0] != other[0]).mean() > 0.5
 
 
 def test_evidence_is_darker_or_brighter_than_the_twin_not_just_other_noise():
-    drawn = fundus.draw(range(60), seed=8)
-    change = np.abs(drawn["image"].astype(int) - drawn["twin"]).max(-1)
-    assert np.median(change[drawn["evidence"]]) > 15
+    images = fundus.render(range(60), seed=8)
+    change = np.abs(images["image"].astype(int) - images["twin"]).max(-1)
+    assert np.median(change[images["evidence"]]) > 15
 
 
-def test_the_card_tells_what_the_loader_finds():
+def test_the_card_matches_the_loader():
     card = CARDS["fundus"]
     for split, size in card.sizes.items():
         found = load_dataset("fundus", split=split)
@@ -44,13 +47,13 @@ def test_no_image_is_in_two_splits():
     assert not seen[0] & seen[1] and not seen[0] & seen[2] and not seen[1] & seen[2]
 
 
-def test_single_drawings_are_those_of_the_split():
+def test_draw_images_returns_the_images_of_the_split():
     arrays = load_dataset("fundus", split="test").arrays()
-    drawn = draw_images("fundus", [0, 999])
+    images = draw_images("fundus", [0, 999])
     np.testing.assert_array_equal(
-        arrays.images[[0, 999]], drawn["image"].astype(np.float32) / 255
+        arrays.images[[0, 999]], images["image"].astype(np.float32) / 255
     )
-    np.testing.assert_array_equal(arrays.masks[[0, 999]], drawn["evidence"])
+    np.testing.assert_array_equal(arrays.masks[[0, 999]], images["evidence"])
 
 
 @pytest.mark.parametrize(
@@ -64,7 +67,7 @@ def test_single_drawings_are_those_of_the_split():
         (dict(name="fundus", regime=0.0001), "regime >= "),
     ],
 )
-def test_what_cannot_be_loaded_is_refused(arguments, said):
+def test_unknown_options_are_refused(arguments, said):
     with pytest.raises(ValueError, match=said):
         load_dataset(**arguments)
 

@@ -1,34 +1,34 @@
-"""Painting some pixels only: the same as painting all and looking at these."""
+"""Painting some pixels gives the same values as painting all."""
 
 import numpy as np
 import pytest
 
-from medattn.data.synthetic import dataset as drawn
-from medattn.data.synthetic.common import Region, in_planes, shrink, touched
+from medattn.data.synthetic import dataset
 from medattn.data.synthetic.paint import tint
+from medattn.data.synthetic.pixels import Region, in_planes, shrink, shrink_mask
 
 
 @pytest.mark.parametrize("factor", [1, 2])
-def test_a_region_reckons_what_the_whole_image_reckons(factor):
+def test_a_region_computes_what_the_full_image_computes(factor):
     rng = np.random.default_rng(0)
     fine = rng.random((3, 4, 6 * factor, 5 * factor))  # (planes, n, height, width)
     chosen = rng.random((4, 6, 5)) < 0.3
     region = Region(chosen, factor)
-    whole = np.stack([shrink(plane, factor) for plane in fine])
-    np.testing.assert_array_equal(region.shrink(region.take(fine)), whole[:, chosen])
-    places = region.image, region.row, region.column
-    np.testing.assert_array_equal(region.take(fine[0]), fine[0][places])
-    np.testing.assert_array_equal(region.number(np.arange(4)), region.image)
+    full = np.stack([shrink(plane, factor) for plane in fine])
+    np.testing.assert_array_equal(region.shrink(region.take(fine)), full[:, chosen])
+    indices = region.image, region.row, region.column
+    np.testing.assert_array_equal(region.take(fine[0]), fine[0][indices])
+    np.testing.assert_array_equal(region.repeat(np.arange(4)), region.image)
 
     other = fine.copy()
     region.put(other, 0.0)
-    changed = np.stack([touched(plane != 0, factor) for plane in fine - other])
+    changed = np.stack([shrink_mask(plane != 0, factor) for plane in fine - other])
     np.testing.assert_array_equal(changed, np.broadcast_to(chosen, changed.shape))
     few = region.take(fine[0]) > 0.8
     marked = np.zeros_like(fine[0], bool)
     region.put(marked, few)
     np.testing.assert_array_equal(
-        region.spread(few, chosen.shape), touched(marked, factor)
+        region.spread(few, chosen.shape), shrink_mask(marked, factor)
     )
 
 
@@ -53,9 +53,9 @@ def test_colours_in_planes_are_those_of_their_images():
     np.testing.assert_array_equal(planes[:, :, 0, 0], colours.T)
 
 
-def test_every_file_that_paints_a_domain_decides_its_cache():
-    """So that no drawing of an older brush is taken for one of today."""
-    code = "".join(drawn._code("dermoscopy"))
-    for brush in ("def draw(", "def parameters(", "def hairs(", "def tint(", "Region"):
-        assert brush in code
-    assert "def hairs(" not in "".join(drawn._code("fundus"))
+def test_the_cache_key_depends_on_every_file_that_renders_a_domain():
+    """So that a cached image is never one of older code."""
+    code = "".join(dataset._code("dermoscopy"))
+    for part in ("def render(", "def parameters(", "def hairs(", "def tint(", "Region"):
+        assert part in code
+    assert "def hairs(" not in "".join(dataset._code("fundus"))

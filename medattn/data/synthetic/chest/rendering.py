@@ -1,8 +1,8 @@
-"""Drawn chest films with exact evidence masks: the stand-in for MIMIC-CXR effusions.
+"""Renders synthetic chest films with exact evidence masks, in place of MIMIC-CXR.
 
-A film is the log of what X-rays lost on their way: flesh, bones, vessels and heart add
-up, air takes away. Every film is drawn twice with the same nuisance: as it is, and with
-its pleural fluid gone (the dry twin). Fluid lies between lung and chest wall, climbs
+A film is the log of the attenuation of X-rays: flesh, bones, vessels and heart add to
+it, air subtracts. Every film is rendered twice with the same nuisance: as it is, and
+without its pleural fluid (the dry twin). Fluid lies between lung and chest wall, climbs
 laterally in a meniscus, blunts the costophrenic angle and hides the dome; lying down it
 is a haze with the vessels still in sight. Breast shadows, plates of collapsed lung,
 patches, apical caps, shoulder blades, leads and raised diaphragms lie in both classes
@@ -13,18 +13,21 @@ Everything is painted with soft edges, so that no finer grid is needed. Left and
 mean something here: films are not to be flipped.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
 from medattn.data.synthetic.chest.sampling import SIDES, STEPS, parameters
 from medattn.data.synthetic.common import (
-    answer,
-    checked,
-    in_parts,
-    part_of,
+    check_options,
+    compose,
+    in_chunks,
+    select,
     stack,
-    to_bytes,
 )
 from medattn.data.synthetic.paint import discs, grid, waves
+from medattn.data.synthetic.pixels import to_bytes
 
 EVIDENCE = ("right_effusion", "left_effusion")
 NUISANCE = (
@@ -35,14 +38,21 @@ NUISANCE = (
 )
 
 
-def draw(indices, *, seed, size=64, preset="standard", shortcut=None):
-    """Draws chest films, their dry twins and their masks.
+def render(
+    indices: Iterable[int],
+    *,
+    seed: int,
+    size: int = 64,
+    preset: str = "standard",
+    shortcut: float | None = None,
+) -> dict[str, Any]:
+    """Renders chest films, their dry twins and their masks.
 
-    Image `index` is the same whatever the batch it is drawn in.
+    Image `index` is the same in every batch.
 
     Args:
         indices: Which images, integers >= 0.
-        seed: The seed of the whole collection.
+        seed: The seed of the whole data set.
         size: Height and width in pixels, 32 to 512.
         preset: `"standard"`; `"easy"` (more fluid, fewer distractors), `"hard"`
             (fainter fluid, more grain), or `"xor"`: label 1 if there is fluid on one
@@ -51,19 +61,19 @@ def draw(indices, *, seed, size=64, preset="standard", shortcut=None):
             them on a quarter of either class.
 
     Returns:
-        As `medattn.data.synthetic.fundus.draw`; greys in three equal channels; with
+        As `medattn.data.synthetic.fundus.render`; greys in three equal channels; with
         `volume`, `(n, 2)`, 0 to 2 for the patient's right and left.
 
     Raises:
         ValueError: If an option is out of range.
     """
-    checked(size, preset, shortcut)
+    check_options(size, preset, shortcut)
 
-    def part(some):
-        p = stack([parameters(seed, i, size, preset, shortcut) for i in some])
+    def render_chunk(chunk: list[int]) -> dict[str, Any]:
+        p = stack([parameters(seed, i, size, preset, shortcut) for i in chunk])
         return _render(p, size)
 
-    return in_parts(part, indices, size * size)
+    return in_chunks(render_chunk, indices, size * size)
 
 
 def _render(p, size):
@@ -91,21 +101,21 @@ def _render(p, size):
     plain = image.copy()
     some = marks.any((1, 2))
     if some.any():
-        plain[some] = _film(shot(True, False)[some], bare[some], part_of(p, some))
+        plain[some] = _film(shot(True, False)[some], bare[some], select(p, some))
     owners = {kind: f > 0 for kind, f in zip(EVIDENCE, fluids, strict=True)}
-    drawn = answer(image, twin, plain, owners, distractor, p)
-    return drawn | {"volume": p["volume"]}
+    composed = compose(image, twin, plain, owners, distractor, p)
+    return composed | {"volume": p["volume"]}
 
 
-def _number(p, key, *which):
+def _expand(p, key, *which):
     return p[key][(slice(None), *which)][:, None, None]
 
 
 def _body_frame(p, size):
     y, x = grid(size)
-    y, x = y - _number(p, "shift", 0), x - _number(p, "shift", 1)
-    cos, sin = np.cos(_number(p, "tilt")), np.sin(_number(p, "tilt"))
-    scale = _number(p, "scale")
+    y, x = y - _expand(p, "shift", 0), x - _expand(p, "shift", 1)
+    cos, sin = np.cos(_expand(p, "tilt")), np.sin(_expand(p, "tilt"))
+    scale = _expand(p, "scale")
     return (y * cos - x * sin) / scale, (x * cos + y * sin) / scale
 
 
@@ -128,12 +138,12 @@ def _lung(p, v, u, which):
     """Air of one lung, and the distance to its lateral wall."""
     out = SIDES[which] * u
     top = np.clip((-v - 0.02) / 0.34, 0, 1)
-    half = _number(p, "lung_width") * (1 - 0.42 * top * top)
-    middle = _number(p, "lung_middle") - 0.075 * top * top
+    half = _expand(p, "lung_width") * (1 - 0.42 * top * top)
+    middle = _expand(p, "lung_middle") - 0.075 * top * top
     across = (out - middle) / half
-    down = v / _number(p, "lung_length")
+    down = v / _expand(p, "lung_length")
     far = (np.abs(across) ** 2.6 + np.abs(down) ** 4) ** np.float64(1 / 2.8)
-    dome = _number(p, "dome", which) + 0.085 * (across + 0.12) ** 2 - 0.02
+    dome = _expand(p, "dome", which) + 0.085 * (across + 0.12) ** 2 - 0.02
     inside = _ramp((1 - far) * half, 0.016) * _ramp(dome - v, 0.012)
     return inside, (1 - across) * half, dome
 
@@ -141,13 +151,13 @@ def _lung(p, v, u, which):
 def _fluid(p, v, u, which, lung):
     """Share of the lung that fluid hides, in [0, 1]."""
     inside, wall, dome = lung
-    climb = _number(p, "climb", which)
-    level = _number(p, "level", which)
-    edge = level - climb * np.exp(-np.maximum(wall, 0) / _number(p, "reach", which))
+    climb = _expand(p, "climb", which)
+    level = _expand(p, "level", which)
+    edge = level - climb * np.exp(-np.maximum(wall, 0) / _expand(p, "reach", which))
     standing = _ramp(v - edge, 0.014)
     haze = 0.6 * np.clip((v - level + 0.22) / 0.30, 0, 1)
-    lying = _number(p, "supine")
-    return _number(p, "opacity", which) * np.where(lying, haze, standing) * (inside > 0)
+    lying = _expand(p, "supine")
+    return _expand(p, "opacity", which) * np.where(lying, haze, standing) * (inside > 0)
 
 
 def _tube(distance, width):
@@ -161,7 +171,7 @@ def _solid(p, v, u, size):
     """What weakens the rays whatever the lungs hold, and how much air remains."""
     n = len(v)
     away = np.abs(u)
-    half = _number(p, "width") * (1 - 0.10 * np.clip(-v - 0.1, 0, 1))
+    half = _expand(p, "width") * (1 - 0.10 * np.clip(-v - 0.1, 0, 1))
     shoulder = v + 0.445 - 0.42 * np.maximum(away - 0.12, 0) ** 1.3
     neck = 0.115 - away + 0.2 * np.maximum(v + 0.40, 0)
     torso = np.minimum(half - away, shoulder)
@@ -169,22 +179,22 @@ def _solid(p, v, u, size):
     round_ = np.sqrt(np.clip(1 - (away / (half + 0.03)) ** 2, 0.05, 1))
     total = (
         inside
-        * _number(p, "flesh")
+        * _expand(p, "flesh")
         * (0.50 + 0.30 * round_)
         * (1 - 0.35 * _ramp(-0.36 - v, 0.16))
     )
 
-    domes = np.where(u < 0, _number(p, "dome", 0), _number(p, "dome", 1))
+    domes = np.where(u < 0, _expand(p, "dome", 0), _expand(p, "dome", 1))
     total += 0.14 * _ramp(v - domes - 0.01, 0.10) * inside
-    gas = np.hypot((v - domes - 0.075) / 0.7, u - 0.17) - _number(p, "bubble")
-    total -= 0.22 * _ramp(-gas, 0.025) * (_number(p, "bubble") > 0)
+    gas = np.hypot((v - domes - 0.075) / 0.7, u - 0.17) - _expand(p, "bubble")
+    total -= 0.22 * _ramp(-gas, 0.025) * (_expand(p, "bubble") > 0)
 
     heart = np.hypot(
-        (v - _number(p, "heart", 0)) / _number(p, "heart_size", 0),
-        (u - _number(p, "heart", 1) - 0.25 * (v - 0.1)) / _number(p, "heart_size", 1),
+        (v - _expand(p, "heart", 0)) / _expand(p, "heart_size", 0),
+        (u - _expand(p, "heart", 1) - 0.25 * (v - 0.1)) / _expand(p, "heart_size", 1),
     )
     heart = _ramp((1 - heart) * 0.13, 0.026)
-    knob = _ramp(_number(p, "knob") - np.hypot((v + 0.12) * 0.8, u - 0.035), 0.02)
+    knob = _ramp(_expand(p, "knob") - np.hypot((v + 0.12) * 0.8, u - 0.035), 0.02)
     middle = _ramp(0.052 + 0.02 * np.clip(-v - 0.15, 0, 0.2) - away, 0.02)
     hilum = 0.5 * np.exp(-(((v - 0.01) / 0.05) ** 2 + ((away - 0.075) / 0.03) ** 2))
     airless = (1 - heart) * (1 - 0.8 * knob) * (1 - 0.92 * middle) * (1 - 0.7 * hilum)
@@ -194,19 +204,19 @@ def _solid(p, v, u, size):
     total -= 0.20 * _ramp(0.017 - np.abs(u + 0.006), 0.012) * _ramp(-0.11 - v, 0.05)
 
     # All ribs at once: bone lies where the phase of a comb is near a whole number.
-    step, width = _number(p, "rib_step"), _number(p, "rib_width")
+    step, width = _expand(p, "rib_step"), _expand(p, "rib_width")
     t = np.clip((away - 0.04) / 0.32, 0, 1.1)
     cage = _ramp(half - 0.035 - away, 0.02) * _ramp(v + 0.36, 0.03)
     cage = cage * _ramp(0.36 - v, 0.1)
-    back = v + 0.03 * np.sin(np.pi * t) - _number(p, "rib_drop") * t * t
-    front = v - _number(p, "rib_drop") - 0.15 * (1 - t) - 0.02
+    back = v + 0.03 * np.sin(np.pi * t) - _expand(p, "rib_drop") * t * t
+    front = v - _expand(p, "rib_drop") - 0.15 * (1 - t) - 0.02
     for bow, weight, start in ((back, 0.13, 0.04), (front, 0.085, 0.17)):
-        phase = bow / step + _number(p, "rib_phase")
+        phase = bow / step + _expand(p, "rib_phase")
         bone = _tube((phase - np.rint(phase)) * step, width)
         total += weight * bone * cage * _ramp(away - start, 0.03)
     for which, side in enumerate(SIDES):
         out = side * u
-        line = _number(p, "clavicle") - _number(p, "clavicle_slope", which) * (
+        line = _expand(p, "clavicle") - _expand(p, "clavicle_slope", which) * (
             out - 0.03
         )
         line += 0.018 * np.sin((out - 0.03) * (2 * np.pi / 0.34))
@@ -236,27 +246,27 @@ def _solid(p, v, u, size):
 def _shadows(p, v, u, lungs, size):
     """The distractors: what they add to the film, and where."""
     away = np.abs(u)
-    place, wide = p["breast_place"], _number(p, "breast_radius")
-    breast = np.hypot(v - place[:, 0, None, None], away - place[:, 1, None, None])
-    layers = [_number(p, "breast") * _ramp(wide - breast, 0.02)]
-    turn = _number(p, "plate_turn")
-    dv, du = v - _number(p, "plate", 0), u - _number(p, "plate", 1)
+    centre, wide = p["breast_place"], _expand(p, "breast_radius")
+    breast = np.hypot(v - centre[:, 0, None, None], away - centre[:, 1, None, None])
+    layers = [_expand(p, "breast") * _ramp(wide - breast, 0.02)]
+    turn = _expand(p, "plate_turn")
+    dv, du = v - _expand(p, "plate", 0), u - _expand(p, "plate", 1)
     along, across = du * np.cos(turn) + dv * np.sin(turn), dv * np.cos(turn)
     across = across - du * np.sin(turn)
-    long = _number(p, "plate_length")
+    long = _expand(p, "plate_length")
     flat = _ramp(long - np.abs(along), 0.02) * _ramp(0.006 - np.abs(across), 0.008)
     layers.append(0.13 * flat * (long > 0))
-    wide = np.maximum(_number(p, "patch_radius"), 1e-3)
-    far = np.hypot(v - _number(p, "patch", 0), u - _number(p, "patch", 1)) / wide
-    depth = _number(p, "patch_depth") * (_number(p, "patch_radius") > 0)
+    wide = np.maximum(_expand(p, "patch_radius"), 1e-3)
+    far = np.hypot(v - _expand(p, "patch", 0), u - _expand(p, "patch", 1)) / wide
+    depth = _expand(p, "patch_depth") * (_expand(p, "patch_radius") > 0)
     layers.append(depth * np.maximum(1 - 0.35 * far * far, 0) ** 2)
-    inner = np.where(_number(p, "cap_side") < 0, lungs[0][0], lungs[1][0])
-    cap = (_number(p, "cap_side") * u > 0) & (_number(p, "cap") > 0)
-    top = _number(p, "lung_length") - _number(p, "cap") - 0.035
+    inner = np.where(_expand(p, "cap_side") < 0, lungs[0][0], lungs[1][0])
+    cap = (_expand(p, "cap_side") * u > 0) & (_expand(p, "cap") > 0)
+    top = _expand(p, "lung_length") - _expand(p, "cap") - 0.035
     layers.append(0.28 * _ramp(-v - top, 0.02) * inner * cap)
     blade = (away - 0.30 - 0.25 * np.maximum(v + 0.12, -0.2)) * (v < 0.12)
     blade = _ramp(blade, 0.015) * _ramp(0.05 - v, 0.06) * _ramp(v + 0.30, 0.05)
-    layers.append(_number(p, "scapula") * blade * _ramp(0.42 - away, 0.05))
+    layers.append(_expand(p, "scapula") * blade * _ramp(0.42 - away, 0.05))
     metal = np.zeros_like(v)
     if p["lead_radius"].any():
         y, x = p["lead"][..., 0], p["lead"][..., 1]
@@ -313,9 +323,9 @@ def _film(total, bare, p):
 
     The tone curve follows the bare film, so that fluid changes no pixel but its own.
     """
-    noise = p["noise"] * _number(p, "grain") * np.exp(0.8 * np.maximum(total, 0))
+    noise = p["noise"] * _expand(p, "grain") * np.exp(0.8 * np.maximum(total, 0))
 
-    image = _tone(total + noise, _number(p, "contrast"), _number(p, "exposure"))
+    image = _tone(total + noise, _expand(p, "contrast"), _expand(p, "exposure"))
     for i in np.flatnonzero(p["equalised"]):
         seen = _tone(bare[i], p["contrast"][i], p["exposure"][i])
         count, edges = np.histogram(seen, 64, (0, 1))

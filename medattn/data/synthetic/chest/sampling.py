@@ -1,15 +1,17 @@
-"""What chance decides about one drawn chest film: body, distractors, fluid, artefacts.
+"""What is sampled for one synthetic chest film: body, distractors, fluid, artefact.
 
 Lengths are in image widths in the frame of the body: `v` down, `u` towards the
-patient's left, which is the right of the film. What is not there has radius zero.
+patient's left, which is the right of the film. What is absent has radius zero.
 """
+
+from typing import Any
 
 import numpy as np
 
-from medattn.data.synthetic.common import planted
+from medattn.data.synthetic.common import sample_artefact
 
 SIDES = (-1.0, 1.0)  # the patient's right, the patient's left
-VESSELS, STEPS = 18, 26  # a lung's half of them each; points along one
+VESSELS, STEPS = 18, 26  # of both lungs together; points along each
 # Glyphs of the tokens, 5 x 7.
 LETTERS = {
     "R": "11110 10001 10001 11110 10100 10010 10001",
@@ -17,8 +19,14 @@ LETTERS = {
 }
 
 
-def parameters(seed, index, size, preset="standard", shortcut=None):
-    """Draws everything that chance decides about one image, in fixed shapes."""
+def parameters(
+    seed: int,
+    index: int,
+    size: int,
+    preset: str = "standard",
+    shortcut: float | None = None,
+) -> dict[str, Any]:
+    """Samples all parameters of one image, in fixed shapes."""
     rng = np.random.default_rng([seed, int(index)])
     body, distractors, fluid, artefact, noise = rng.spawn(5)
     p = _body(body)
@@ -31,7 +39,8 @@ def parameters(seed, index, size, preset="standard", shortcut=None):
     return p
 
 
-def _body(rng):
+def _body(rng: np.random.Generator) -> dict[str, Any]:
+    """The patient and the exposure; nothing here depends on the label."""
     raised = np.zeros(2)
     if rng.random() < 0.3:  # a raised diaphragm looks like fluid
         raised[rng.integers(2)] = rng.uniform(0.04, 0.09)
@@ -81,12 +90,12 @@ def _body(rng):
     )
 
 
-def _distractors(rng, preset):
+def _distractors(rng: np.random.Generator, preset: str) -> dict[str, Any]:
     """Shadows that lie over either class alike."""
-    share = 0.2 if preset == "easy" else 0.4
+    probability = 0.2 if preset == "easy" else 0.4
     side, plate = rng.choice(SIDES, 2)
     wire = rng.uniform(-0.3, 0.3, (3, 2)) * np.array([1.0, 1.2])
-    shown = rng.random(7) < np.array([share] * 5 + [0.3, 0.15])
+    shown = rng.random(7) < np.array([probability] * 5 + [0.3, 0.15])
     return dict(
         breast=rng.uniform(0.05, 0.09) * shown[0],
         breast_place=np.array([rng.uniform(0.06, 0.13), rng.uniform(0.19, 0.23)]),
@@ -108,13 +117,18 @@ def _distractors(rng, preset):
     )
 
 
-def _fluid(rng, p, chance, preset):
+def _fluid(
+    rng: np.random.Generator,
+    p: dict[str, Any],
+    classes: np.random.Generator,
+    preset: str,
+) -> dict[str, Any]:
     """Evidence: fluid around a lung, by side."""
-    label = int(chance.random() < 0.5)
+    label = int(classes.random() < 0.5)
     sides = [(1, 0), (0, 1), (1, 1)][rng.choice(3, p=[0.36, 0.36, 0.28])]
     wet = label * np.array(sides)
     if preset == "xor":  # one side or the other, but not both
-        wet = chance.integers(0, 2, 2)
+        wet = classes.integers(0, 2, 2)
         label = int(wet[0] != wet[1])
     volume = rng.integers(0, 3, 2)  # blunted angle, moderate, large
     if preset == "easy":
@@ -138,9 +152,11 @@ def _fluid(rng, p, chance, preset):
     )
 
 
-def _artefact(rng, p, shortcut):
+def _artefact(
+    rng: np.random.Generator, p: dict[str, Any], shortcut: float | None
+) -> dict[str, Any]:
     """A laterality token, or a drain in the chest."""
-    shown = planted(rng, p["label"], shortcut, natural=0.25)
+    shown = sample_artefact(rng, p["label"], shortcut, natural=0.25)
     token = rng.random() < 0.5
     letter, side = rng.choice(list(LETTERS)), rng.choice(SIDES)
     glyph = np.array([[float(c) for c in row] for row in LETTERS[letter].split()])

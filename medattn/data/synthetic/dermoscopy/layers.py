@@ -1,16 +1,20 @@
-"""Layers of a drawn mole: spots, patches, streaks, hairs, bubbles, ruler and ink.
+"""Layers of a synthetic mole: spots, patches, streaks, hairs, bubbles, ruler and ink.
 
 A layer is coverage, `(n, size, size)` in [0, 1]; what no image of the batch has is None
-instead, so that nobody pays for empty canvases.
+instead, so that no time is spent on empty canvases. `p` holds the sampled parameters.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 
 from medattn.data.synthetic.dermoscopy.sampling import LOBE
 from medattn.data.synthetic.paint import blobs, discs, grid
 
+Parameters = Mapping[str, np.ndarray]
 
-def spots(p, kind, size):
+
+def spots(p: Parameters, kind: str, size: int) -> np.ndarray | None:
     """Round soft spots of one kind, or None."""
     radius = p[f"{kind}_radius"] * size
     if not radius.any():
@@ -20,7 +24,9 @@ def spots(p, kind, size):
     return layer
 
 
-def patch(p, kind, which, size, soft=0.008):
+def patch(
+    p: Parameters, kind: str, which: int, size: int, soft: float = 0.008
+) -> np.ndarray | None:
     """One irregular oval an image, or None."""
     one = slice(which, which + 1)
     shown = p[f"{kind}_radius"][:, which] > 0
@@ -43,9 +49,9 @@ def patch(p, kind, which, size, soft=0.008):
     return layer
 
 
-def streaks(p, size):
+def streaks(p: Parameters, size: int) -> np.ndarray | None:
     """Radial strokes over the rim, thicker at their ends, or None."""
-    shown = (p["streak_width"] > 0).any(1)
+    shown = np.asarray((p["streak_width"] > 0).any(1))
     if not shown.any():
         return None
     layer = _canvas(p, size)
@@ -64,7 +70,7 @@ def streaks(p, size):
     return layer
 
 
-def hairs(p, size):
+def hairs(p: Parameters, size: int) -> np.ndarray | None:
     """Hairs, each a Bezier curve of round stamps, or None."""
     shown = (p["hair_width"] > 0).any(1)
     if not shown.any():
@@ -87,7 +93,9 @@ def hairs(p, size):
     return layer
 
 
-def bubbles(p, size):
+def bubbles(
+    p: Parameters, size: int
+) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
     """Gel bubbles: a bright rim, and a glint on one side; or None twice."""
     radius = p["bubble_radius"] * size
     if not radius.any():
@@ -101,7 +109,7 @@ def bubbles(p, size):
     return np.maximum(outer - inner, 0), glint
 
 
-def ink(p, size):
+def ink(p: Parameters, size: int) -> np.ndarray | None:
     """Strokes of a marker on the skin, or None."""
     found = None
     for which in range(p["ink_radius"].shape[1]):
@@ -113,7 +121,7 @@ def ink(p, size):
     return found
 
 
-def ruler(p, size):
+def ruler(p: Parameters, size: int) -> np.ndarray | None:
     """A ruler at an edge of the picture, or None."""
     if not p["ruler"].any():
         return None
@@ -125,21 +133,21 @@ def ruler(p, size):
             inward = 1 - inward
         inward = inward - p["ruler_depth"][i]
         step = p["ruler_step"][i]
-        place = (along + 0.5 + p["ruler_phase"][i]) / step
-        tick = np.rint(place)
+        number = (along + 0.5 + p["ruler_phase"][i]) / step
+        tick = np.rint(number)
         length = np.where(tick % 5 == 0, 0.085, 0.05)
-        near = np.abs(place - tick) * step * size
+        near = np.abs(number - tick) * step * size
         stroke = np.clip(0.0045 * size - near + 0.5, 0, 1)
         layer[i] = stroke * ((inward > 0) & (inward < length))
         layer[i] = np.maximum(layer[i], np.clip(2 - np.abs(inward) * size, 0, 1))
     return layer
 
 
-def _canvas(p, size):
+def _canvas(p: Parameters, size: int) -> np.ndarray:
     return np.zeros((len(p["label"]), size, size), np.float64)
 
 
-def _contour(p, turn, shown):
+def _contour(p: Parameters, turn: np.ndarray, shown: np.ndarray) -> np.ndarray:
     """The outline at given angles, `(n, angles)`, in radii."""
     total = np.ones_like(turn)
     for column, mode in enumerate((2, 4)):

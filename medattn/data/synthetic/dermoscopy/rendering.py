@@ -1,30 +1,29 @@
-"""Drawn moles under a dermatoscope with exact evidence masks, standing in for ISIC2020.
+"""Renders synthetic moles with exact evidence masks, in place of ISIC2020.
 
-A lesion is a patch of melanin under the skin. Every lesion is drawn twice with the same
-nuisance: as it is, and as its benign twin, without lobe, abrupt border, colours and
-structures beyond those of any mole. Label 1 means a total dermoscopy score
-1.3 A + 0.1 B + 0.5 C + 0.5 D above 5.45; benign ones stay below 4.75. The lobe is paid
-for by a bite elsewhere, so that the area tells nothing. Freckles, angiomas, milk cysts,
-hairs and gel bubbles lie in both classes alike. The lamp's colour and slope can be read
-from the skin: they help to see colours and say nothing about the label (a suppressor).
+A lesion is a patch of melanin under the skin. Every lesion is rendered twice with the
+same nuisance: as it is, and as its benign twin, without lobe, abrupt border, colours
+and structures beyond those of any mole. Label 1 means a total dermoscopy score
+1.3 A + 0.1 B + 0.5 C + 0.5 D above 5.45; benign ones stay below 4.75. The lobe is
+balanced by a bite elsewhere, so that the area does not depend on the label. Freckles,
+angiomas, milk cysts, hairs and gel bubbles lie in both classes alike. The lamp's colour
+and slope can be read from the skin: they help to see colours and say nothing about the
+label (a suppressor).
 The artefact is a ruler or an ink mark.
 
 Reference: Nachbar et al., 1994, https://doi.org/10.1016/S0190-9622(94)70061-3
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
 from medattn.data.synthetic.common import (
     PRESETS,
-    Region,
-    answer,
-    checked,
-    in_parts,
-    in_planes,
-    shrink,
+    check_options,
+    compose,
+    in_chunks,
     stack,
-    to_bytes,
-    touched,
 )
 from medattn.data.synthetic.dermoscopy.layers import (
     bubbles,
@@ -37,6 +36,13 @@ from medattn.data.synthetic.dermoscopy.layers import (
 )
 from medattn.data.synthetic.dermoscopy.sampling import COLOURS, LOBE, parameters
 from medattn.data.synthetic.paint import grid, tint, waves
+from medattn.data.synthetic.pixels import (
+    Region,
+    in_planes,
+    shrink,
+    shrink_mask,
+    to_bytes,
+)
 
 EVIDENCE = ("asymmetry", "border", "colour", "structure")
 NUISANCE = (
@@ -46,25 +52,32 @@ NUISANCE = (
     *("angioma_radius", "cyst_radius", "hair_width", "bubble_radius"),
 )
 DERMOSCOPY_PRESETS = (*PRESETS, "colour_only", "border_only")
-# The twin is drawn with all of these at zero.
+# The twin is rendered with all of these at zero.
 FACTORS = (
     *("lobe", "bite", "border", "colour_radius", "streak_width", "dot_radius"),
     "regression_radius",
 )
-MELANIN = np.float64([0.85, 1.55, 2.0])  # absorption of red, green, blue
-BLOOD = np.float64([0.12, 0.95, 0.80])
+MELANIN = np.array([0.85, 1.55, 2.0])  # absorption of red, green, blue
+BLOOD = np.array([0.12, 0.95, 0.80])
 VEIL = (0.40, 0.46, 0.58)
 SCAR = (0.93, 0.86, 0.83)
 
 
-def draw(indices, *, seed, size=64, preset="standard", shortcut=None):
-    """Draws moles, their benign twins and their masks.
+def render(
+    indices: Iterable[int],
+    *,
+    seed: int,
+    size: int = 64,
+    preset: str = "standard",
+    shortcut: float | None = None,
+) -> dict[str, Any]:
+    """Renders moles, their benign twins and their masks.
 
-    Image `index` is the same whatever the batch it is drawn in.
+    Image `index` is the same in every batch.
 
     Args:
         indices: Which images, integers >= 0.
-        seed: The seed of the whole collection.
+        seed: The seed of the whole data set.
         size: Height and width in pixels, 32 to 512. Up to 128 everything is painted
             twice as fine and averaged.
         preset: `"standard"`; `"easy"` (all criteria together), `"hard"` (fainter, more
@@ -74,24 +87,24 @@ def draw(indices, *, seed, size=64, preset="standard", shortcut=None):
             them on a quarter of either class.
 
     Returns:
-        As `medattn.data.synthetic.fundus.draw`, with `tone`, 0 to 5, for subgroups, and
-        `score`, the total dermoscopy score.
+        As `medattn.data.synthetic.fundus.render`, with `tone`, 0 to 5, for subgroups,
+        and `score`, the total dermoscopy score.
 
     Raises:
         ValueError: If an option is out of range.
     """
-    checked(size, preset, shortcut, DERMOSCOPY_PRESETS)
+    check_options(size, preset, shortcut, DERMOSCOPY_PRESETS)
     factor = 2 if size <= 128 else 1
 
-    def part(some):
-        p = stack([parameters(seed, i, size, preset, shortcut) for i in some])
+    def render_chunk(chunk: list[int]) -> dict[str, Any]:
+        p = stack([parameters(seed, i, size, preset, shortcut) for i in chunk])
         return _render(p, factor * size, factor)
 
-    return in_parts(part, indices, (factor * size) ** 2)
+    return in_chunks(render_chunk, indices, (factor * size) ** 2)
 
 
 def _render(p, size, factor):
-    """Paints whole images once; twins and plain selves only where they can differ."""
+    """Paints images once, and twins and unmarked images only where they can differ."""
     shape = (len(p["label"]), size // factor, size // factor)
     scene, light = _skin(p, size), _light(p, size)
     rays = streaks(p, size)
@@ -100,17 +113,17 @@ def _render(p, size, factor):
     mole = _mole(p, at, size)
     colour, owners = _lesion(bare, mole, p, at, _structures(p, at, rays, size))
     at.put(scene, colour)
-    below, drawn_on, above = _on_top(p, size)
-    layers = [*below, *drawn_on, *above]
+    below, marks, above = _on_top(p, size)
+    layers = [*below, *marks, *above]
 
-    unmarked = Region(_union(drawn_on, shape, factor), factor)
-    bald = unmarked.take(scene)  # before the photograph changes the scene
+    unmarked = Region(_union(marks, shape, factor), factor)
+    without_marks = unmarked.take(scene)  # before the photograph changes the scene
     lit = _photograph(scene, layers, light)
     lit = shrink(lit.reshape(-1, size, size), factor).reshape(3, *shape)
     image = _develop(np.moveaxis(lit, 0, -1), p["grain"][:, None, None], p["noise"])
 
     def again(pixels, region, layers):
-        """Some pixels of the image with another scene or fewer layers."""
+        """Renders some pixels of the image with another scene or fewer layers."""
         layers = [
             (c[region.image] if np.ndim(c) > 1 else c, w, region.take(layer))
             for c, w, layer in layers
@@ -126,12 +139,12 @@ def _render(p, size, factor):
     if any(p[key].any() for key in FACTORS):
         benign, _ = _lesion(bare, mole, p, at)
         twin = again(benign, at, layers)
-    if drawn_on:
-        plain = again(bald, unmarked, [*below, *above])
+    if marks:
+        plain = again(without_marks, unmarked, [*below, *above])
     owners = {kind: at.spread(where, shape) for kind, where in owners.items()}
     distractor = _union([*below, *above], shape, factor)
-    drawn = answer(image, twin, plain, owners, distractor, p)
-    return drawn | {"tone": p["tone"], "score": p["score"]}
+    composed = compose(image, twin, plain, owners, distractor, p)
+    return composed | {"tone": p["tone"], "score": p["score"]}
 
 
 def _skin(p, size):
@@ -143,8 +156,8 @@ def _skin(p, size):
     lines *= 0.6
     depth -= lines
     skin = np.empty((3, *depth.shape))
-    for channel, (plane, share) in enumerate(zip(skin, (0.6, 1, 1.2), strict=True)):
-        np.multiply(depth, share, out=plane)
+    for channel, (plane, factor) in enumerate(zip(skin, (0.6, 1, 1.2), strict=True)):
+        np.multiply(depth, factor, out=plane)
         plane += 1
         plane *= p["skin"][:, channel, None, None]
     return skin
@@ -162,21 +175,21 @@ def _light(p, size):
 
 
 def _near(p, rays, shape, factor):
-    """Tells which pixels of the image a lesion or its twin may reach, with a margin."""
+    """Marks the pixels that a lesion or its twin may reach, with a margin."""
     y, x = grid(shape[1])
     dy, dx = (a - p["centre"][:, k, None, None] for k, a in ((0, y), (1, x)))
     reach = p["radius"] * (1 + np.abs(p["contour"]).sum(1)) * (1 + p["lobe"])
     reach = reach + p["softness"] / 2 + 2 / shape[1]
     near = dy * dy + dx * dx < (reach**2)[:, None, None]
-    return near if rays is None else near | touched(rays > 0, factor)
+    return near if rays is None else near | shrink_mask(rays > 0, factor)
 
 
 def _mole(p, at, size):
     """What a lesion and its twin share, each a row of pixels."""
     y, x = grid(size)
     y, x = y[at.row, 0], x[0, at.column]
-    number = at.number
-    dy, dx = y - number(p["centre"][:, 0]), x - number(p["centre"][:, 1])
+    repeat = at.repeat
+    dy, dx = y - repeat(p["centre"][:, 0]), x - repeat(p["centre"][:, 1])
     far = np.sqrt(dy * dy + dx * dx) + 1e-6
     sin, cos = dy / far, dx / far
     # Even modes leave the lesion point-symmetric; cos(k t + phase) by doubling angles.
@@ -185,15 +198,15 @@ def _mole(p, at, size):
     shape = np.ones_like(far)
     for mode, (c, s) in enumerate(((cos2, sin2), (cos4, sin4))):
         phase = p["contour_phase"][:, mode]
-        shape += number(p["contour"][:, mode]) * (
-            c * number(np.cos(phase)) - s * number(np.sin(phase))
+        shape += repeat(p["contour"][:, mode]) * (
+            c * repeat(np.cos(phase)) - s * repeat(np.sin(phase))
         )
     mottle = waves(
         *grid(size), p["patch_frequency"], p["patch_phase"], p["patch_amplitude"]
     )
-    core = np.exp(-((far / number(p["radius"] * p["middle_width"])) ** 2))
-    melanin = number(p["melanin"]) + number(p["middle"]) * core + at.take(mottle)
-    some = np.flatnonzero(number(p["network"]))
+    core = np.exp(-((far / repeat(p["radius"] * p["middle_width"])) ** 2))
+    melanin = repeat(p["melanin"]) + repeat(p["middle"]) * core + at.take(mottle)
+    some = np.flatnonzero(repeat(p["network"]))
     image = at.image[some]
     lines = p["network"][image] * _network(y[some], x[some], p, image)
     melanin[some] += lines * (1 - 0.6 * core[some])
@@ -201,7 +214,7 @@ def _mole(p, at, size):
     globule = spots(p, "globule", size)
     if globule is not None:
         melanin += 0.6 * at.take(globule)
-    rim = number(p["radius"]) * shape
+    rim = repeat(p["radius"]) * shape
     return dict(y=y, x=x, far=far, sin=sin, cos=cos, rim=rim, melanin=melanin)
 
 
@@ -222,36 +235,36 @@ def _lesion(bare, mole, p, at, found=None):
     Args:
         bare: The skin, `(3, pixels)`.
         mole: What `_mole` returned.
-        p: Chances.
+        p: The sampled parameters.
         at: The `Region` of the pixels.
         found: What `_structures` returned.
 
     Returns:
-        The scene, `(3, pixels)`, and who owns which evidence, by kind.
+        The scene, `(3, pixels)`, and a mask of the pixels for each kind of evidence.
     """
-    number, sick = at.number, found is not None
+    repeat, malignant = at.repeat, found is not None
     found = found or dict.fromkeys((*COLOURS, "regression", "streaks", "dots"))
 
     def towards(turn):
         """Cosine of the angle between a pixel, seen from the middle, and `turn`."""
-        return mole["cos"] * number(np.cos(turn)) + mole["sin"] * number(np.sin(turn))
+        return mole["cos"] * repeat(np.cos(turn)) + mole["sin"] * repeat(np.sin(turn))
 
-    rim, soft, lobes, abrupt = mole["rim"], number(p["softness"]), None, None
-    if sick and p["lobe"].any():
+    rim, soft, lobes, abrupt = mole["rim"], repeat(p["softness"]), None, None
+    if malignant and p["lobe"].any():
         up, down = towards(p["lobe_turn"]), towards(p["bite_turn"])
-        lobes = number(p["lobe"]) * np.exp(LOBE * (up - 1))
-        lobes -= number(p["bite"]) * np.exp(LOBE * (down - 1))
+        lobes = repeat(p["lobe"]) * np.exp(LOBE * (up - 1))
+        lobes -= repeat(p["bite"]) * np.exp(LOBE * (down - 1))
         rim = rim * (1 + lobes)
     gap = rim - mole["far"]  # positive inside
-    if sick and p["border"].any():
-        # So many octants side by side break off at once instead of fading.
-        sector = towards(p["abrupt_turn"]) - number(np.cos(p["border"] * np.pi / 8))
-        abrupt = np.clip(6 * sector + 0.5, 0, 1) * number(p["border"] > 0)
+    if malignant and p["border"].any():
+        # So many neighbouring octants end abruptly instead of fading.
+        sector = towards(p["abrupt_turn"]) - repeat(np.cos(p["border"] * np.pi / 8))
+        abrupt = np.clip(6 * sector + 0.5, 0, 1) * repeat(p["border"] > 0)
         soft = soft * (1 - abrupt) + 0.006 * abrupt
     cover = np.clip(gap / soft + 0.5, 0, 1)
     cover = cover * cover * (3 - 2 * cover)
 
-    melanin, faint = mole["melanin"], number(p["faint"])
+    melanin, faint = mole["melanin"], repeat(p["faint"])
     inside = np.clip(cover * 1.5, 0, 1)
     if abrupt is not None:  # an abrupt rim is pigmented up to its end
         melanin = melanin + 0.45 * abrupt * np.exp(-((np.maximum(gap, 0) / 0.03) ** 2))
@@ -270,14 +283,14 @@ def _lesion(bare, mole, p, at, found=None):
     scar, grains = found["regression"], 1.0
     if scar is not None:
         grains = _pepper(mole["y"], mole["x"], p, at.image)
-    for paint, weight, layer, share in (
+    for paint, weight, layer, factor in (
         (VEIL, 0.80, found["blue_grey"], 1.0),
         (SCAR, 0.80, found["white"], 1.0),
         ((0.80, 0.74, 0.72), 0.70, scar, 1.0),
         ((0.42, 0.42, 0.47), 0.6, scar, grains),
     ):
         if layer is not None:
-            tint(colour, paint, faint * (weight * layer * share) * inside)
+            tint(colour, paint, faint * (weight * layer * factor) * inside)
     nowhere = np.zeros(len(cover), bool)
 
     def shown(*layers):
@@ -295,10 +308,10 @@ def _lesion(bare, mole, p, at, found=None):
 
 def _network(y, x, p, image):
     """A honeycomb of brown lines with lighter holes; a row of pixels, in [0, 1]."""
-    bend = 0
+    distortion = 0
     for wave in range(p["bend_phase"].shape[1]):
         down, side = (p["bend_frequency"][image, wave, axis] for axis in (0, 1))
-        bend = bend + 0.9 * np.cos(
+        distortion = distortion + 0.9 * np.cos(
             2 * np.pi * (down * y + side * x) + p["bend_phase"][image, wave]
         )
     total = 0
@@ -306,7 +319,7 @@ def _network(y, x, p, image):
         turn = p["mesh_turn"] + np.float64(third * np.pi / 3)
         along = np.sin(turn)[image] * y + np.cos(turn)[image] * x
         along = along * (2 * np.pi / p["mesh"])[image]
-        total = total + np.cos(along + p["mesh_phase"][image, third] + bend)
+        total = total + np.cos(along + p["mesh_phase"][image, third] + distortion)
     return np.clip(0.55 - 0.45 * total, 0, 1)
 
 
@@ -346,10 +359,10 @@ def _on_top(p, size):
 
 
 def _union(layers, shape, factor):
-    """Tells which pixels of the image any layer touches."""
+    """Marks the pixels of the image that any layer covers."""
     found = np.zeros(shape, bool)
     for _, _, layer in layers:
-        found |= touched(layer > 0, factor)
+        found |= shrink_mask(layer > 0, factor)
     return found
 
 

@@ -1,12 +1,14 @@
-"""What chance decides about one drawn mole: skin, lesion, criteria, artefacts.
+"""What is sampled for one synthetic mole: skin, lesion, criteria, artefact.
 
 Lengths are in image widths from the middle of the image, points are `(y, x)`, angles in
-radians. Everything comes in fixed shapes; what is not there has radius zero.
+radians. Everything comes in fixed shapes; what is absent has radius zero.
 """
+
+from typing import Any
 
 import numpy as np
 
-from medattn.data.synthetic.common import planted
+from medattn.data.synthetic.common import sample_artefact
 
 # Six skin tones in the order of Fitzpatrick's types, red green blue.
 TONES = np.array(
@@ -21,8 +23,15 @@ TONES = np.array(
 )
 COLOURS = ("black", "red", "blue_grey", "white")  # beyond the browns of any mole
 STRUCTURES = ("streaks", "dots", "regression")  # beyond network and globules
-MOST = {"globule": 22, "freckle": 6, "angioma": 3, "cyst": 4, "hair": 14, "bubble": 5}
-MOST_STREAKS, MOST_DOTS, MOST_INK = 11, 12, 3
+MAXIMUM = {
+    "globule": 22,
+    "freckle": 6,
+    "angioma": 3,
+    "cyst": 4,
+    "hair": 14,
+    "bubble": 5,
+}
+STREAKS, DOTS, STROKES = 11, 12, 3  # maximum numbers
 BENIGN_BELOW, MALIGNANT_ABOVE = 4.75, 5.45
 LOBE = 6.0  # concentration of the lobe and of the bite opposite to it
 _TURN = np.linspace(0, 2 * np.pi, 720, endpoint=False)
@@ -30,13 +39,19 @@ _LOBE_1 = np.exp(LOBE * (np.cos(_TURN) - 1)).mean() * 2 * np.pi
 _LOBE_2 = np.exp(2 * LOBE * (np.cos(_TURN) - 1)).mean() * 2 * np.pi
 
 
-def total_score(asymmetry, border, colours, structures):
+def total_score(asymmetry: int, border: int, colours: int, structures: int) -> float:
     """Returns the total dermoscopy score, 1.3 A + 0.1 B + 0.5 C + 0.5 D."""
     return 1.3 * asymmetry + 0.1 * border + 0.5 * colours + 0.5 * structures
 
 
-def parameters(seed, index, size, preset="standard", shortcut=None):
-    """Draws everything that chance decides about one image, in fixed shapes."""
+def parameters(
+    seed: int,
+    index: int,
+    size: int,
+    preset: str = "standard",
+    shortcut: float | None = None,
+) -> dict[str, Any]:
+    """Samples all parameters of one image, in fixed shapes."""
     rng = np.random.default_rng([seed, int(index)])
     skin, mole, distractors, criteria, artefact, noise = rng.spawn(6)
     p = _skin(skin)
@@ -48,7 +63,7 @@ def parameters(seed, index, size, preset="standard", shortcut=None):
     return p
 
 
-def _skin(rng):
+def _skin(rng: np.random.Generator) -> dict[str, Any]:
     tone = int(rng.integers(len(TONES)))
     heading = rng.uniform(0, np.pi) + np.array([0, 1.1, 2.1])[np.arange(12) % 3]
     heading = heading + 0.25 * rng.standard_normal(12)
@@ -70,7 +85,7 @@ def _skin(rng):
     )
 
 
-def _mole(rng):
+def _mole(rng: np.random.Generator) -> dict[str, Any]:
     dark = rng.random() < 0.6
     network = rng.random() < 0.65
     globules = rng.random() < 0.5 or not network
@@ -99,49 +114,58 @@ def _mole(rng):
     )
 
 
-def _distractors(rng, p, preset):
+def _distractors(
+    rng: np.random.Generator, p: dict[str, Any], preset: str
+) -> dict[str, Any]:
     """Spots, hairs and bubbles that lie in both classes alike."""
-    found = {}
-    shares = dict(globule=p["globules"], freckle=0.6, angioma=0.35, cyst=0.35)
-    shares |= dict(hair=0.45, bubble=0.25)
+    found: dict[str, Any] = {}
+    probability = dict(globule=p["globules"], freckle=0.6, angioma=0.35, cyst=0.35)
+    probability |= dict(hair=0.45, bubble=0.25)
     low = dict(globule=0.006, freckle=0.006, angioma=0.008, cyst=0.006, bubble=0.012)
     high = dict(globule=0.010, freckle=0.016, angioma=0.016, cyst=0.011, bubble=0.035)
     for kind in low:
-        most = MOST[kind]
-        count = rng.integers(max(1, most // 2), most + 1)
-        shown = (np.arange(most) < count) & (rng.random() < shares[kind])
+        maximum = MAXIMUM[kind]
+        count = rng.integers(max(1, maximum // 2), maximum + 1)
+        shown = (np.arange(maximum) < count) & (rng.random() < probability[kind])
         if preset == "easy" and kind != "globule":
-            shown &= np.arange(most) < most / 2
+            shown &= np.arange(maximum) < maximum / 2
         if kind in ("globule", "cyst"):
-            place = _inside(rng, most, p, 0.72)
+            points = _inside(rng, maximum, p, 0.72)
         else:
-            place = rng.uniform(-0.47, 0.47, (most, 2))
-        found[kind] = place
-        found[f"{kind}_radius"] = rng.uniform(low[kind], high[kind], most) * shown
-    most = MOST["hair"]
-    count = rng.integers(3, most + 1) * (rng.random() < shares["hair"])
+            points = rng.uniform(-0.47, 0.47, (maximum, 2))
+        found[kind] = points
+        found[f"{kind}_radius"] = rng.uniform(low[kind], high[kind], maximum) * shown
+    maximum = MAXIMUM["hair"]
+    count = rng.integers(3, maximum + 1) * (rng.random() < probability["hair"])
     if preset == "hard":
-        count = rng.integers(5, most + 1)
-    start = rng.uniform(-0.5, 0.5, (most, 2))
-    heading = rng.uniform(0, 2 * np.pi) + 0.7 * rng.standard_normal(most)
-    length = rng.uniform(0.3, 0.9, most)[:, None]
+        count = rng.integers(5, maximum + 1)
+    start = rng.uniform(-0.5, 0.5, (maximum, 2))
+    heading = rng.uniform(0, 2 * np.pi) + 0.7 * rng.standard_normal(maximum)
+    length = rng.uniform(0.3, 0.9, maximum)[:, None]
     along = np.stack([np.sin(heading), np.cos(heading)], 1)
     across = along[:, ::-1] * np.array([1, -1])
-    bow = rng.uniform(-0.18, 0.18, (most, 1)) * length
+    bow = rng.uniform(-0.18, 0.18, (maximum, 1)) * length
     found["hair"] = np.stack(  # three points of a Bezier curve
         [start - length / 2 * along, start + bow * across, start + length / 2 * along],
         axis=1,
     )
-    found["hair_width"] = rng.uniform(0.004, 0.0085, most) * (np.arange(most) < count)
+    found["hair_width"] = rng.uniform(0.004, 0.0085, maximum) * (
+        np.arange(maximum) < count
+    )
     found["hair_colour"] = rng.uniform(0.06, 0.22) * np.array([1.0, 0.8, 0.65])
     found["distractors"] = sum(int((found[f"{k}_radius"] > 0).sum()) for k in low)
     return found
 
 
-def _criteria(rng, p, chance, preset):
+def _criteria(
+    rng: np.random.Generator,
+    p: dict[str, Any],
+    classes: np.random.Generator,
+    preset: str,
+) -> dict[str, Any]:
     """Evidence: what a malignant lesion has beyond the same lesion when benign."""
-    malignant = chance.random() < 0.5
-    factors = chance.random(2) < 0.5  # of the presets with factors of their own
+    malignant = classes.random() < 0.5
+    factors = classes.random(2) < 0.5  # of the presets with factors of their own
     a = b = 0
     colours = structures = np.zeros(0, int)
     if preset == "xor":
@@ -167,7 +191,7 @@ def _criteria(rng, p, chance, preset):
     shown = np.isin(np.arange(4), colours)
     has = dict(zip(STRUCTURES, np.isin(np.arange(3), structures), strict=True))
     turn = rng.uniform(0, 2 * np.pi, 2)
-    streak = rng.uniform(0, 2 * np.pi) + rng.uniform(-0.9, 0.9, MOST_STREAKS)
+    streak = rng.uniform(0, 2 * np.pi) + rng.uniform(-0.9, 0.9, STREAKS)
     # The bite opposite to the lobe takes away the area that the lobe adds:
     # 2 a L1 + a^2 L2 = 2 b L1 - b^2 L2, with L the integrals of the bump.
     gain = 2 * lobe * _LOBE_1 + lobe**2 * _LOBE_2
@@ -192,10 +216,10 @@ def _criteria(rng, p, chance, preset):
         colour_angle=rng.uniform(0, np.pi, 4),
         colour_stretch=rng.uniform(1.0, 1.6, 4),
         streak_turn=streak,
-        streak_width=rng.uniform(0.006, 0.011, MOST_STREAKS) * has["streaks"],
-        streak_length=rng.uniform(0.10, 0.28, MOST_STREAKS) * p["radius"],
-        dot=_inside(rng, MOST_DOTS, p, 0.85, inner=0.4),
-        dot_radius=rng.uniform(0.006, 0.013, MOST_DOTS) * has["dots"],
+        streak_width=rng.uniform(0.006, 0.011, STREAKS) * has["streaks"],
+        streak_length=rng.uniform(0.10, 0.28, STREAKS) * p["radius"],
+        dot=_inside(rng, DOTS, p, 0.85, inner=0.4),
+        dot_radius=rng.uniform(0.006, 0.013, DOTS) * has["dots"],
         regression=_inside(rng, 1, p, 0.5),
         regression_radius=rng.uniform(0.34, 0.5, 1) * p["radius"] * has["regression"],
         regression_waves=rng.uniform(-0.16, 0.16, (1, 4)),
@@ -205,29 +229,37 @@ def _criteria(rng, p, chance, preset):
     )
 
 
-def _artefact(rng, p, shortcut):
+def _artefact(
+    rng: np.random.Generator, p: dict[str, Any], shortcut: float | None
+) -> dict[str, Any]:
     """A ruler at an edge, or ink marks on the skin."""
-    shown = planted(rng, p["label"], shortcut, natural=0.25)
+    shown = sample_artefact(rng, p["label"], shortcut, natural=0.25)
     ruler = rng.random() < 0.6
-    count = np.arange(MOST_INK) < rng.integers(1, MOST_INK + 1)
-    place = rng.uniform(0.33, 0.45, (MOST_INK, 2)) * rng.choice([-1, 1], (MOST_INK, 2))
+    count = np.arange(STROKES) < rng.integers(1, STROKES + 1)
+    points = rng.uniform(0.33, 0.45, (STROKES, 2)) * rng.choice([-1, 1], (STROKES, 2))
     return dict(
         ruler=shown and ruler,
         ruler_side=int(rng.integers(4)),
         ruler_step=rng.uniform(0.030, 0.045),
         ruler_phase=rng.uniform(0, 0.045),
         ruler_depth=rng.uniform(0.0, 0.05),
-        ink=place,
-        ink_radius=rng.uniform(0.03, 0.065, MOST_INK) * (shown and not ruler) * count,
-        ink_waves=rng.uniform(-0.16, 0.16, (MOST_INK, 4)),
-        ink_phases=rng.uniform(0, 2 * np.pi, (MOST_INK, 4)),
-        ink_angle=rng.uniform(0, np.pi, MOST_INK),
-        ink_stretch=rng.uniform(1.0, 2.2, MOST_INK),
+        ink=points,
+        ink_radius=rng.uniform(0.03, 0.065, STROKES) * (shown and not ruler) * count,
+        ink_waves=rng.uniform(-0.16, 0.16, (STROKES, 4)),
+        ink_phases=rng.uniform(0, 2 * np.pi, (STROKES, 4)),
+        ink_angle=rng.uniform(0, np.pi, STROKES),
+        ink_stretch=rng.uniform(1.0, 2.2, STROKES),
         ink_colour=np.array([0.30, 0.16, 0.48]) * rng.uniform(0.8, 1.2),
     )
 
 
-def _inside(rng, count, p, reach, inner=0.0):
+def _inside(
+    rng: np.random.Generator,
+    count: int,
+    p: dict[str, Any],
+    reach: float,
+    inner: float = 0.0,
+) -> np.ndarray:
     """Points within `reach` radii of the middle of the lesion, `(count, 2)`."""
     turn = rng.uniform(0, 2 * np.pi, count)
     far = p["radius"] * np.sqrt(rng.uniform(inner**2, reach**2, count))

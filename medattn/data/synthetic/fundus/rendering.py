@@ -1,6 +1,6 @@
-"""Drawn retinas with exact evidence masks: the stand-in for APTOS2019.
+"""Renders synthetic retinas with exact evidence masks, in place of APTOS2019.
 
-Every image is drawn twice with the same nuisance: with its lesions, and without them
+Every image is rendered twice with the same nuisance: with its lesions, and without them
 (the healthy twin). Evidence is where the two differ, pixel by pixel. Dust, drusen and
 pigment lie in both classes alike, so that "any spot" is not the answer. The camera's
 tint can be read from the black border alone: it helps to see, and says nothing about
@@ -15,18 +15,15 @@ lesion counts follow in idea, not to the letter: Wilkinson et al., 2003,
 https://doi.org/10.1016/S0161-6420(03)00475-5
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
-from medattn.data.synthetic.common import (
-    answer,
-    checked,
-    in_parts,
-    in_planes,
-    stack,
-    to_bytes,
-)
+from medattn.data.synthetic.common import check_options, compose, in_chunks, stack
 from medattn.data.synthetic.fundus.sampling import STEPS, VEIN, parameters
 from medattn.data.synthetic.paint import blobs, discs, grid, tint, waves
+from medattn.data.synthetic.pixels import in_planes, to_bytes
 
 DARK_RED = (0.34, 0.05, 0.04)
 YELLOW = (0.98, 0.88, 0.45)
@@ -42,7 +39,7 @@ EVIDENCE = (
     "cotton_wool",
     "new_vessel",
 )
-# What chance decides and no label depends on.
+# Sampled parameters on which no label depends.
 NUISANCE = (
     *("fov", "base", "camera", "border", "vignette", "disc", "disc_radius", "cup"),
     *("macula", "macula_depth", "field_amplitude", "choroid_amplitude", "grain"),
@@ -50,20 +47,27 @@ NUISANCE = (
 )
 
 
-def draw(indices, *, seed, size=64, preset="standard", shortcut=None):
-    """Draws retinas, their healthy twins and their masks.
+def render(
+    indices: Iterable[int],
+    *,
+    seed: int,
+    size: int = 64,
+    preset: str = "standard",
+    shortcut: float | None = None,
+) -> dict[str, Any]:
+    """Renders retinas, their healthy twins and their masks.
 
-    Image `index` is the same whatever the batch it is drawn in.
+    Image `index` is the same in every batch.
 
     Args:
         indices: Which images, integers >= 0.
-        seed: The seed of the whole collection.
+        seed: The seed of the whole data set.
         size: Height and width in pixels, 32 to 512.
         preset: `"standard"`; `"easy"` (larger lesions, fewer distractors), `"hard"`
             (fainter lesions, more grain), or `"xor"`: diseased if there are dark
-            lesions or bright ones, but not both, so that neither kind alone tells.
+            lesions or bright ones, but not both, so that neither kind alone decides.
         shortcut: Correlation of a tab at the rim with the label, in [-1, 1]; None
-            draws no tab.
+            renders no tab.
 
     Returns:
         A dict of arrays, first axis as `indices`: `image` and `twin`
@@ -71,19 +75,18 @@ def draw(indices, *, seed, size=64, preset="standard", shortcut=None):
         `(n, size, size)` bool; `kinds`, uint8, whose bit k is set where evidence of
         kind `EVIDENCE[k]` lies; `label` (0 healthy, 1 diseased), `grade` (0 to 4),
         `distractors`, the number of dust, drusen and pigment spots; and `params`, a
-        dict of all that chance decided.
+        dict of all sampled parameters.
 
     Raises:
         ValueError: If an option is out of range.
     """
-    checked(size, preset, shortcut)
+    check_options(size, preset, shortcut)
 
-    def part(some):
-        return _render(
-            stack([parameters(seed, i, size, preset, shortcut) for i in some]), size
-        )
+    def render_chunk(chunk: list[int]) -> dict[str, Any]:
+        p = stack([parameters(seed, i, size, preset, shortcut) for i in chunk])
+        return _render(p, size)
 
-    return in_parts(part, indices, size**2)
+    return in_chunks(render_chunk, indices, size**2)
 
 
 def _render(p, size):
@@ -100,8 +103,8 @@ def _render(p, size):
         plain = _photograph(
             diseased, dust, p | {"tab_radius": 0 * p["fov"][:, 2]}, size
         )
-    drawn = answer(image, twin, plain, owners, distractor, p)
-    return drawn | {
+    composed = compose(image, twin, plain, owners, distractor, p)
+    return composed | {
         "grade": p["grade"].astype(np.int64),
         "distractors": p["distractors"].astype(np.int64),
     }
@@ -162,10 +165,10 @@ def _add_lesions(scene, p, size):
     def canvas():
         return np.zeros((n, size, size), np.float64)
 
-    def dots(kind, least):
+    def dots(kind, minimum):
         layer, radius = canvas(), p[f"{kind}_radius"] * size
         y, x = p[kind][..., 0], p[kind][..., 1]
-        discs(layer, y, x, np.where(radius > 0, np.maximum(radius, least), 0))
+        discs(layer, y, x, np.where(radius > 0, np.maximum(radius, minimum), 0))
         return layer
 
     soft = _soften(_spots(p, "cotton_wool", n, size, soft=1.0))
@@ -209,9 +212,9 @@ def _photograph(scene, dust, p, size):
     return to_bytes(image + p["grain"][:, None, None, None] * p["noise"])
 
 
-def _planes(*shares):
-    """One number a colour, in the form of a scene."""
-    return np.float64(shares)[:, None, None, None]
+def _planes(*factors: float) -> np.ndarray:
+    """One factor a colour, in the shape of a scene, `(3, 1, 1, 1)`."""
+    return np.array(factors, np.float64)[:, None, None, None]
 
 
 def _spots(p, kind, n, size, *, soft):
