@@ -1,4 +1,4 @@
-"""Arrays in, picture out: maps, charts, and the one source of their colours."""
+"""Figures from arrays: maps, charts and their colours."""
 
 from medattn.figures.colours import AGAINST, FOR, OUTLINE
 from medattn.figures.maps import (

@@ -1,4 +1,4 @@
-"""Pictures: what a colour means."""
+"""Maps: what a colour means."""
 
 import io
 
@@ -19,7 +19,7 @@ from medattn.figures import (
 )
 
 
-def test_zero_is_clear_and_the_sign_is_the_colour():
+def test_zero_is_transparent_and_the_sign_gives_the_colour():
     relevance = np.array([[0.0, 1.0, -1.0, 0.5, 9.0]])
     colours = relevance_rgba(relevance, scale=1.0)[0]
     assert colours[0, 3] == 0
@@ -28,17 +28,17 @@ def test_zero_is_clear_and_the_sign_is_the_colour():
     assert tuple(colours[4]) == (*FOR, 255)  # beyond the scale: full, not more
 
 
-def test_one_scale_serves_several_maps():
+def test_several_maps_share_one_scale():
     small, large = np.full((10, 10), 0.1), np.full((10, 10), -2.0)
     assert colour_scale(small, large) == pytest.approx(2.0)
     assert colour_scale(np.zeros((4, 4))) > 0
 
 
-def test_the_outline_runs_around_the_evidence_and_not_on_it():
+def test_the_outline_lies_around_the_evidence_and_not_on_it():
     mask = np.zeros((6, 6), bool)
     mask[2:4, 3] = True
-    drawing = outline_rgba(mask, zoom=8)
-    line = drawing[..., 3] > 0
+    outline = outline_rgba(mask, zoom=8)
+    line = outline[..., 3] > 0
     inside = np.kron(mask, np.ones((8, 8), bool))
     assert line.any() and not (line & inside).any()
     rows, columns = np.nonzero(line)
@@ -48,7 +48,7 @@ def test_the_outline_runs_around_the_evidence_and_not_on_it():
     assert (blue[line] == (0, 0, 255, 255)).all() and not blue[~line].any()
 
 
-def test_grey_has_no_colour_and_keeps_the_order_of_light():
+def test_grey_has_no_colour_and_keeps_the_order_of_brightness():
     image = np.random.default_rng(0).random((5, 5, 3))
     pale = grey(image)
     assert (pale[..., 0] == pale[..., 1]).all() and pale.min() >= 0.25
@@ -58,11 +58,11 @@ def test_grey_has_no_colour_and_keeps_the_order_of_light():
     )
 
 
-def test_png_is_without_loss():
+def test_png_is_lossless():
     pixels = np.random.default_rng(0).integers(0, 256, (9, 7, 4), dtype=np.uint8)
     pixels[..., 3] = 255
-    again = np.asarray(Image.open(io.BytesIO(png_bytes(pixels))))
-    np.testing.assert_array_equal(again, pixels)
+    decoded = np.asarray(Image.open(io.BytesIO(png_bytes(pixels))))
+    np.testing.assert_array_equal(decoded, pixels)
 
 
 def test_the_figure_has_one_bar_with_zero_in_the_middle():
@@ -79,7 +79,7 @@ def test_the_figure_has_one_bar_with_zero_in_the_middle():
     assert len(figure.axes) == 3
 
 
-def test_the_grid_has_a_row_an_image_and_says_each_maps_scale():
+def test_the_grid_has_a_row_for_each_image_and_writes_the_scale_of_each_map():
     rng = np.random.default_rng(0)
     maps = [[rng.normal(size=(8, 8)) * size for size in (1, 100)] for _ in range(3)]
     figure = explanation_grid(
@@ -94,8 +94,8 @@ def test_the_grid_has_a_row_an_image_and_says_each_maps_scale():
     assert len(figure.axes) == 9
     for row, both in enumerate(maps):
         axes = figure.axes[3 * row + 1 : 3 * row + 3]
-        for at, (one, ax) in enumerate(zip(both, axes, strict=True)):
-            said = ax.get_xlabel().splitlines()
-            assert said[-1] == f"full colour at ±{colour_scale(one):.2g}"
-            assert said[:-1] == (["pixels 1 = logit 1"] if at == 0 else [])
+        for column, (one, ax) in enumerate(zip(both, axes, strict=True)):
+            label = ax.get_xlabel().splitlines()
+            assert label[-1] == f"full colour at ±{colour_scale(one):.2g}"
+            assert label[:-1] == (["pixels 1 = logit 1"] if column == 0 else [])
             assert len(ax.images) == (3 if row == 1 else 2)  # the outline is the third

@@ -199,7 +199,7 @@ def calibration_sections(bins):
             "Calibration",
             [
                 f"Trained on {100 * regime:g}% of the data; all seeds' predictions "
-                f"together, bins with {charts.FEWEST} images or more. On the dashed "
+                f"together, bins with {charts.MINIMUM_IMAGES} images or more. On the dashed "
                 "line what is called likely is true as often as it was said."
             ],
             figures=[
