@@ -43,6 +43,20 @@ def site_pages():
     return module
 
 
+def test_each_path_of_the_reference_exists():
+    import griffe
+
+    package = griffe.load("medattn", search_paths=[ROOT], resolve_aliases=True)
+    for page in (ROOT / "docs" / "reference").glob("*.md"):
+        text = page.read_text()
+        for path, options in re.findall(r"^::: (\S+)\n( {4}options: .*)?", text, re.M):
+            members = re.findall(r"members: \[([^]]*)\]", options)
+            names = members[0].split(", ") if members else [""]
+            for name in names:
+                found = package[f"{path}.{name}".strip(".").removeprefix("medattn.")]
+                assert found.final_target if found.is_alias else found.docstring
+
+
 def test_the_report_page_is_made_from_the_given_results(tmp_path):
     from medattn.study import read_results
     from medattn.study.analyse.results import write_results
