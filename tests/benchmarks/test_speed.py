@@ -21,7 +21,7 @@ from medattn_app.domain.texts import Words
 from medattn_app.server.launch import warm_up
 from medattn_app.service.context import Context
 from medattn_app.service.networks import NetworkService
-from medattn_app.tabs.explore.calls import Answers
+from medattn_app.tabs.explore.calls import ExploreCalls
 
 MODELS = ("micro_resnet", "se_micro_resnet", "cbam_micro_resnet")
 LRP_OVER_GRADIENT = 1.2
@@ -61,7 +61,7 @@ def test_lrp_epsilon_over_one_input_gradient(benchmark, name, batch):
 def test_a_toggle_in_the_server(benchmark):
     """A cell, its counterpart, the sentence, the whole reply: nothing remembered."""
     service = NetworkService()
-    answers = Answers(Context(service=service, words=Words()))
+    answers = ExploreCalls(Context(service=service, words=Words()))
     service.warm_up()
     cells = [cell for cell in service.networks("fundus") if cell.backbone == "ResNet"]
     questions = itertools.cycle(itertools.product(range(8), cells))
@@ -108,7 +108,7 @@ def test_any_toggle_of_a_learner_who_tries_everything(benchmark):
     a kind costs is left out: of 22 methods on 7 architectures, one is compiled.
     """
     service = NetworkService()
-    answers = Answers(Context(service=service, words=Words()))
+    answers = ExploreCalls(Context(service=service, words=Words()))
     warm_up(service)
     walk = walk_through_the_knobs(service, 160, seed=0)
     told, before = [], None

@@ -46,7 +46,7 @@ def truth_text(case: Case, words: Words) -> str | None:
 def case_name(case: Case, words: Words) -> str:
     """Names an image, such as `"drawn fundus image 3"`."""
     if case.position is None:
-        return words("case.own")
+        return words("case.uploaded")
     kind = image_kind(case.dataset, words)
     return words("case.drawn", kind=kind, position=case.position)
 

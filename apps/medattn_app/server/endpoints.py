@@ -15,8 +15,8 @@ from medattn_app.service.answers import Answer
 from medattn_app.service.context import Context
 from medattn_app.service.distance import domain_note
 from medattn_app.service.uploads import delete_received, read_upload, received_file
-from medattn_app.tabs.common.export import KINDS, pack
-from medattn_app.tabs.uploaded.tab import view_of_own
+from medattn_app.tabs.common.export_files import KINDS, pack
+from medattn_app.tabs.common.export_view import view_of_upload
 
 MAX_SENTENCE_CHARACTERS = 300
 
@@ -298,7 +298,7 @@ class Endpoints:
         case, answer = self._own(image, fields)
         assert isinstance(answer.cell, Cell)
         digest = self._service.record(answer.cell)["weights_sha256"]
-        view = view_of_own(case, answer, method, digest, self._words)
+        view = view_of_upload(case, answer, method, digest, self._words)
         return pack(view, self._words, kind)
 
     def _answer(self, choices: dict[str, Any]) -> tuple[Case, Answer]:

@@ -21,6 +21,7 @@ from medattn_app.service.memory import (
 )
 from medattn_app.service.networks import NetworkService
 from medattn_app.service.uploads import read_size
+from medattn_app.tabs.common.colours import colour_properties
 from medattn_app.tabs.lesson.path import begin
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ STYLES = (
     "tabs/uploaded/uploaded.css",
     "server/page.css",
     "tabs/common/tabs.css",
+    "tabs/doubt/doubt.css",
+    "tabs/predict/predict.css",
+    "tabs/evidence/evidence.css",
 )
 MAX_THREADS = 40  # of the server; questions to the networks still go one by one
 MAX_SESSIONS = 500  # of which the page's state is kept in memory
@@ -175,7 +179,9 @@ def _page_options() -> dict[str, Any]:
     """Returns the options of `gradio.Blocks.launch` that no host changes."""
     return dict(
         prevent_thread_lock=True,
-        css="\n".join((APP / path).read_text() for path in STYLES),
+        css="\n".join(
+            [colour_properties(), *((APP / path).read_text() for path in STYLES)]
+        ),
         theme=_theme(),
         quiet=True,
         ssr_mode=False,

@@ -13,6 +13,7 @@ from medattn_app.service.context import Context
 from medattn_app.service.networks import NetworkService
 from medattn_app.service.uploads import UPLOAD_SECONDS
 from medattn_app.tabs.common import export
+from medattn_app.tabs.common.scripts import compose_script
 from medattn_app.tabs.doubt import tab as doubt
 from medattn_app.tabs.evidence import tab as evidence
 from medattn_app.tabs.explore import tab as explore
@@ -78,7 +79,7 @@ def _build_page(context: Context, app: "gr.Blocks", home: str | None = None) -> 
     gr.Navbar(visible=False)
     gr.HTML(
         header(words, home or other_language(words)),
-        js_on_load=(HERE / "header.js").read_text(),
+        js_on_load=compose_script(HERE / "header.js"),
         elem_id="ma-top",
     )
     lessons.build_bar(context)

@@ -55,8 +55,10 @@ def domain_note(case: Case, dataset: str, words: Words) -> tuple[bool, str]:
     """
     found = measure_distance(case, dataset)
     if found is None:
-        return False, words("own.unknown")
+        return False, words("uploaded.unknown")
     values = dict(distance=f"{found.distance:.1f}", limit=f"{found.limit:.1f}")
     if found.outside:
-        return True, words("own.outside", kind=words(f"own.kind.{dataset}"), **values)
-    return False, words("own.inside", **values)
+        return True, words(
+            "uploaded.outside", kind=words(f"uploaded.kind.{dataset}"), **values
+        )
+    return False, words("uploaded.inside", **values)

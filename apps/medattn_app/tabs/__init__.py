@@ -1,1 +1,1 @@
-"""One folder a tab; what they share is in common."""
+"""One folder a tab; what several tabs use is in common."""

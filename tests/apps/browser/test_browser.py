@@ -54,7 +54,7 @@ def open_page(browser, app):
 def state(page):
     """What a learner sees: the probability, and the sum of the large map."""
     return (
-        page.get_by_test_id("chance").inner_text(),
+        page.get_by_test_id("probability").inner_text(),
         page.get_by_test_id("stage-map").get_attribute("data-sum"),
     )
 
@@ -178,7 +178,7 @@ def test_a_photograph_is_uploaded_and_answered_with_a_caution(open_page, tmp_pat
     page = open_page()
     Image.fromarray(skimage.data.retina()).save(tmp_path / "retina.jpg")
     with page.expect_file_chooser() as chooser:
-        page.locator(".mx-own-image").click()
+        page.locator(".mx-upload").click()
     after(page, lambda: chooser.value.set_files(tmp_path / "retina.jpg"))
     assert "only ever seen drawings" in page.get_by_test_id("caution").inner_text()
     assert page.get_by_test_id("truth").inner_text() == "nobody knows"
@@ -194,7 +194,7 @@ def test_a_broken_file_is_answered_with_a_sentence_and_the_page_goes_on(
     page = open_page()
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\nthis is no image")
     with page.expect_file_chooser() as chooser:
-        page.locator(".mx-own-image").click()
+        page.locator(".mx-upload").click()
     chooser.value.set_files(tmp_path / "broken.png")
     page.get_by_text("broken.png is not an image").wait_for(timeout=30_000)
     after(page, choose(page, "attention", "SE"))

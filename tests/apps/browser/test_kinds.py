@@ -77,12 +77,12 @@ def test_a_learner_changes_start_and_shortcut_and_is_told_where_there_are_none(
     shown(page, "ResNet|CBAM|1|random|0.9")
     assert "shortcut=0.9" in page.url and "initialisation" not in page.url
     assert start.get_by_label("random").is_checked()
-    chance = page.get_by_test_id("chance").inner_text()
+    chance = page.get_by_test_id("probability").inner_text()
     page.get_by_test_id("cell-ResNet|CBAM|1|random|0.9").focus()
     page.keyboard.press("ArrowLeft")
     shown(page, "ResNet|CBAM|1|random|0")
     assert shortcut.get_by_label("ρ = 0", exact=True).is_checked()
-    assert page.get_by_test_id("chance").inner_text() != chance
+    assert page.get_by_test_id("probability").inner_text() != chance
     # With a tenth of the data nobody was taught a shortcut: the plain one is shown.
     page.locator("[data-knob=regime]").get_by_label("10 %").check()
     shown(page, "ResNet|CBAM|0.1")
@@ -127,10 +127,10 @@ def test_doubt_shows_who_was_taught_the_mark_and_what_test_sets_say(open_page, w
         False, False, True, True,
     ]  # fmt: skip
     page.locator("#ma-doubt-tests-go").click()
-    page.get_by_test_id("fallen").wait_for(timeout=PATIENCE)
+    page.get_by_test_id("reliance").wait_for(timeout=PATIENCE)
     assert page.locator("#ma-doubt-tests tbody tr").count() == 6
-    assert "cannot tell" in page.get_by_test_id("fallen").inner_text()
+    assert "cannot tell" in page.get_by_test_id("reliance").inner_text()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     # What was said is taken back as soon as another network is chosen.
     page.locator("#ma-doubt-attention").get_by_label("SE").check()
-    page.get_by_test_id("fallen").wait_for(state="detached", timeout=PATIENCE)
+    page.get_by_test_id("reliance").wait_for(state="detached", timeout=PATIENCE)

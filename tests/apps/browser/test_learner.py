@@ -55,11 +55,11 @@ def test_an_own_photograph_is_said_to_be_like_nothing_seen(page, tmp_path):
     Image.fromarray(skimage.data.retina()).save(tmp_path / "retina.jpg")
     to(page, "Your own")
     with page.expect_file_chooser() as chosen:
-        page.locator("#ma-own-file").click()
+        page.locator("#ma-uploaded-file").click()
     chosen.value.set_files(tmp_path / "retina.jpg")
-    page.get_by_test_id("own-chance").wait_for()
-    assert "looks like nothing" in page.get_by_test_id("own-note").inner_text()
-    assert "= logit" in page.get_by_test_id("own-ledger").inner_text()
+    page.get_by_test_id("uploaded-probability").wait_for()
+    assert "looks like nothing" in page.get_by_test_id("uploaded-note").inner_text()
+    assert "= logit" in page.get_by_test_id("uploaded-audit").inner_text()
     width = page.viewport_size["width"]
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 

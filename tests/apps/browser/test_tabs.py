@@ -148,7 +148,7 @@ def test_every_switch_of_doubt_moves_its_number(open_tab, width):
     page.locator("#ma-doubt-kind").get_by_label("its mean colour").check()
     changed = "old => document.querySelector('[data-testid=%s]').innerText !== old"
     page.wait_for_function(changed % "reference-sum", arg=before, timeout=PATIENCE)
-    assert "✓" in page.get_by_test_id("reference-ledger").inner_text()
+    assert "✓" in page.get_by_test_id("reference-audit").inner_text()
     fits(page, width)
     if width == 1440:
         assert barriers(page, ".ma-tests:has(#ma-doubt-go)") == {}
@@ -169,12 +169,12 @@ def test_every_switch_of_doubt_moves_its_number(open_tab, width):
     first = pictures.get_attribute("src")
     page.get_by_role("slider", name="pixels taken").fill("16")
     assert pictures.get_attribute("src") != first
-    assert page.locator("[data-say=share]").inner_text() == "100%"
+    assert page.locator("[data-say=fraction]").inner_text() == "100%"
     fits(page, width)
     if width == 1440:
         assert barriers(page, ".ma-tests:has(#ma-doubt-go)") == {}
         said = page.get_by_test_id("deleted").inner_text()
-        page.locator("#ma-doubt-strip [data-place='1']").click()
+        page.locator("#ma-doubt-strip [data-index='1']").click()
         page.wait_for_function(changed % "deleted", arg=said, timeout=PATIENCE)
 
 

@@ -20,7 +20,7 @@ def page(browser, app, request):
     broken = []
     page.on("pageerror", lambda error: broken.append(str(error)))
     page.goto(f"{app.local_url}?tab=own")
-    page.locator("#ma-own-export-png").wait_for(timeout=PATIENCE)
+    page.locator("#ma-uploaded-export-png").wait_for(timeout=PATIENCE)
     yield page
     page.close()
     assert broken == []
@@ -28,14 +28,14 @@ def page(browser, app, request):
 
 def send(page, path):
     with page.expect_file_chooser(timeout=PATIENCE) as chooser:
-        page.locator("#ma-own-file").click()
+        page.locator("#ma-uploaded-file").click()
     chooser.value.set_files(path)
 
 
 def taken(page, kind):
     """Clicks a button of the exports; returns the file's name and content."""
     with page.expect_download(timeout=PATIENCE) as saved:
-        page.locator(f"#ma-own-export-{kind}").click()
+        page.locator(f"#ma-uploaded-export-{kind}").click()
     return saved.value.suggested_filename, saved.value.path().read_bytes()
 
 
@@ -46,12 +46,12 @@ def test_an_image_is_explained_and_exported_and_nothing_bars_the_way(page, tmp_p
     path = tmp_path / "<img src=x onerror=alert(1)>.png"
     Image.fromarray(skimage.data.retina()).resize((300, 300)).save(path)
     send(page, path)
-    page.get_by_test_id("own-map").wait_for(timeout=PATIENCE)
+    page.get_by_test_id("uploaded-map").wait_for(timeout=PATIENCE)
     name, content = taken(page, "csv")
     assert name.startswith("medattn-") and name.endswith(".csv")
     (row,) = csv.DictReader(io.StringIO(content.decode()))
     assert row["image"] == "your own image" and 0 <= float(row["probability"]) <= 1
-    shown = page.get_by_test_id("own-chance").inner_text()
+    shown = page.get_by_test_id("uploaded-probability").inner_text()
     assert probability_text(float(row["probability"])) in shown
     _, content = taken(page, "png")
     with Image.open(io.BytesIO(content)) as picture:
@@ -70,15 +70,15 @@ def test_another_method_makes_another_map_and_a_file_that_is_none_is_refused(
 ):
     Image.fromarray(skimage.data.retina()).resize((200, 200)).save(tmp_path / "eye.png")
     send(page, tmp_path / "eye.png")
-    shown = page.get_by_test_id("own-map")
+    shown = page.get_by_test_id("uploaded-map")
     shown.wait_for(timeout=PATIENCE)
     before = shown.get_attribute("src")
-    box = page.locator("#ma-own-method input")
+    box = page.locator("#ma-uploaded-method input")
     box.click()
     box.fill("Grad-CAM")
     page.get_by_role("option", name="Grad-CAM", exact=True).click()
     page.wait_for_function(
-        "before => document.querySelector('[data-testid=own-map]')?.src !== before",
+        "old => document.querySelector('[data-testid=uploaded-map]')?.src !== old",
         arg=before,
         timeout=PATIENCE,
     )
@@ -91,6 +91,6 @@ def test_another_method_makes_another_map_and_a_file_that_is_none_is_refused(
 
 
 def test_without_an_image_an_export_says_what_is_missing(page):
-    page.locator("#ma-own-export-png").click()
+    page.locator("#ma-uploaded-export-png").click()
     page.get_by_test_id("toast-body").wait_for(timeout=PATIENCE)
     assert "image" in page.get_by_test_id("toast-body").inner_text().lower()

@@ -19,7 +19,7 @@ SECRET = "MARIA-DA-SILVA-1956-LISBOA"
 @pytest.fixture(scope="module")
 def network(raw):
     """The first network that the tab Your own offers."""
-    part = raw.component("ma-own-network")
+    part = raw.component("ma-uploaded-network")
     props = next(p["props"] for p in raw.config["components"] if p["id"] == part)
     return props["value"]
 
@@ -33,7 +33,7 @@ def still_well(app, raw):
     answer = raw.server(
         "ma-explore", "answer", {"question": {"dataset": "fundus", "image": 0}}
     )
-    assert answer.status_code == 200 and "ledger" in answer.text
+    assert answer.status_code == 200 and '"audit"' in answer.text
 
 
 def send(raw, network, content, name="image.png"):
@@ -42,7 +42,7 @@ def send(raw, network, content, name="image.png"):
     if sent.status_code != 200:
         return False, sent.text
     (path,) = sent.json()
-    event = raw.event("ma-own-file", "upload")
+    event = raw.event("ma-uploaded-file", "upload")
     return raw.call(event, [raw.given(path, name), network, "lrp.epsilon"])
 
 
@@ -118,7 +118,7 @@ def test_a_tricky_name_leads_nowhere(app, raw, network, still_well, name):
         (path,) = sent.json()
         assert Path(path).resolve().is_relative_to(Path(app.medattn_uploads).resolve())
         assert "<" not in path
-        event = raw.event("ma-own-file", "upload")
+        event = raw.event("ma-uploaded-file", "upload")
         success, said = raw.call(event, [raw.given(path, name), network, "gradient"])
         assert not success and "<" not in said["error"]
     else:
@@ -153,7 +153,7 @@ def test_what_a_file_tells_of_its_patient_goes_no_further(raw, network, still_we
     ["/etc/passwd", __file__, "../../etc/passwd", "/proc/self/environ", "", None, 7],
 )
 def test_a_path_of_the_machine_is_not_read(raw, network, still_well, path):
-    event = raw.event("ma-own-file", "upload")
+    event = raw.event("ma-uploaded-file", "upload")
     success, said = raw.call(event, [raw.given(path), network, "lrp.epsilon"])
     text = json.dumps(said)
     assert not success and "root:" not in text and "Traceback" not in text
@@ -169,7 +169,7 @@ def test_no_address_gives_out_a_file_of_the_machine(app, raw, still_well):
 def test_another_visitors_file_is_gone_before_anybody_can_ask(raw, network, still_well):
     sent = raw.upload(png(Image.new("RGB", (50, 50), "red")))
     (path,) = sent.json()
-    event = raw.event("ma-own-file", "upload")
+    event = raw.event("ma-uploaded-file", "upload")
     assert raw.call(event, [raw.given(path), network, "gradient"])[0]
     assert raw.http.get(f"{raw.url}/gradio_api/file={path}").status_code in (403, 404)
     success, said = raw.call(event, [raw.given(path), network, "gradient"])

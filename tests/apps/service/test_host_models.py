@@ -10,7 +10,7 @@ from medattn.zoo import load_zoo_model
 from medattn_app.domain.cases import synthetic_cases
 from medattn_app.domain.texts import Words
 from medattn_app.service.host_models import HostModels
-from medattn_app.tabs.uploaded.tab import page
+from medattn_app.tabs.uploaded.view import page_html
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +35,8 @@ def test_a_saved_model_answers_as_the_shipped_one(host, method):
     assert found.probability == pytest.approx(expected.probability, abs=1e-6)
     np.testing.assert_allclose(found.relevance, expected.relevance, atol=2e-5)
     assert found.audit_line == expected.audit_line
-    html = page(case, found, method, Words())
-    assert "not for diagnosis" in html and "own-map" in html
+    html = page_html(case, found, method, Words())
+    assert "not for diagnosis" in html and "uploaded-map" in html
 
 
 def test_a_method_that_cannot_read_the_model_says_so(host):

@@ -1,4 +1,4 @@
-"""The four switches: each number against the library's own, then in a browser."""
+"""The four experiments: each number against the library's own."""
 
 import re
 
@@ -21,8 +21,10 @@ from medattn_app.domain.cells import Cell
 from medattn_app.domain.texts import Words
 from medattn_app.service import experiments as experiments
 from medattn_app.tabs.common.plots import Line, even_steps, line_chart
-from medattn_app.tabs.doubt import planted_view as plant_view
-from medattn_app.tabs.doubt import view as doubt_view
+from medattn_app.tabs.doubt.deletion_view import deleted_html
+from medattn_app.tabs.doubt.planted_view import planted_html
+from medattn_app.tabs.doubt.randomised_view import randomised_html
+from medattn_app.tabs.doubt.reference_view import compared_html
 
 CBAM = Cell("fundus", "ResNet", "CBAM", 1.0)
 NONE = Cell("fundus", "ResNet", "none", 1.0)
@@ -68,7 +70,7 @@ def test_randomising_gives_the_library_numbers_and_leaves_the_network_whole(
 def test_a_method_that_cannot_read_the_network_says_so(rooms, case):
     found = rooms.randomise(case, CBAM, "guided_backprop")
     assert "ReLU" in found.refused and found.maps is None
-    html = doubt_view.randomised_html(case, [found], Words("en"))
+    html = randomised_html(case, [found], Words("en"))
     assert "ReLU" in html and "No chosen method" in html
 
 
@@ -154,9 +156,7 @@ def test_pages_in_several_languages_share_one_lab():
 
 
 @pytest.mark.parametrize("language", ["en", "pt"])
-def test_each_view_tells_its_pictures_in_words_and_claims_no_more(
-    rooms, case, language
-):
+def test_each_view_describes_its_pictures_and_leaves_no_blank(rooms, case, language):
     words = Words(language)
     pair = experiments.planted_pair("fundus", case.position)
     broken = rooms.randomise(case, NONE, "gradient")
@@ -164,10 +164,10 @@ def test_each_view_tells_its_pictures_in_words_and_claims_no_more(
     planted, mark = [rooms.plant(case, NONE)], (pair[:2], pair[2])
     deleted = rooms.delete(case, NONE, "lrp.epsilon")
     for html in (
-        doubt_view.randomised_html(case, [broken], words),
-        doubt_view.compared_html(case, compared, greys, 0.0, words),
-        plant_view.planted_html(case, planted, mark, words),
-        doubt_view.deleted_html(case, deleted, words),
+        randomised_html(case, [broken], words),
+        compared_html(case, compared, greys, 0.0, words),
+        planted_html(case, planted, mark, words),
+        deleted_html(case, deleted, words),
     ):
         assert html.count('role="img"') == html.count('role="img" aria-label="')
         said = re.sub(r'src="data:image/png;base64,[^"]+"', "", html)

@@ -18,7 +18,7 @@ def drawn(monkeypatch):
         return '<h2 id="as-published">As published</h2>', {"micro": [0, 1, 2]}
 
     monkeypatch.setattr(evidence, "report_fragment", report)
-    monkeypatch.setattr(evidence, "_drawn", {})
+    monkeypatch.setattr(evidence, "_fragments", {})
     return calls
 
 
@@ -44,7 +44,7 @@ def test_the_page_says_on_how_many_seeds_it_rests(held, text):
 
 def test_names_from_a_results_file_are_escaped(monkeypatch):
     report = ("", {"<script>": [0, 1]})
-    monkeypatch.setattr(evidence, "_drawn", {"{}": report})
+    monkeypatch.setattr(evidence, "_fragments", {"{}": report})
     assert "<script" not in evidence.page_html(Words())
 
 

@@ -6,82 +6,83 @@ import pytest
 
 from medattn_app.domain.texts import Words
 from medattn_app.service.context import Context
-from medattn_app.tabs.explore.calls import Answers
-from medattn_app.tabs.explore.tab import CALLS, _call
+from medattn_app.tabs.explore.calls import ExploreCalls
+from medattn_app.tabs.explore.tab import CALLS, answer_every_call
 
 FIRST = {"dataset": "fundus", "image": 0, "backbone": "ResNet", "attention": "CBAM"}
 
 
 @pytest.fixture(scope="module")
-def answers(service):
-    return Answers(Context(service=service, words=Words()))
+def calls(service):
+    return ExploreCalls(Context(service=service, words=Words()))
 
 
-def test_the_grid_fills_and_sends_each_cell_once(answers):
+def test_the_grid_fills_and_sends_each_cell_once(calls):
     asked = {"question": FIRST}
-    reply = answers.answer(asked)
+    reply = calls.answer(asked)
     assert reply["id"] == "ResNet|CBAM|1" and reply["cell"]["map"]
     assert reply["missing"]
     cells, missing = dict(reply["cells"]), reply["missing"]
     for _ in range(40):
         if not missing:
             break
-        more = answers.fill(asked | {"group": reply["group"], "have": list(cells)})
+        more = calls.fill(asked | {"group": reply["group"], "have": list(cells)})
         assert not set(more["cells"]) & set(cells)
         cells |= more["cells"]
         missing = more["missing"]
     shown = [id for row in reply["grid"]["rows"] for id in row["cells"] if id]
     assert set(cells) == set(shown) and len(shown) >= 12
     # Another image has other maps: nothing is held back.
-    other = answers.answer(
+    other = calls.answer(
         {"question": FIRST | {"image": 1}, "group": reply["group"], "have": list(cells)}
     )
     assert other["group"] != reply["group"] and "ResNet|CBAM|1" in other["cells"]
 
 
-def test_the_sentence_follows_what_was_changed(answers):
-    plain = answers.answer({"question": FIRST})["change"]
+def test_the_sentence_follows_what_was_changed(calls):
+    plain = calls.answer({"question": FIRST})["change"]
     assert plain.startswith("CBAM instead of no attention: P(diseased) ")
     few = {"question": FIRST | {"regime": 0.01}, "previous": "ResNet|CBAM|1"}
-    said = answers.answer(few)["change"]
+    said = calls.answer(few)["change"]
     assert said.startswith("1 % instead of 100 %: P(diseased) ")
     assert "relevance inside the evidence" in said
 
 
-def test_the_same_question_in_portuguese(answers):
-    said = answers.answer({"question": FIRST | {"lang": "pt"}})["change"]
+def test_the_same_question_in_portuguese(calls):
+    said = calls.answer({"question": FIRST | {"lang": "pt"}})["change"]
     assert said.startswith("CBAM em vez de nenhuma atenção")
 
 
-def test_every_reply_is_plain_json(answers):
+def test_every_reply_is_plain_json(calls):
     for name in ("picture", "answer", "fill", "conclude", "gates"):
-        json.dumps(getattr(answers, name)({"question": FIRST}), allow_nan=False)
-    assert len(answers.strip({"dataset": "fundus"})["images"]) == 8
+        json.dumps(getattr(calls, name)({"question": FIRST}), allow_nan=False)
+    assert len(calls.strip({"dataset": "fundus"})["images"]) == 8
 
 
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize(
     "payload",
     [None, 7, [], {}, {"question": 1}, {"question": FIRST | {"image": 10**9}},
-     {"question": FIRST, "own": "guessed"}, {"question": FIRST, "own": {"a": 1}},
+     {"question": FIRST, "uploaded": "guessed"},
+     {"question": FIRST, "uploaded": {"a": 1}},
      {"dataset": "../.."}, {"dataset": ["fundus"]}],
 )  # fmt: skip
-def test_nonsense_is_answered_with_a_sentence(answers, name, payload):
-    reply = _call(getattr(answers, name), Words())(payload)
+def test_nonsense_is_answered_with_a_sentence(calls, name, payload):
+    reply = answer_every_call(getattr(calls, name), Words())(payload)
     if name == "strip" or not (payload and isinstance(payload, dict)):
         assert "error" in reply
     if "error" in reply:
         assert "Traceback" not in reply["error"] and len(reply["error"]) < 600
 
 
-def test_an_image_of_ones_own_is_found_by_its_token_only(answers, tmp_path):
+def test_an_uploaded_image_is_found_by_its_key_only(calls, tmp_path):
     from PIL import Image
 
     Image.new("RGB", (80, 80), (200, 90, 60)).save(tmp_path / "mine.png")
-    token = answers.receive(tmp_path / "mine.png")
-    reply = answers.answer({"question": FIRST, "own": token})
+    key = calls.receive(tmp_path / "mine.png")
+    reply = calls.answer({"question": FIRST, "uploaded": key})
     assert reply["caution"] and "baselines" not in reply
-    picture = answers.picture({"question": FIRST, "own": token})
+    picture = calls.picture({"question": FIRST, "uploaded": key})
     assert picture["truth"] == "nobody knows" and picture["known"] is False
     with pytest.raises(ValueError, match="no longer kept"):
-        answers.case(None, token[:-1])
+        calls.case(None, key[:-1])

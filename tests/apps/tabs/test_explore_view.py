@@ -10,6 +10,7 @@ from medattn_app.domain.cells import Cell
 from medattn_app.domain.labels import probability_text
 from medattn_app.domain.texts import Words
 from medattn_app.service.answers import Answer
+from medattn_app.tabs.common.descriptions import describe_map
 from medattn_app.tabs.explore import view
 
 CELL = Cell("fundus", "ResNet", "CBAM", 0.1)
@@ -31,34 +32,36 @@ def case(**changes):
     return Case(**{**shown, **changes})
 
 
-def answer(chance=0.71, relevance=None, **changes):
+def answer(probability=0.71, relevance=None, **changes):
     corner = np.zeros((64, 64), np.float32)
     corner[:8, 40:] = -1.0
     relevance = corner if relevance is None else relevance
-    told = dict(
-        relevance=relevance, line="pixels 1.00 = logit 1.00", quality={"mass": 0.38}
+    changed = dict(
+        relevance=relevance,
+        audit_line="pixels 1.00 = logit 1.00",
+        quality={"mass": 0.38},
     )
-    return Answer(CELL, chance, 1.0, **(told | changes))
+    return Answer(CELL, probability, 1.0, **(changed | changes))
 
 
 @pytest.mark.parametrize(
-    ("chance", "text"),
+    ("probability", "text"),
     [(0.9999, "> .99"), (0.0001, "< .01"), (0.5, ".50"), (0.0, ".00"), (1.0, "1.00")],
 )
-def test_probabilities_never_claim_certainty_that_rounding_made(chance, text):
-    assert probability_text(chance) == text
+def test_probabilities_never_claim_certainty_that_rounding_made(probability, text):
+    assert probability_text(probability) == text
 
 
-def test_the_map_is_told_in_words_for_those_who_do_not_see_it():
-    told = view.alternative(case(), answer(), words)
+def test_the_map_is_described_for_those_who_do_not_see_it():
+    told = describe_map(case(), answer(), words)
     assert "most relevance, 100 %, lies in the upper right quarter" in told
-    empty = view.alternative(case(), answer(relevance=np.zeros((64, 64))), words)
+    empty = describe_map(case(), answer(relevance=np.zeros((64, 64))), words)
     assert "zero everywhere" in empty
 
 
 def test_a_map_arrives_as_it_was_to_four_digits():
     relevance = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
-    sent = view.packed(relevance)
+    sent = view.pack_map(relevance)
     whole = np.frombuffer(base64.b64decode(sent["data"]), "<i2")
     got = whole.reshape(64, 64) * sent["step"]
     np.testing.assert_allclose(got, relevance, atol=np.abs(relevance).max() / 5e4)
@@ -77,14 +80,14 @@ def test_a_spread_is_said_only_of_several_seeds():
     several = view.cell_view(case(), answer(), RECORD, words, (0.6, 0.7, 0.9))
     assert alone["seeds"] is None
     assert several["seeds"]["text"] == ".60 to .90 over 3 seeds"
-    assert several["mass"] == "38 %" and several["auroc"] == "0.988"
+    assert several["mass_text"] == "38 %" and several["auroc"] == "0.988"
 
 
-def test_a_ledger_that_fails_gets_no_tick():
-    broken = answer(line="pixels 1.00 = logit 2.00 fails: +1 is missing")
+def test_an_audit_that_fails_gets_no_tick():
+    broken = answer(audit_line="pixels 1.00 = logit 2.00 fails: +1 is missing")
     assert view.cell_view(case(), answer(), RECORD, words)["adds"]
     assert not view.cell_view(case(), broken, RECORD, words)["adds"]
-    assert not view.cell_view(case(), answer(line=None), RECORD, words)["adds"]
+    assert not view.cell_view(case(), answer(audit_line=None), RECORD, words)["adds"]
 
 
 def test_the_three_lines_make_the_map_of_the_page(service):

@@ -15,14 +15,8 @@ from medattn.zoo import find_zoo_record
 from medattn_app.domain.texts import Words
 from medattn_app.service.context import Context
 from medattn_app.service.host_models import HostCell
-from medattn_app.tabs.common.export import (
-    COLUMNS,
-    numbers_csv,
-    pack,
-    page_html,
-    snippet,
-    view_of,
-)
+from medattn_app.tabs.common.export_files import numbers_csv, pack, page_html
+from medattn_app.tabs.common.export_view import COLUMNS, snippet, view_of
 
 QUESTION = dict(dataset="fundus", image=2, backbone="ResNet", attention="SE")
 

@@ -1,13 +1,24 @@
-"""The guided path counts deeds, no clicks on "next", and judges what is measured."""
+"""The guided path counts actions, no clicks on "next", and judges by measurements."""
 
 from types import SimpleNamespace
 
 import pytest
 
 from medattn_app.domain.texts import LANGUAGES, Words, read_terms, read_texts
-from medattn_app.tabs.lesson.path import begin, say, score, see
-from medattn_app.tabs.lesson.steps import LESSONS, STEPS, chance, outcome
-from medattn_app.tabs.lesson.tab import after_html, bar, glossary, tab_of, task_html
+from medattn_app.tabs.lesson.path import begin, observe, predict, score
+from medattn_app.tabs.lesson.steps import (
+    LESSONS,
+    STEPS,
+    outcome,
+    probability_in_words,
+)
+from medattn_app.tabs.lesson.tab import opened_tab
+from medattn_app.tabs.lesson.view import (
+    after_html,
+    bar_html,
+    glossary_html,
+    task_html,
+)
 
 FIRST = dict(
     dataset="fundus",
@@ -24,19 +35,19 @@ FIRST = dict(
 class Answers:
     """A service whose numbers follow from the question, so that outcomes are known."""
 
-    def cases(self, dataset):
-        return [f"{dataset}{place}" for place in range(8)]
+    def case_of(self, question):
+        return f"{question.dataset}{question.image}"
 
-    def cell(self, dataset, backbone, attention, regime, seed=0, **kind):
-        return attention, regime
+    def cell_of(self, question):
+        return question.attention, question.regime
 
     def answer(self, case, cell, method):
         attention, regime = cell
         inside = {"none": 0.40, "SE": 0.42, "CBAM": 0.20}[attention]
         return SimpleNamespace(
-            chance=0.9 if regime == 1.0 else 0.3,
+            probability=0.9 if regime == 1.0 else 0.3,
             quality={} if case == "fundus1" else {"mass": inside},
-            line="pixels 1 = logit 1" if method == "lrp.epsilon" else None,
+            audit_line="pixels 1 = logit 1" if method == "lrp.epsilon" else None,
             refused=None,
         )
 
@@ -51,8 +62,8 @@ def on(name, context, option, **first):
     path = begin("first")
     while path.step.name != name:
         path = path.__class__(**{**path.__dict__, "at": path.at + 1})
-    path = say(path, name, option)
-    path, done = see(path, context, "question", {**FIRST, **first})
+    path = predict(path, name, option)
+    path, done = observe(path, context, "question", {**FIRST, **first})
     assert done is None  # the first question seen is no change
     return path
 
@@ -73,35 +84,37 @@ def test_every_step_and_lesson_has_its_texts():
     assert {f"lesson.{name}" for name in LESSONS} <= set(texts)
 
 
-def test_a_deed_before_the_prediction_does_not_count(context):
-    path, _ = see(begin(), context, "question", FIRST)
-    path, done = see(path, context, "question", {**FIRST, "image": 3})
+def test_an_action_before_the_prediction_does_not_count(context):
+    path, _ = observe(begin(), context, "question", FIRST)
+    path, done = observe(path, context, "question", {**FIRST, "image": 3})
     assert done is None and path.at == 0
-    path = say(path, "read", "disease")
-    path, done = see(path, context, "question", {**FIRST, "image": 4})
+    path = predict(path, "read", "disease")
+    path, done = observe(path, context, "question", {**FIRST, "image": 4})
     assert done is STEPS["read"] and path.at == 1
 
 
-def test_only_the_deed_that_was_asked_for_completes_a_step(context):
+def test_only_the_action_that_was_asked_for_completes_a_step(context):
     path = on("data", context, "less")
-    for deed, change in (
+    for action, change in (
         ("question", {"attention": "SE"}),
         ("question", {"attention": "SE", "regime": 0.1}),
         ("visit", {"regime": 0.01}),
         ("predict", {"regime": 0.01}),
     ):
-        assert see(path, context, deed, {**FIRST, **change})[1] is None
-    assert see(path, context, "question", {**FIRST, "regime": 0.1})[1] is STEPS["data"]
+        assert observe(path, context, action, {**FIRST, **change})[1] is None
+    assert (
+        observe(path, context, "question", {**FIRST, "regime": 0.1})[1] is STEPS["data"]
+    )
 
 
 def test_more_data_is_not_less(context):
     path = on("data", context, "less", regime=0.1)
-    assert see(path, context, "question", {**FIRST, "regime": 0.5})[1] is None
+    assert observe(path, context, "question", {**FIRST, "regime": 0.5})[1] is None
 
 
 def test_the_verdict_on_less_data_is_what_the_bench_measures(context):
     path = on("data", context, "more")
-    path, _ = see(path, context, "question", {**FIRST, "regime": 0.01})
+    path, _ = observe(path, context, "question", {**FIRST, "regime": 0.01})
     assert dict(path.right)["data"] == "less"
     assert dict(dict(path.after)["data"]) == {"was": "0.90", "now": "0.30"}
     html = after_html(Words(), path, STEPS["data"])
@@ -110,16 +123,16 @@ def test_the_verdict_on_less_data_is_what_the_bench_measures(context):
 
 def test_a_block_that_moves_two_points_counts_as_no_change(context):
     path = on("attention", context, "same", attention="none")
-    path, _ = see(path, context, "question", {**FIRST, "attention": "SE"})
+    path, _ = observe(path, context, "question", {**FIRST, "attention": "SE"})
     assert dict(path.right)["attention"] == "same"
     path = on("attention", context, "same")  # CBAM, 20 %, to none, 40 %
-    path, _ = see(path, context, "question", {**FIRST, "attention": "none"})
+    path, _ = observe(path, context, "question", {**FIRST, "attention": "none"})
     assert dict(path.right)["attention"] == "more"
 
 
 def test_an_image_without_evidence_is_not_judged(context):
     path = on("attention", context, "more", image=1)
-    path, done = see(
+    path, done = observe(
         path, context, "question", {**FIRST, "image": 1, "attention": "SE"}
     )
     assert done is STEPS["attention"] and dict(path.right)["attention"] is None
@@ -127,30 +140,30 @@ def test_an_image_without_evidence_is_not_judged(context):
     assert score(path) == (0, 0)
 
 
-def test_the_ledger_is_read_from_the_answer(context):
+def test_the_audit_is_read_from_the_answer(context):
     path = on("method", context, "no")
-    path, _ = see(path, context, "question", {**FIRST, "method": "gradient"})
+    path, _ = observe(path, context, "question", {**FIRST, "method": "gradient"})
     assert dict(path.right)["method"] == "no" and score(path) == (1, 1)
 
 
 @pytest.mark.parametrize("name", ["inside", "evidence"])
 def test_opening_the_tab_completes_a_step_about_it(context, name):
     path = on(name, context, STEPS[name].options[0])
-    assert see(path, context, "visit", {**FIRST, "tab": "explore"})[1] is None
-    assert see(path, context, "visit", {**FIRST, "tab": name})[1] is STEPS[name]
+    assert observe(path, context, "visit", {**FIRST, "tab": "explore"})[1] is None
+    assert observe(path, context, "visit", {**FIRST, "tab": name})[1] is STEPS[name]
 
 
 @pytest.mark.parametrize("name", ["predict", "doubt"])
-def test_only_the_act_completes_a_step_on_its_tab(context, name):
+def test_only_the_action_completes_a_step_on_its_tab(context, name):
     path = on(name, context, STEPS[name].options[0])
-    assert see(path, context, "visit", {**FIRST, "tab": name})[1] is None
-    assert see(path, context, name, FIRST)[1] is STEPS[name]
+    assert observe(path, context, "visit", {**FIRST, "tab": name})[1] is None
+    assert observe(path, context, name, FIRST)[1] is STEPS[name]
 
 
-def test_a_prediction_cannot_be_changed_after_the_deed(context):
+def test_a_prediction_cannot_be_changed_after_the_action(context):
     path = on("data", context, "more")
-    path, _ = see(path, context, "question", {**FIRST, "regime": 0.01})
-    assert dict(say(path, "data", "less").said)["data"] == "more"
+    path, _ = observe(path, context, "question", {**FIRST, "regime": 0.01})
+    assert dict(predict(path, "data", "less").said)["data"] == "more"
 
 
 def test_nonsense_is_refused():
@@ -158,7 +171,7 @@ def test_nonsense_is_refused():
         begin("nonsense")
     for step, option in (("data", "nonsense"), ("nonsense", "more"), ("data", None)):
         with pytest.raises(ValueError, match="no such answer"):
-            say(begin(), step, option)
+            predict(begin(), step, option)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -166,7 +179,7 @@ def test_every_step_is_written_in_both_languages(context, language):
     words = Words(language)
     path = begin()
     for step in path.steps:
-        path = say(path, step.name, step.options[0])
+        path = predict(path, step.name, step.options[0])
         path = path.__class__(
             **{
                 **path.__dict__,
@@ -176,23 +189,30 @@ def test_every_step_is_written_in_both_languages(context, language):
             }
         )
         assert words(f"lesson.{step.name}.title") in after_html(words, path, step)
-        assert task_html(words, step) and bar(words, path, step)
-    assert 'data-testid="lesson-end"' in bar(words, path)
+        assert task_html(words, step) and bar_html(words, path, step)
+    assert 'data-testid="lesson-end"' in bar_html(words, path)
 
 
 def test_the_glossary_holds_every_term_once():
-    html = glossary(Words("pt"))
+    html = glossary_html(Words("pt"))
     assert html.count("<dt") == html.count("<dd") == len(read_terms())
 
 
 def test_numbers_are_said_without_false_certainty():
-    assert (chance(0.9999), chance(0.0001), chance(0.5)) == ("> 0.99", "< 0.01", "0.50")
+    said = [probability_in_words(value) for value in (0.9999, 0.0001, 0.5)]
+    assert said == ["> 0.99", "< 0.01", "0.50"]
     assert [outcome(0.5, x) for x in (0.6, 0.4, 0.54)] == ["more", "less", "same"]
 
 
-def test_a_tab_is_known_by_its_label_in_both_languages():
+@pytest.mark.parametrize("tab", ["inside", "evidence"])
+def test_a_tab_is_known_by_its_id_whatever_the_language_of_its_label(tab):
     for words in map(Words, LANGUAGES):
-        for tab in ("inside", "evidence"):
-            assert tab_of({"index": 1, "value": words(f"page.{tab}")}, words) == tab
-        for nonsense in (None, "inside", {}, {"value": ["a"]}, {"value": "<b>"}):
-            assert tab_of(nonsense, words) is None
+        selected = {"index": 1, "value": words(f"page.{tab}"), "id": tab}
+        assert opened_tab(selected) == tab
+
+
+@pytest.mark.parametrize(
+    "selected", [None, "inside", {}, {"id": ["a"]}, {"id": "<b>"}, {"value": "inside"}]
+)
+def test_a_tab_that_there_is_not_is_none(selected):
+    assert opened_tab(selected) is None

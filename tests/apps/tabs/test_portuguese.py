@@ -28,8 +28,9 @@ from medattn_app.domain.texts import Words, read_texts
 from medattn_app.server.endpoints import endpoints
 from medattn_app.service.answers import Answer, refusal
 from medattn_app.service.context import Context, Settings
-from medattn_app.tabs.common.export import caption, numbers_csv, page_html, view_of
-from medattn_app.tabs.explore.calls import Answers
+from medattn_app.tabs.common.export_files import numbers_csv, page_html
+from medattn_app.tabs.common.export_view import caption, view_of
+from medattn_app.tabs.explore.calls import ExploreCalls
 
 EN, PT = Words("en"), Words("pt")
 PATIENCE = 120_000
@@ -100,7 +101,7 @@ def test_in_english_classes_are_called_as_on_their_card(dataset):
 @pytest.mark.parametrize(
     "method", ["lrp.epsilon", "lrp.alpha_1_beta_0", "deep_lift.rescale"]
 )
-def test_the_ledger_is_the_librarys_in_english_and_its_numbers_in_portuguese(
+def test_the_audit_is_the_librarys_in_english_and_its_numbers_in_portuguese(
     service, method
 ):
     case = synthetic_cases("fundus")[3]
@@ -121,7 +122,7 @@ def test_the_ledger_is_the_librarys_in_english_and_its_numbers_in_portuguese(
         dict(relevance=2.0, others=0.5, absorbed=0.0, logit=2.5, error=0.0),
     ],
 )
-def test_every_kind_of_ledger_is_written_as_the_library_writes_it(held):
+def test_every_kind_of_audit_is_written_as_the_library_writes_it(held):
     audit = {name: np.array([value]) for name, value in held.items()}
     assert audit_text(held, EN) == audit_line(audit)
     assert not ENGLISH.search(audit_text(held, PT))
@@ -132,7 +133,7 @@ def test_every_kind_of_ledger_is_written_as_the_library_writes_it(held):
     "method", ["gradient", "integrated_gradients", "attention.rollout", "random"]
 )
 def test_explores_answer_is_portuguese_if_the_question_is(service, method):
-    answers = Answers(Context(service=service, words=EN))
+    answers = ExploreCalls(Context(service=service, words=EN))
     question = dict(dataset="fundus", image=3, attention="none", method=method)
     reply = answers.answer({"question": question | {"lang": "pt"}})
     picture = answers.picture({"question": question | {"lang": "pt"}})
@@ -141,13 +142,13 @@ def test_explores_answer_is_portuguese_if_the_question_is(service, method):
     assert "P(doente)" in reply["change"] or "P = " in reply["change"]
     cell = reply["cell"]
     said = [reply["change"], reply["hint"], reply["scale"]["unit"], picture["name"]]
-    said += [cell["title"], cell["alt"], cell["refused"] or "", cell["ledger"] or ""]
+    said += [cell["title"], cell["alt"], cell["refused"] or "", cell["audit"] or ""]
     said += [image["name"] for image in strip["images"]]
     for text in said:
         assert not ENGLISH.search(text), text
     english = answers.answer({"question": question})
     assert english["positive"] == "diseased"
-    assert english["cell"]["p"] == cell["p"]
+    assert english["cell"]["probability"] == cell["probability"]
     if method == "attention.rollout":
         without = "attention between patches, and ResNet without attention has none."
         assert english["cell"]["refused"] == f"attention rollout reads {without}"
@@ -155,7 +156,7 @@ def test_explores_answer_is_portuguese_if_the_question_is(service, method):
 
 @pytest.mark.parametrize("lang", [None, 7, ["pt"], "xx", {"a": 1}])
 def test_an_unknown_language_gets_the_hosts(service, lang):
-    answers = Answers(Context(service=service, words=PT))
+    answers = ExploreCalls(Context(service=service, words=PT))
     images = answers.strip({"dataset": "fundus", "lang": lang})["images"]
     assert images[0]["name"].startswith("imagem desenhada de fundo de olho")
 
@@ -213,7 +214,7 @@ def test_what_a_control_sends_is_the_same_on_both_pages(app):
     for block in app.blocks.values():
         if getattr(block, "choices", None) and getattr(block, "elem_id", None):
             by_id.setdefault(block.elem_id, []).append(block.choices)
-    for control in ("ma-own-network", "ma-own-method", "ma-doubt-dataset"):
+    for control in ("ma-uploaded-network", "ma-uploaded-method", "ma-doubt-dataset"):
         english, portuguese = by_id[control]
         assert [key for _, key in english] == [key for _, key in portuguese]
         assert [text for text, _ in english] != [text for text, _ in portuguese]
@@ -281,7 +282,7 @@ def test_no_tab_of_the_portuguese_page_says_an_english_name(app):
         page.get_by_test_id("randomised").wait_for(timeout=PATIENCE)
         check(page, "doubt")
         for switch, awaited in (
-            ("Mover a referência", "reference-ledger"),
+            ("Mover a referência", "reference-audit"),
             ("Plantar um atalho", "planted"),
             ("Apagar pixels", "deleted"),
         ):
@@ -292,9 +293,9 @@ def test_no_tab_of_the_portuguese_page_says_an_english_name(app):
         check(page, "evidence")
         visit("tab=lessons", "#ma-walk")
         check(page, "lessons")
-        visit("tab=own", "#ma-own-network")
+        visit("tab=own", "#ma-uploaded-network")
         for control in ("network", "method"):
-            page.locator(f"#ma-own-{control} input").click()
+            page.locator(f"#ma-uploaded-{control} input").click()
             page.locator("[role=option]").first.wait_for()
             check(page, f"own, {control}")
             page.keyboard.press("Escape")

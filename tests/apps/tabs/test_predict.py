@@ -17,20 +17,20 @@ CELL = Cell("fundus", "ResNet", "CBAM", 1.0)
 EMPTY = "0" * 1024
 
 
-def said(region=None, label=1, sure=0.8):
+def predicted(region=None, label=1, sure=0.8):
     mask = np.zeros((64, 64), bool) if region is None else region
-    return game.Said(label, sure, mask)
+    return game.Prediction(label, sure, mask)
 
 
 def test_a_region_is_read_bit_by_bit_from_the_upper_left():
     digits = "c" + "0" * 15 + "0" * 15 + "1" + EMPTY[32:]
-    read = game.read_said({"label": 1, "sure": 80, "region": digits})
-    assert read.sure == 0.8 and read.chance == 0.8
+    read = game.read_prediction({"label": 1, "sure": 80, "region": digits})
+    assert read.sure == 0.8 and read.probability == 0.8
     found = {(int(y), int(x)) for y, x in np.argwhere(read.region)}
     assert found == {(0, 0), (0, 1), (1, 63)}
-    assert game.read_said(
+    assert game.read_prediction(
         {"label": 0, "sure": 80, "region": EMPTY}
-    ).chance == pytest.approx(0.2)
+    ).probability == pytest.approx(0.2)
 
 
 @pytest.mark.parametrize(
@@ -52,10 +52,10 @@ def test_a_region_is_read_bit_by_bit_from_the_upper_left():
 )
 def test_nonsense_is_refused_in_a_sentence(sent):
     with pytest.raises(ValueError, match="Expected"):
-        game.read_said(sent)
+        game.read_prediction(sent)
 
 
-def test_a_sitting_asks_each_image_once_in_an_order_of_its_own():
+def test_a_session_asks_each_image_once_in_an_order_of_its_own():
     order = game.ordered("fundus", 1)
     assert len(set(order)) == len(order) == game.POOL - len(game.GALLERIES["fundus"])
     assert not set(order) & set(game.GALLERIES["fundus"])
@@ -67,7 +67,7 @@ def test_a_sitting_asks_each_image_once_in_an_order_of_its_own():
 
 
 def test_the_page_that_asks_holds_nothing_of_the_answer():
-    case = game.asked_case("fundus", 1, 0)
+    case = game.case_of_turn("fundus", 1, 0)
     html = predict_view.ask_html(case, 1, Words())
     bare = re.sub(r'src="[^"]+"', "", html)
     assert str(case.position) not in re.findall(r"\d+", bare)
@@ -79,13 +79,13 @@ def test_the_regions_are_laid_over_one_another():
     case = next(
         case
         for turn in range(10)
-        if (case := game.asked_case("fundus", 1, turn)).has_evidence
+        if (case := game.case_of_turn("fundus", 1, turn)).has_evidence
     )
     relevance = np.where(case.evidence, 2.0, 0.5)
-    found = game.reveal(case, said(case.evidence), relevance)
+    found = game.reveal(case, predicted(case.evidence), relevance)
     assert (found.map == case.evidence).all()
     assert all(pair == (1, 1, 1) for pair in found.pairs.values())
-    empty = game.reveal(case, said(), -relevance)
+    empty = game.reveal(case, predicted(), -relevance)
     assert empty.pairs["yours", "map"].iou == 0
     assert np.isnan(empty.pairs["yours", "evidence"].of_first)
 
@@ -120,19 +120,21 @@ def revealed(case, word, chance, relevance, language="en"):
     ],
 )
 def test_the_sentence_says_who_was_right(label_right, network_right, text):
-    case = game.asked_case("fundus", 1, 0)
+    case = game.case_of_turn("fundus", 1, 0)
     label = case.label if label_right else 1 - case.label
     network = case.label if network_right else 1 - case.label
-    html = revealed(case, said(label=label), 0.9 if network else 0.1, np.ones((64, 64)))
+    html = revealed(
+        case, predicted(label=label), 0.9 if network else 0.1, np.ones((64, 64))
+    )
     assert text in html
 
 
 @pytest.mark.parametrize("language", ["en", "pt"])
-def test_every_picture_is_told_in_words_and_nothing_is_left_blank(language):
-    case = game.asked_case("fundus", 1, 0)
+def test_every_picture_is_described_and_nothing_is_left_blank(language):
+    case = game.case_of_turn("fundus", 1, 0)
     rounds = [game.Round(1, 0.9, 0.6)]
     words = Words(language)
-    html = revealed(case, said(), 0.7, np.ones((64, 64)), language)
+    html = revealed(case, predicted(), 0.7, np.ones((64, 64)), language)
     html += predict_view.score_html(1, game.score(rounds), words)
     html += predict_view.score_html(0, None, words)
     assert html.count('role="img"') == html.count('role="img" aria-label="')

@@ -220,20 +220,21 @@ def test_a_notebook_sends_its_file_and_nothing_stays(app, tmp_path):
 
 
 def test_the_tab_gives_what_it_shows_and_nothing_before_an_image_came(app, raw):
-    part = raw.component("ma-own-network")
+    part = raw.component("ma-uploaded-network")
     network = next(
         p["props"]["value"] for p in raw.config["components"] if p["id"] == part
     )
     for kind in KINDS:
-        event = raw.event(f"ma-own-export-{kind}", "click")
+        event = raw.event(f"ma-uploaded-export-{kind}", "click")
         success, said = raw.call(event, [None, network, "lrp.epsilon"])
         assert not success and "Choose an image" in said["error"]
     (path,) = raw.upload(png(skimage.data.astronaut())).json()
     assert raw.call(
-        raw.event("ma-own-file", "upload"), [raw.given(path), network, "lrp.epsilon"]
+        raw.event("ma-uploaded-file", "upload"),
+        [raw.given(path), network, "lrp.epsilon"],
     )[0]
     for kind in KINDS:
-        event = raw.event(f"ma-own-export-{kind}", "click")
+        event = raw.event(f"ma-uploaded-export-{kind}", "click")
         success, said = raw.call(event, [None, network, "lrp.epsilon"])
         assert success and opened(said["data"][0])[0] == kind
         for bad in ([None, "no such network", "gradient"], [None, network, ["x"]]):

@@ -1,23 +1,24 @@
-"""Pictures for the page: layers over one another, each told in words."""
+"""Pictures for the page: layers over one another, each with a description."""
 
 import base64
-from functools import lru_cache
 from html import escape
 
 import numpy as np
 
 from medattn.figures import colour_scale, grey, outline_rgba, png_bytes, relevance_rgba
+from medattn_app.domain.cases import Case, cached_per_case
+from medattn_app.tabs.common.colours import Colour
 
-YOURS = (86, 180, 233)  # Okabe and Ito's sky blue: the learner's own region
-MAPS = (213, 94, 0)  # the region that a map names
+Picture = np.ndarray | str  # pixels, or the address of a PNG
+Layer = tuple[str, Picture]  # its name, and an RGBA picture
 
 
-def uri(pixels):
+def png_uri(pixels: np.ndarray) -> str:
     """Writes an array as the address of a PNG that needs no file."""
     return "data:image/png;base64," + base64.b64encode(png_bytes(pixels)).decode()
 
 
-def pile(ground, *layers, alt, kind=""):
+def pile(ground: Picture, *layers: Layer, alt: str, kind: str = "") -> str:
     """Lays pictures over one another.
 
     Args:
@@ -25,7 +26,7 @@ def pile(ground, *layers, alt, kind=""):
         *layers: `(name, pixels)` each, RGBA or an address; the name becomes its class,
             `ma-<name>`.
         alt: All of it in a sentence.
-        kind: A further class of the whole.
+        kind: A further class of the element.
 
     Returns:
         HTML, `alt` escaped.
@@ -40,67 +41,48 @@ def pile(ground, *layers, alt, kind=""):
     )
 
 
-def map_layer(relevance, scale=None):
+def map_layer(relevance: np.ndarray, scale: float | None = None) -> Layer:
     """Colours a map for `pile`; its own scale unless one is given."""
     scale = colour_scale(relevance) if scale is None else scale
     return "heat", relevance_rgba(relevance, scale)
 
 
-def outline_layer(mask, name="evidence", colour=None):
-    """Outlines a region for `pile`."""
+def outline_layer(
+    mask: np.ndarray, name: str = "evidence", colour: Colour | None = None
+) -> Layer:
+    """Outlines a region for `pile`; in the evidence's colour unless one is given."""
     options = {} if colour is None else {"colour": colour}
     return name, outline_rgba(mask, **options)
 
 
-def _address(picture):
-    return picture if isinstance(picture, str) else uri(picture)
+def evidence_layers(case: Case) -> list[Layer]:
+    """Outlines a case's evidence for `pile`; empty without evidence."""
+    return [("evidence", _evidence_uri(case))] if case.has_evidence else []
+
+
+def _address(picture: Picture) -> str:
+    return picture if isinstance(picture, str) else png_uri(picture)
 
 
 # A case's own pictures are encoded once, whatever is laid over them.
-@lru_cache(maxsize=128)
-def photo(case):
+@cached_per_case
+def photo(case: Case) -> str:
     """Gives the address of a case's picture."""
-    return uri(case.picture)
+    return png_uri(case.picture)
 
 
-@lru_cache(maxsize=128)
-def pale_photo(case):
-    """Gives the address of a case's picture in pale grey."""
-    return uri(grey(case.picture))
+@cached_per_case
+def grey_photo(case: Case) -> str:
+    """Gives the address of a case's picture in pale grey: colour belongs to the map."""
+    return png_uri(grey(case.picture))
 
 
-@lru_cache(maxsize=128)
-def evidence_layer(case):
-    """Outlines a case's evidence for `pile`."""
-    return "evidence", uri(outline_rgba(case.evidence))
+@cached_per_case
+def thumbnail(case: Case) -> str:
+    """Gives the address of a case's picture at a quarter of its height and width."""
+    return png_uri(case.picture[::4, ::4])
 
 
-def pale(picture):
-    """Turns an image grey, so that colour belongs to the map."""
-    return grey(picture)
-
-
-def where(relevance, words):
-    """Says in a few words where a map has most of its relevance."""
-    size = np.abs(np.asarray(relevance, float))
-    height, width = (length // 2 for length in size.shape)
-    quarters = {
-        "00": size[:height, :width].sum(),
-        "01": size[:height, width:].sum(),
-        "10": size[height:, :width].sum(),
-        "11": size[height:, width:].sum(),
-    }
-    total = sum(quarters.values())
-    if not total:
-        return words("where.none")
-    place = max(quarters, key=quarters.get)
-    return words(
-        "where.most",
-        share=f"{quarters[place] / total:.0%}",
-        quarter=words(f"explore.quarter_{place}"),
-    )
-
-
-def number_signed(value):
-    """Writes a number with its sign and two places."""
-    return f"{value:+.2f}".replace("-", "−")
+@cached_per_case
+def _evidence_uri(case: Case) -> str:
+    return png_uri(outline_rgba(case.evidence))

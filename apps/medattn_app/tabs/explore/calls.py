@@ -1,134 +1,78 @@
 """What Explore's page asks the server, each call a dict in and a dict out."""
 
 import time
-from dataclasses import asdict, replace
+from collections.abc import Iterable
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
-from medattn_app.domain.cases import baselines
-from medattn_app.domain.cells import cell_id
-from medattn_app.domain.constants import (
-    ATTENTION,
-    BACKBONES,
-    DATASETS,
-    INITIALISATIONS,
-    REFERENCES,
-    REGIMES,
-    SHORTCUTS,
-)
-from medattn_app.domain.labels import class_name, percent
-from medattn_app.domain.methods import METHODS
+from medattn_app.domain.cases import Case, baselines
+from medattn_app.domain.cells import Cell, cell_id
+from medattn_app.domain.constants import DATASETS
+from medattn_app.domain.labels import class_name
 from medattn_app.domain.state import (
     Question,
     method_options,
     read_question,
     write_query,
 )
-from medattn_app.domain.texts import LANGUAGES, Words, read_texts
-from medattn_app.service.answers import refusal
+from medattn_app.domain.texts import LANGUAGES, Words
+from medattn_app.service.answers import Answer, refusal
 from medattn_app.service.conclusion import changed, over_seeds
+from medattn_app.service.context import Context
 from medattn_app.service.distance import domain_note
-from medattn_app.service.grid import comparison_grid, varied_networks
+from medattn_app.service.grid import comparison_grid
 from medattn_app.service.uploads import UploadedCases, read_upload
 from medattn_app.tabs.explore import view
+from medattn_app.tabs.explore.catalogue import question_json
 
 PATIENCE = 0.15  # seconds that one call goes on filling the grid
-# Beside its own texts the page's script writes those whose keys begin so.
-NAMED = ("dataset.", "group.", "method.", "hint.", "reference.")
+Json = dict[str, Any]
 
 
-class Answers:
+class ExploreCalls:
     """Answers the page; it keeps no state of a visitor but the images they sent.
+
+    A call takes a dict: `question`, the fields of a `Question`; `uploaded`, the key of
+    the visitor's image if one is on the page; `previous`, the id of the cell before;
+    `group` and `have`, what of the grid the page holds already.
 
     Args:
         context: The page's `Context`.
     """
 
-    def __init__(self, context):
-        self.service, self.settings = context.service, context.settings
-        self._host_words = context.words
+    def __init__(self, context: Context):
+        self.service = context.service
         self.uploads = UploadedCases()
+        self._host_words = context.words
 
-    def words(self, question):
-        """Returns the texts in the question's language."""
-        return self._words_in(getattr(question, "lang", None))
-
-    def catalogue(self):
-        """Lists what can be chosen, for the controls."""
-        service = self.service
-        cells = [c for d in service.datasets() for c in service.networks(d)]
-        groups = {}
-        for method in METHODS.values():
-            groups.setdefault(method.group, []).append(method.name)
-        return {
-            "datasets": service.datasets(),
-            "images": {d: len(_gallery(d)) for d in service.datasets()},
-            "backbones": [b for b in BACKBONES if any(c.backbone == b for c in cells)],
-            "attention": [a for a in ATTENTION if any(c.attention == a for c in cells)],
-            "regimes": {f"{r:g}": title for r, title in REGIMES.items()},
-            "methods": groups,
-            "references": list(REFERENCES),
-            "seeds": sorted({c.seed for c in cells}),
-            "varied": {d: varied_networks(service, d) for d in service.datasets()},
-            "initialisations": list(INITIALISATIONS),
-            "shortcuts": list(SHORTCUTS),
-            "uploads": self.settings.uploads,
-            "first": asdict(self.first()) | {"hide": []},
-            "texts": {lang: _texts(lang) for lang in LANGUAGES},
-        }
-
-    def first(self):
-        """The question that the page opens with."""
-        question = Question(lang=self._host_words.language)
-        datasets = self.service.datasets()
-        if datasets and question.dataset not in datasets:
-            question = replace(question, dataset=datasets[0])
-        there = self.service.networks(question.dataset)
-        wanted = [c for c in there if c.attention in ATTENTION] or there
-        if wanted and not any(
-            cell_id(c) == "ResNet|CBAM|1" and c.seed == 0 for c in there
-        ):
-            cell = max(wanted, key=lambda c: c.regime)
-            return replace(
-                question,
-                backbone=cell.backbone,
-                attention=cell.attention if cell.attention in ATTENTION else "none",
-                regime=cell.regime,
-                seed=cell.seed,
-            )
-        return question
-
-    # Calls of the page
-
-    def strip(self, payload):
+    def strip(self, payload: Json) -> Json:
         """Sends the images of a data set, small."""
-        dataset = payload.get("dataset")
-        self._known(dataset)
+        dataset = self._known_dataset(payload.get("dataset"))
         words = self._words_in(payload.get("lang"))
         return {"images": view.thumbnails(self.service.cases(dataset), words)}
 
-    def picture(self, payload):
+    def picture(self, payload: Json) -> Json:
         """Sends one image, large, with its truth and its evidence."""
         question = read_question(payload.get("question"))
-        case = self.case(question, payload.get("own"))
+        case = self.case(question, payload.get("uploaded"))
         return view.case_view(case, self.words(question))
 
-    def answer(self, payload):
+    def answer(self, payload: Json) -> Json:
         """Answers a question: the chosen cell, and what of the grid is known."""
         question = read_question(payload.get("question"))
-        case = self.case(question, payload.get("own"))
+        case = self.case(question, payload.get("uploaded"))
         words, cell = self.words(question), self.cell(question)
-        options = method_options(question)
-        own = self.service.answer(case, cell, question.method, **options)
-        found = self._grid(payload, question, case)
-        found |= {
+        options, previous = method_options(question), payload.get("previous")
+        answer = self.service.answer(case, cell, question.method, **options)
+        reply = self._grid(payload, question, case)
+        reply |= {
             "id": cell_id(cell),
-            "question": asdict(question) | {"hide": list(question.hide)},
+            "question": question_json(question),
             "query": write_query(question),
             "case": case.key,
-            "cell": self._cell(case, own, words),
-            "change": changed(
-                self.service, question, case, own, payload.get("previous"), words
-            ),
+            "cell": self._cell(case, cell, answer, words),
+            "change": changed(self.service, question, case, answer, previous, words),
             "python": view.snippet(cell, question.method, options, case),
             "hint": words(f"hint.{question.method}"),
             "positive": class_name(question.dataset, 1, words),
@@ -136,18 +80,13 @@ class Answers:
         }
         known = baselines(case)
         if known is not None:
-            found["baselines"] = {
-                "random": percent(known[0]),
-                "edges": percent(known[1]),
-                "random_share": known[0],
-                "edges_share": known[1],
-            }
-        return found
+            reply["baselines"] = view.baselines_view(*known)
+        return reply
 
-    def fill(self, payload):
+    def fill(self, payload: Json) -> Json:
         """Computes cells of the grid that are missing, for a moment."""
         question = read_question(payload.get("question"))
-        case = self.case(question, payload.get("own"))
+        case = self.case(question, payload.get("uploaded"))
         options = method_options(question)
         _, _, cells = comparison_grid(self.service, question)
         end = time.monotonic() + PATIENCE
@@ -159,66 +98,78 @@ class Answers:
                     break
         return self._grid(payload, question, case)
 
-    def conclude(self, payload):
-        """Says what the study's seeds bear about the change."""
+    def conclude(self, payload: Json) -> Json:
+        """Says what the study's seeds support about the change."""
         question = read_question(payload.get("question"))
-        found = {
-            "study": over_seeds(
-                self.service, question, payload.get("previous"), self.words(question)
-            )
-        }
-        if payload.get("own") is not None:
-            from medattn_app.service.distance import domain_note
+        words = self.words(question)
+        study = over_seeds(self.service, question, payload.get("previous"), words)
+        reply: Json = {"study": study}
+        if payload.get("uploaded") is not None:
+            case = self.case(question, payload["uploaded"])
+            reply["caution"] = caution(case, question.dataset, words)
+        return reply
 
-            case, words = self.case(question, payload["own"]), self.words(question)
-            _, note = domain_note(case, question.dataset, words)
-            found["caution"] = f"{words('explore.caution')} {note}"
-        return found
-
-    def gates(self, payload):
+    def gates(self, payload: Json) -> Json:
         """Sends where the network's spatial gates let through, for the large view."""
         question = read_question(payload.get("question"))
-        case = self.case(question, payload.get("own"))
-        found = self.service.answer(case, self.cell(question), "attention.spatial_gate")
-        if found.relevance is None:
-            return {"refused": refusal(found, self.words(question))}
-        return {"map": view.packed(found.relevance), "id": cell_id(found.cell)}
+        case, cell = self.case(question, payload.get("uploaded")), self.cell(question)
+        answer = self.service.answer(case, cell, "attention.spatial_gate")
+        if answer.relevance is None:
+            return {"refused": refusal(answer, self.words(question))}
+        return {"map": view.pack_map(answer.relevance), "id": cell_id(cell)}
 
-    # What calls share
+    def words(self, question: Question | None) -> Words:
+        """Returns the texts in the question's language; the host's without one."""
+        return self._words_in(getattr(question, "lang", None))
 
-    def case(self, question, own=None):
-        """Finds the image of a question, or a visitor's own by its token."""
-        if own is not None:
-            found = self.uploads.find(own)
+    def case(self, question: Question | None, uploaded: object = None) -> Case:
+        """Finds the image of a question, or a visitor's by its key.
+
+        Args:
+            question: The question; None if there is a key.
+            uploaded: The key of `receive`, or None.
+
+        Raises:
+            ValueError: If the image or the data set is unknown.
+        """
+        if uploaded is not None:
+            found = self.uploads.find(uploaded)
             if found is None:
                 raise ValueError(self.words(question)("refused.forgotten"))
             return found
-        self._known(question.dataset)
-        cases = self.service.cases(question.dataset)
+        assert question is not None
+        cases = self.service.cases(self._known_dataset(question.dataset))
         return cases[min(question.image, len(cases) - 1)]
 
-    def cell(self, question):
+    def cell(self, question: Question) -> Cell:
         """Finds the network of a question."""
-        return self.service.cell_of(question)
+        return self.service.cell(
+            question.dataset,
+            question.backbone,
+            question.attention,
+            question.regime,
+            question.seed,
+            **question.kind,
+        )
 
-    def receive(self, path, dataset="fundus"):
-        """Keeps a visitor's image for an hour, in memory; returns the token for it."""
-        case = read_upload(path, dataset if dataset in DATASETS else "fundus")
-        return self.uploads.add(case)
+    def receive(self, path: str | Path, dataset: object = "fundus") -> str:
+        """Keeps a visitor's image for an hour, in memory; returns the key for it."""
+        known = isinstance(dataset, str) and dataset in DATASETS
+        return self.uploads.add(read_upload(path, str(dataset) if known else "fundus"))
 
-    def _words_in(self, language):
+    def _words_in(self, language: object) -> Words:
         known = isinstance(language, str) and language in LANGUAGES
-        return _words(language) if known else self._host_words
+        return _words(str(language)) if known else self._host_words
 
-    def _known(self, dataset):
+    def _known_dataset(self, dataset: object) -> str:
         if not isinstance(dataset, str) or dataset not in self.service.datasets():
             raise ValueError(
                 "There is no such data set. Expected one of "
-                f"{self.service.datasets()}. "
-                f"Received: {str(dataset)[:40]!r}"
+                f"{self.service.datasets()}. Received: {str(dataset)[:40]!r}"
             )
+        return dataset
 
-    def _grid(self, payload, question, case):
+    def _grid(self, payload: Json, question: Question, case: Case) -> Json:
         """Describes the grid, with those known cells that the page has not got yet."""
         words = self.words(question)
         options = method_options(question)
@@ -226,7 +177,7 @@ class Answers:
         group = f"{case.key} {question.method} {question.dataset} {question.seed} "
         group += f"{question.lang} {sorted(options.items())}"
         have = payload.get("have") if payload.get("group") == group else []
-        have = set(map(str, have)) if isinstance(have, list) else set()
+        held = set(map(str, have)) if isinstance(have, list) else set()
         known, missing, sent = [], [], {}
         for cell in cells.values():
             answer = self.service.cached(case, cell, question.method, **options)
@@ -235,8 +186,8 @@ class Answers:
                 missing.append(name)
                 continue
             known.append(answer)
-            if name not in have:
-                sent[name] = self._cell(case, answer, words)
+            if name not in held:
+                sent[name] = self._cell(case, cell, answer, words)
         return {
             "group": group,
             "grid": view.grid_view(rows, columns, cells, words)
@@ -246,17 +197,13 @@ class Answers:
             "scale": view.scale_view(known, question.method, words),
         }
 
-    def _cell(self, case, answer, words):
-        return view.cell_view(
-            case,
-            answer,
-            self.service.record(answer.cell),
-            words,
-            self.service.seed_probabilities(case, answer.cell),
-        )
+    def _cell(self, case: Case, cell: Cell, answer: Answer, words: Words) -> Json:
+        record = self.service.record(cell)
+        seeds = self.service.seed_probabilities(case, cell)
+        return view.cell_view(case, answer, record, words, seeds)
 
 
-def caution(case, dataset, words):
+def caution(case: Case, dataset: str, words: Words) -> str | None:
     """Says of a visitor's image what it is worth, and how far it lies from all seen."""
     if case.label is not None:
         return None
@@ -264,7 +211,7 @@ def caution(case, dataset, words):
     return f"{words('explore.caution')} {note}"
 
 
-def _nearest_first(cells, chosen):
+def _nearest_first(cells: Iterable[Cell], chosen: Cell) -> list[Cell]:
     """Orders cells: the same network first, then the same regime, then the rest."""
     return sorted(
         cells,
@@ -277,21 +224,6 @@ def _nearest_first(cells, chosen):
     )
 
 
-def _gallery(dataset):
-    from medattn_app.domain.cases import GALLERIES
-
-    return GALLERIES[dataset]
-
-
 @lru_cache(maxsize=8)
-def _words(language):
+def _words(language: str) -> Words:
     return Words(language)
-
-
-def _texts(language):
-    """Gives the texts that the page's script writes itself."""
-    return {
-        key.removeprefix("explore."): both[language]
-        for key, both in read_texts().items()
-        if key.startswith(("explore.", *NAMED))
-    }

@@ -2,119 +2,107 @@
 
 import json
 import logging
-from dataclasses import asdict
+from collections.abc import Callable
 from functools import wraps
 from html import escape
 from pathlib import Path
+from typing import Any
+
+import gradio as gr
 
 from medattn_app.domain.labels import sentence_of
 from medattn_app.domain.state import read_query
+from medattn_app.domain.texts import Words
 from medattn_app.gradio_private import event_field, pass_path_only
-from medattn_app.tabs.explore.calls import Answers
+from medattn_app.service.context import Context
+from medattn_app.tabs.common.scripts import compose_script
+from medattn_app.tabs.explore.calls import ExploreCalls, Json
+from medattn_app.tabs.explore.catalogue import build_catalogue, question_json
 
 HERE = Path(__file__).parent
-SCRIPTS = ("canvas.js", "viewer.js", "explore.js", "kinds.js", "controls.js")
 CALLS = ("strip", "picture", "answer", "fill", "conclude", "gates")
+QUIET_EVENT: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
 
-def build(context):
+def build(context: Context) -> None:
     """Adds the tab's components and events where it is called.
 
     Args:
-        context: The page's `Context`; `"question"`, `"viewer"` and `"own"` are put into
-            its `shared`.
+        context: The page's `Context`; `"question"` and `"viewer"` are put into its
+            `shared`.
     """
-    import gradio as gr
-
-    answers, words = Answers(context), context.words
+    calls, words = ExploreCalls(context), context.words
     question = gr.JSON(elem_id="ma-question", elem_classes="ma-unseen")
     viewer = gr.HTML(
         value="",
-        html_template=(HERE / "explore.html").read_text(),
-        js_on_load="\n".join((HERE / name).read_text() for name in SCRIPTS),
-        server_functions=[_call(getattr(answers, name), words) for name in CALLS],
+        html_template=(HERE / "explore.html").read_text("utf-8"),
+        js_on_load=compose_script(HERE / "explore.js"),
+        server_functions=[
+            answer_every_call(getattr(calls, name), words) for name in CALLS
+        ],
         elem_id="ma-explore",
-        catalogue=json.dumps(answers.catalogue()),
+        catalogue=json.dumps(build_catalogue(context)),
         opened="",
-        own="",
+        uploaded="",
     )
-    context.shared.update(question=question, viewer=viewer, answers=answers)
+    context.shared.update(question=question, viewer=viewer)
 
-    def ask(event: gr.EventData):
+    def take_question(event: gr.EventData) -> Any:
         return event_field(event, "question")
 
-    viewer.change(
-        ask,
-        None,
-        question,
-        show_progress="hidden",
-        queue=False,
-        api_visibility="private",
-    )
+    viewer.change(take_question, None, question, queue=False, **QUIET_EVENT)
     if context.settings.uploads:
-        file = pass_path_only(
-            gr.UploadButton(
-                words("explore.own"),
-                elem_id="ma-upload",
-                elem_classes="ma-unseen",
-            )
+        _build_upload(calls, words, question, viewer)
+
+
+def _build_upload(
+    calls: ExploreCalls, words: Words, question: gr.JSON, viewer: gr.HTML
+) -> None:
+    file = pass_path_only(
+        gr.UploadButton(
+            words("explore.uploaded"), elem_id="ma-upload", elem_classes="ma-unseen"
         )
+    )
 
-        def receive(path, chosen):
-            try:
-                token = answers.receive(path, (chosen or {}).get("dataset", "fundus"))
-            except ValueError as error:
-                title = words("explore.unfit")
-                raise gr.Error(escape(str(error), quote=False), title=title) from None
-            return gr.HTML(own=token)
+    def receive(path: str, chosen: Any) -> Any:
+        try:
+            key = calls.receive(path, (chosen or {}).get("dataset", "fundus"))
+        except ValueError as error:
+            title = words("explore.unfit")
+            raise gr.Error(escape(str(error), quote=False), title=title) from None
+        return gr.HTML(uploaded=key)
 
-        file.upload(
-            receive,
-            [file, question],
-            viewer,
-            show_progress="hidden",
-            api_visibility="private",
-        )
+    file.upload(receive, [file, question], viewer, **QUIET_EVENT)
 
 
-def load(context, app):
+def load(context: Context, app: gr.Blocks) -> None:
     """Lets the page open with the question of its link.
 
     Args:
         context: The page's `Context`, after `build`.
         app: The `gradio.Blocks`.
     """
-    import gradio as gr
 
-    def opened(request: gr.Request):
+    def opened(request: gr.Request) -> Any:
         given = {"lang": context.settings.language} | dict(request.query_params)
         question, refused = read_query(given)
-        return gr.HTML(
-            opened=json.dumps(
-                {"question": as_dict(question), "refused": refused, "at": id(request)}
-            )
-        )
+        link = {
+            "question": question_json(question),
+            "refused": refused,
+            "at": id(request),  # so that the same link opens again
+        }
+        return gr.HTML(opened=json.dumps(link))
 
-    app.load(
-        opened,
-        None,
-        context.shared["viewer"],
-        show_progress="hidden",
-        queue=False,
-        api_visibility="private",
-    )
+    app.load(opened, None, context.shared["viewer"], queue=False, **QUIET_EVENT)
 
 
-def as_dict(question):
-    """Writes a `Question` in JSON's types."""
-    return asdict(question) | {"hide": list(question.hide)}
-
-
-def _call(function, words):
+def answer_every_call(
+    function: Callable[[Json], Json], words: Words
+) -> Callable[[Any], Json]:
     """Makes a function of the server that answers every call, if with a sentence."""
 
     @wraps(function)
-    def call(payload):
+    def call(payload: Any) -> Json:
         try:
             if isinstance(payload, list) and len(payload) == 1:
                 payload = payload[0]

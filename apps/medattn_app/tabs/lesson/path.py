@@ -1,8 +1,11 @@
 """How far a learner is on the guided path: pure state, no page."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from medattn_app.tabs.lesson.steps import LESSONS, STEPS
+from medattn_app.service.context import Context
+from medattn_app.tabs.lesson.steps import LESSONS, STEPS, Step
 
 
 @dataclass(frozen=True)
@@ -11,7 +14,7 @@ class Path:
 
     Attributes:
         lesson: A key of `LESSONS`.
-        at: Place of the step that is next; the number of steps when all is done.
+        at: Index of the step that is next; the number of steps when all is done.
         said: What the learner predicted, by step.
         right: What was measured, by step: the right option, or None.
         after: The numbers that were measured, by step.
@@ -20,28 +23,28 @@ class Path:
 
     lesson: str
     at: int = 0
-    said: tuple = ()
-    right: tuple = ()
-    after: tuple = ()
-    question: tuple = ()
+    said: tuple[Any, ...] = ()
+    right: tuple[Any, ...] = ()
+    after: tuple[Any, ...] = ()
+    question: tuple[Any, ...] = ()
 
     @property
-    def steps(self):
+    def steps(self) -> list[Step]:
         """The steps of the lesson, in order."""
         return [STEPS[name] for name in LESSONS[self.lesson]]
 
     @property
-    def step(self):
+    def step(self) -> Step | None:
         """The step that is next, or None at the end."""
         return self.steps[self.at] if self.at < len(self.steps) else None
 
     @property
-    def answered(self):
-        """Whether the next step's question has been answered, so that a deed counts."""
+    def answered(self) -> bool:
+        """Whether the next step's question was answered, so that an action counts."""
         return self.step is not None and self.step.name in dict(self.said)
 
 
-def begin(lesson="first"):
+def begin(lesson: str = "first") -> Path:
     """Begins a lesson.
 
     Args:
@@ -58,7 +61,7 @@ def begin(lesson="first"):
     return Path(lesson)
 
 
-def say(path, name, option):
+def predict(path: Path, name: str, option: object) -> Path:
     """Notes what a learner predicts; a step that is done keeps its first answer."""
     step = STEPS.get(name)
     if step is None or option not in step.options:
@@ -73,15 +76,17 @@ def say(path, name, option):
     return replace(path, said=tuple(said.items()))
 
 
-def see(path, context, deed, now):
+def observe(
+    path: Path, context: Context, action: str, now: Mapping[str, Any]
+) -> tuple[Path, Step | None]:
     """Notes what a learner did.
 
     Args:
-        path: A `Path`.
+        path: How far the learner was.
         context: The page's `Context`, asked for what was measured.
-        deed: `"question"` (a knob was turned), `"visit"` (a tab was opened), or the
-            name of a tab on which its act was done.
-        now: The page's question, a dict.
+        action: `"question"` (a choice was changed), `"visit"` (a tab was opened), or
+            the name of a tab whose own action was done.
+        now: The page's question, with the open `"tab"`.
 
     Returns:
         `(path, done)`: the new `Path`, and the `Step` that this completed, or None.
@@ -90,7 +95,7 @@ def see(path, context, deed, now):
     before = dict(path.question) or now
     path = replace(path, question=tuple(now.items()))
     step = path.step
-    if not path.answered or not step.done(deed, before, now):
+    if step is None or not path.answered or not step.done(action, before, now):
         return path, None
     right, numbers = step.judge(context, before, now)
     path = replace(
@@ -102,7 +107,7 @@ def see(path, context, deed, now):
     return path, step
 
 
-def score(path):
+def score(path: Path) -> tuple[int, int]:
     """Counts `(right, judged)`: predictions that came true, of those measured."""
     said = dict(path.said)
     judged = {name: right for name, right in path.right if right is not None}

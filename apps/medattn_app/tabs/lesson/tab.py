@@ -1,26 +1,61 @@
 """The lesson's tab: a guided path that knows what the learner did, and the glossary."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from html import escape
+from typing import Any
+
+import gradio as gr
 
 from medattn_app.domain.constants import TABS
+from medattn_app.domain.texts import Words
 from medattn_app.gradio_private import event_data, find_component
+from medattn_app.service.context import Context
 from medattn_app.tabs.lesson import path as lesson_path
-from medattn_app.tabs.lesson.steps import LESSONS
+from medattn_app.tabs.lesson.steps import Step
+from medattn_app.tabs.lesson.view import (
+    after_html,
+    bar_html,
+    glossary_html,
+    intro_html,
+    task_html,
+)
 
-# What the deed of a tab is: the element whose event counts, by the tab's name.
-ACTS = {
+# The action of a tab that counts: the component and its event, by the tab's name.
+ACTIONS = {
     "predict": ("ma-predict", "submit"),
     "doubt": ("ma-doubt-go", "click"),
 }
+QUICK_EVENT: dict[str, Any] = {
+    "queue": False,
+    "show_progress": "hidden",
+    "api_visibility": "private",
+}
 
 
-def build_bar(context):
-    """Builds the line above the tabs that says what to do next: in any tab in sight.
+@dataclass
+class Panels:
+    """The components of the steps, one of each a step.
+
+    Attributes:
+        radios: What the learner expects.
+        tasks, buttons: What is to be done, and the button that leads there.
+        afters: What was found.
+        steps: The `gr.Step`s around them.
+    """
+
+    radios: list[Any] = field(default_factory=list)
+    tasks: list[Any] = field(default_factory=list)
+    buttons: list[Any] = field(default_factory=list)
+    afters: list[Any] = field(default_factory=list)
+    steps: list[Any] = field(default_factory=list)
+
+
+def build_bar(context: Context) -> None:
+    """Builds the line above the tabs that says what to do next, in sight on any tab.
 
     Call it inside `gr.Blocks`, before the tabs; `build` fills it.
     """
-    import gradio as gr
-
     with gr.Row(elem_classes="ma-lesson-bar", visible=False) as row:
         line = gr.HTML(elem_id="ma-lesson-line")
         back = gr.Button(
@@ -29,184 +64,127 @@ def build_bar(context):
     context.shared["lesson_bar"] = row, line, back
 
 
-def build(context):
+def build(context: Context) -> None:
     """Builds the tab, inside its `gr.Tab`, after all other tabs.
 
     Args:
         context: The page's `Context`; its `shared` holds `question`, `tabs` and what
             `build_bar` made.
     """
-    import gradio as gr
+    words, name = context.words, context.settings.lesson or "first"
+    begun = lesson_path.begin(name)
+    gr.HTML(intro_html(words, name), elem_classes="ma-lesson-intro")
+    path, panels = gr.State(begun), Panels()
+    with gr.Walkthrough(selected=0, elem_id="ma-walk") as walkthrough:
+        for index, step in enumerate(begun.steps):
+            title = words(f"lesson.{step.name}.title")
+            with gr.Step(title, id=index, interactive=index == 0) as panel:
+                _build_step(words, step, panels)
+            panels.steps.append(panel)
+    with gr.Accordion(words("lesson.glossary"), open=False, elem_id="ma-glossary"):
+        gr.HTML(glossary_html(words))
+    _listen_to_predictions(context, begun.steps, path, panels)
+    _listen_to_actions(context, path, walkthrough, panels)
 
-    words = context.words
-    name = context.settings.lesson or "first"
-    steps = lesson_path.begin(name).steps
-    tabs, question = context.shared["tabs"], context.shared["question"]
+
+def _build_step(words: Words, step: Step, panels: Panels) -> None:
+    key = f"lesson.{step.name}"
+    panels.radios.append(
+        gr.Radio(
+            [(words(f"{key}.{option}"), option) for option in step.options],
+            label=words(f"{key}.ask"),
+            info=words("lesson.before"),
+            elem_id=f"ma-ask-{step.name}",
+            elem_classes="ma-ask",
+        )
+    )
+    panels.tasks.append(gr.HTML(f"<p>{escape(words('lesson.first_answer'))}</p>"))
+    panels.buttons.append(
+        gr.Button(
+            words("lesson.go"),
+            interactive=False,
+            variant="primary",
+            elem_id=f"ma-go-{step.name}",
+        )
+    )
+    panels.afters.append(gr.HTML(elem_id=f"ma-after-{step.name}"))
+
+
+def _listen_to_predictions(
+    context: Context, steps: list[Step], path: gr.State, panels: Panels
+) -> None:
+    """Lets the learner answer the question of a step, and go to its tab."""
+    words, tabs = context.words, context.shared["tabs"]
     row, line, back = context.shared["lesson_bar"]
 
-    gr.HTML(_intro(words, name), elem_classes="ma-lesson-intro")
-    path = gr.State(lesson_path.begin(name))
-    radios, tasks, goes, afters, panels = [], [], [], [], []
-    with gr.Walkthrough(selected=0, elem_id="ma-walk") as walk:
-        for place, step in enumerate(steps):
-            key = f"lesson.{step.name}"
-            with gr.Step(
-                words(f"{key}.title"), id=place, interactive=place == 0
-            ) as panel:
-                radios.append(
-                    gr.Radio(
-                        [(words(f"{key}.{o}"), o) for o in step.options],
-                        label=words(f"{key}.ask"),
-                        info=words("lesson.before"),
-                        elem_id=f"ma-ask-{step.name}",
-                        elem_classes="ma-ask",
-                    )
-                )
-                tasks.append(gr.HTML(f"<p>{escape(words('lesson.first_answer'))}</p>"))
-                goes.append(
-                    gr.Button(
-                        words("lesson.go"),
-                        interactive=False,
-                        variant="primary",
-                        elem_id=f"ma-go-{step.name}",
-                    )
-                )
-                afters.append(gr.HTML(elem_id=f"ma-after-{step.name}"))
-            panels.append(panel)
-    with gr.Accordion(words("lesson.glossary"), open=False, elem_id="ma-glossary"):
-        gr.HTML(glossary(words))
-
-    quick = dict(queue=False, show_progress="hidden", api_visibility="private")
-
-    def answer(step):
-        def answered(option, now):
+    def take_prediction(step: Step) -> Callable[..., Any]:
+        def predict(option: Any, now: lesson_path.Path) -> tuple[Any, ...]:
             try:
-                now = lesson_path.say(now, step.name, option)
+                now = lesson_path.predict(now, step.name, option)
             except ValueError as error:
                 raise gr.Error(escape(str(error))) from error
-            task = task_html(words, step)
-            return now, task, gr.Button(interactive=True), bar(words, now), shown(now)
+            button, bar = gr.Button(interactive=True), bar_html(words, now)
+            return now, task_html(words, step), button, bar, _show_bar(now)
 
-        return answered
+        return predict
 
-    for step, radio, task, go in zip(steps, radios, tasks, goes, strict=True):
-        radio.input(answer(step), [radio, path], [path, task, go, line, row], **quick)
-        go.click(lambda tab=step.tab: gr.Tabs(selected=tab), None, tabs, **quick)
-    back.click(lambda: gr.Tabs(selected="lessons"), None, tabs, **quick)
+    for step, radio, task, button in zip(
+        steps, panels.radios, panels.tasks, panels.buttons, strict=True
+    ):
+        outputs = [path, task, button, line, row]
+        radio.input(take_prediction(step), [radio, path], outputs, **QUICK_EVENT)
+        button.click(
+            lambda tab=step.tab: gr.Tabs(selected=tab), None, tabs, **QUICK_EVENT
+        )
+    back.click(lambda: gr.Tabs(selected="lessons"), None, tabs, **QUICK_EVENT)
 
-    def seen(deed):
-        def note(now, shown_question, event: gr.EventData = None):
-            asked = dict(shown_question or {})
-            if deed == "visit":
-                place = event_data(event)
-                asked["tab"] = tab_of(place, words)
-            moved, done = lesson_path.see(now, context, deed, asked)
-            rest = [gr.skip()] * (3 + 2 * len(steps))
+
+def _listen_to_actions(
+    context: Context, path: gr.State, walkthrough: gr.Walkthrough, panels: Panels
+) -> None:
+    """Completes a step when the learner did on the page what it asks for."""
+    words, count = context.words, len(panels.steps)
+    tabs, question = context.shared["tabs"], context.shared["question"]
+    row, line, _ = context.shared["lesson_bar"]
+
+    def take_action(action: str) -> Callable[..., Any]:
+        def observe(
+            now: lesson_path.Path,
+            asked: Any,
+            event: gr.EventData = None,  # type: ignore[assignment]  # Gradio reads it
+        ) -> list[Any]:
+            asked = dict(asked or {})
+            if action == "visit":
+                asked["tab"] = opened_tab(event_data(event))
+            now, done = lesson_path.observe(now, context, action, asked)
             if done is None:
-                return [moved, *rest]
-            at = moved.at
-            rest[:3] = (
-                bar(words, moved, done),
-                shown(moved),
-                gr.Walkthrough(selected=min(at, len(steps) - 1)),
-            )
-            rest[3 + at - 1] = after_html(words, moved, done)
-            if at < len(steps):
-                rest[3 + len(steps) + at] = gr.Step(interactive=True)
-            return [moved, *rest]
+                return [now, *[gr.skip()] * (3 + 2 * count)]
+            afters, steps = [gr.skip()] * count, [gr.skip()] * count
+            afters[now.at - 1] = after_html(words, now, done)
+            if now.at < count:
+                steps[now.at] = gr.Step(interactive=True)
+            selected = gr.Walkthrough(selected=min(now.at, count - 1))
+            bar = bar_html(words, now, done)
+            return [now, bar, _show_bar(now), selected, *afters, *steps]
 
-        return note
+        return observe
 
-    outputs = [path, line, row, walk, *afters, *panels]
-    question.change(seen("question"), [path, question], outputs, **quick)
-    tabs.select(seen("visit"), [path, question], outputs, **quick)
-    for tab, (element, event) in ACTS.items():
-        button = find_component(element)
-        if button is not None:
-            getattr(button, event)(seen(tab), [path, question], outputs, **quick)
+    inputs = [path, question]
+    outputs = [path, line, row, walkthrough, *panels.afters, *panels.steps]
+    question.change(take_action("question"), inputs, outputs, **QUICK_EVENT)
+    tabs.select(take_action("visit"), inputs, outputs, **QUICK_EVENT)
+    for tab, (element, event) in ACTIONS.items():
+        component = find_component(element)
+        if component is not None:
+            getattr(component, event)(take_action(tab), inputs, outputs, **QUICK_EVENT)
 
 
-def shown(path):
+def opened_tab(selected: object) -> str | None:
+    """Reads which tab was opened from what Gradio says of the event: its id."""
+    tab = selected.get("id") if isinstance(selected, dict) else None
+    return tab if isinstance(tab, str) and tab in TABS else None
+
+
+def _show_bar(path: lesson_path.Path) -> gr.Row:
     """Shows the bar once the learner has begun."""
-    import gradio as gr
-
     return gr.Row(visible=bool(path.said))
-
-
-def bar(words, path, done=None):
-    """Writes the line above the tabs: what was just found, and what is next."""
-    parts = []
-    if done is not None:
-        parts.append(after_html(words, path, done))
-    step = path.step
-    if step is None:
-        right, judged = lesson_path.score(path)
-        end = words("lesson.end", all=len(path.steps), right=right, judged=judged)
-        parts.append(f'<p data-testid="lesson-end"><b>{escape(end)}</b></p>')
-    else:
-        at = words("lesson.bar", at=path.at + 1, all=len(path.steps))
-        title = escape(words(f"lesson.{step.name}.title"))
-        what = f"lesson.{step.name}.task" if path.answered else "lesson.first_answer"
-        parts.append(
-            f'<p data-testid="lesson-next"><b>{escape(at)}: {title}.</b> '
-            f"{escape(words(what))}</p>"
-        )
-    return f'<div role="status" class="ma-lesson-line">{"".join(parts)}</div>'
-
-
-def task_html(words, step):
-    """Writes what is to be done, once the question is answered."""
-    return (
-        f"<p><b>{escape(words('lesson.now_do'))}</b> "
-        f"{escape(words(f'lesson.{step.name}.task'))}</p>"
-    )
-
-
-def after_html(words, path, step):
-    """Writes what the learner expected, what it was, and why."""
-    key = f"lesson.{step.name}"
-    said, right = dict(path.said)[step.name], dict(path.right)[step.name]
-    numbers = dict(dict(path.after)[step.name])
-    text = words(f"{key}.after", **numbers)
-    lines = [words("lesson.you_said", said=words(f"{key}.{said}"))]
-    if right is not None:
-        lines.append(words("lesson.it_was", right=words(f"{key}.{right}")))
-        lines.append(
-            words("lesson.came_true" if said == right else "lesson.came_other")
-        )
-    elif "?" in numbers.values():
-        lines.append(words("lesson.not_measured"))
-        text = ""
-    return (
-        f'<p class="ma-lesson-after" data-testid="after-{step.name}">'
-        f"<b>✓ {escape(words(f'{key}.title'))}.</b> {escape(' '.join(lines))} "
-        f"{escape(text)}</p>"
-    )
-
-
-def glossary(words):
-    """Writes every term with its sentence, in the order of the alphabet."""
-    terms = sorted(words.glossary().items(), key=lambda pair: pair[1][0].casefold())
-    entries = "".join(
-        f'<dt id="ma-word-{key}">{escape(name)}</dt><dd>{escape(sentence)}</dd>'
-        for key, (name, sentence) in terms
-    )
-    return f'<dl class="ma-words">{entries}</dl>'
-
-
-def lesson_names():
-    """Lists the lessons that `--lesson` knows."""
-    return list(LESSONS)
-
-
-def _intro(words, name):
-    return (
-        f"<h2>{escape(words(f'lesson.{name}'))}</h2>"
-        f"<p>{escape(words('lesson.intro'))}</p>"
-    )
-
-
-def tab_of(data, words):
-    """Reads which tab was opened from what Gradio says of the event: its label."""
-    label = data.get("value") if isinstance(data, dict) else None
-    return next((tab for tab in TABS if words(f"page.{tab}") == label), None)

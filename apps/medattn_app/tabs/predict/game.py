@@ -1,26 +1,28 @@
-"""Predict, then reveal: what the learner said, what the network said, and the score."""
+"""Predict first: the learner's prediction, the network's, and the score of both."""
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
 from medattn.explain import overlap, top_region
 from medattn.study import brier_score, reliability
-from medattn_app.domain.cases import GALLERIES, render_cases
+from medattn_app.domain.cases import GALLERIES, Case, render_cases
 
 SIDE = 64  # pixels of a region, as the networks see the image
 POOL = 400  # test images that can be asked about
 METHOD = "lrp.epsilon"
-FEW = 10  # rounds below which a calibration curve says next to nothing
+FEW_ROUNDS = 10  # below which a calibration curve says next to nothing
 BINS = 5  # of it, from 50 to 100%
 HEALTHY_REGION = 40  # pixels of the map's region where there is no evidence to match
 
 
 @dataclass(frozen=True)
-class Said:
-    """What a learner says before anything is shown.
+class Prediction:
+    """What a learner predicts before anything is shown.
 
     Attributes:
         label: 0 or 1.
@@ -33,18 +35,18 @@ class Said:
     region: np.ndarray
 
     @property
-    def chance(self):
+    def probability(self) -> float:
         """The learner's probability of the positive class."""
         return self.sure if self.label else 1 - self.sure
 
 
 @dataclass(frozen=True)
 class Round:
-    """One image of the sitting, without its pixels.
+    """One image of the session, without its pixels.
 
     Attributes:
         truth: 0 or 1.
-        learner, network: Probability of the positive class, as each said.
+        learner, network: Probability of the positive class, as each predicted.
     """
 
     truth: int
@@ -65,10 +67,10 @@ class Revealed:
     yours: np.ndarray
     evidence: np.ndarray
     map: np.ndarray
-    pairs: dict
+    pairs: dict[tuple[str, str], Any]
 
 
-def read_said(sent):
+def read_prediction(sent: object) -> Prediction:
     """Reads what the page sent.
 
     Args:
@@ -76,13 +78,15 @@ def read_said(sent):
             in rows, written as 1,024 hexadecimal digits.
 
     Returns:
-        A `Said`.
+        A `Prediction`.
 
     Raises:
         ValueError: If something is missing or out of range.
     """
-    sent = sent if isinstance(sent, dict) else {}
-    label, sure, region = (sent.get(key) for key in ("label", "sure", "region"))
+    given: dict[str, Any] = sent if isinstance(sent, dict) else {}
+    label: Any = given.get("label")
+    sure: Any = given.get("sure")
+    region: Any = given.get("region")
     if type(label) is not int or label not in (0, 1):
         raise ValueError(
             "What the image shows was not said. Expected label 0 or 1. Received: "
@@ -104,14 +108,14 @@ def read_said(sent):
             f"Received: {str(region)[:40]!r}"
         )
     bits = np.unpackbits(np.frombuffer(packed, np.uint8))
-    return Said(label, sure / 100, bits.reshape(SIDE, SIDE).astype(bool))
+    return Prediction(label, sure / 100, bits.reshape(SIDE, SIDE).astype(bool))
 
 
-def new_order(seed=None):
-    """Shuffles the test images that a sitting asks about, gallery images left out.
+def new_order(seed: int | None = None) -> int:
+    """Shuffles the test images that a session asks about, gallery images left out.
 
     Args:
-        seed: Chance unless given.
+        seed: A random one unless given.
 
     Returns:
         A seed that gives the same order again, see `ordered`.
@@ -120,35 +124,36 @@ def new_order(seed=None):
 
 
 @lru_cache(maxsize=256)
-def ordered(dataset, seed):
-    """Lists the positions of a sitting in its order."""
+def ordered(dataset: str, seed: int) -> tuple[int, ...]:
+    """Lists the positions in the test set that a session asks about, in its order."""
     known = set(GALLERIES[dataset])
-    places = [place for place in range(POOL) if place not in known]
-    random.Random(f"{dataset}-{seed}").shuffle(places)
-    return tuple(places)
+    positions = [position for position in range(POOL) if position not in known]
+    random.Random(f"{dataset}-{seed}").shuffle(positions)
+    return tuple(positions)
 
 
 @lru_cache(maxsize=64)
-def asked_case(dataset, seed, turn):
-    """Draws the image of a turn; after the last it begins anew."""
-    places = ordered(dataset, seed)
-    return render_cases(dataset, [places[turn % len(places)]])[0]
+def case_of_turn(dataset: str, seed: int, turn: int) -> Case:
+    """Renders the image of a turn; after the last it begins anew."""
+    positions = ordered(dataset, seed)
+    return render_cases(dataset, [positions[turn % len(positions)]])[0]
 
 
-def reveal(case, said, relevance):
+def reveal(case: Case, predicted: Prediction, relevance: np.ndarray) -> Revealed:
     """Lays the learner's region, the evidence and the map over one another.
 
     Args:
         case: The image.
-        said: A `Said`.
+        predicted: What the learner predicted.
         relevance: The network's map, `(64, 64)`.
 
     Returns:
         A `Revealed`.
     """
+    assert case.evidence is not None
     count = int(case.evidence.sum()) or HEALTHY_REGION
     regions = {
-        "yours": said.region,
+        "yours": predicted.region,
         "evidence": case.evidence,
         "map": top_region(relevance, count),
     }
@@ -159,11 +164,11 @@ def reveal(case, said, relevance):
     return Revealed(**regions, pairs=pairs)
 
 
-def score(rounds):
-    """Scores a sitting.
+def score(rounds: Sequence[Round]) -> dict[str, dict[str, Any]]:
+    """Scores a session.
 
     Args:
-        rounds: A list of `Round`s.
+        rounds: One for each image.
 
     Returns:
         A dict from `"learner"` and `"network"` to a dict: `right`, how many; `brier`;
@@ -172,13 +177,13 @@ def score(rounds):
     truth = np.array([one.truth for one in rounds], bool)
     found = {}
     for who in ("learner", "network"):
-        chance = np.array([getattr(one, who) for one in rounds], float)
-        right = (chance >= 0.5) == truth
+        probability = np.array([getattr(one, who) for one in rounds], float)
+        right = (probability >= 0.5) == truth
         found[who] = {
             "right": int(right.sum()),
-            "brier": brier_score(chance, truth),
+            "brier": brier_score(probability, truth),
             "curve": reliability(
-                np.maximum(chance, 1 - chance), right, low=0.5, bins=BINS
+                np.maximum(probability, 1 - probability), right, low=0.5, bins=BINS
             ),
         }
     return found

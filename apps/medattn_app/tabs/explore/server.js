@@ -1,0 +1,24 @@
+// Calls of the server: each sends the question, and throws what the server refuses.
+
+import { page, word } from "./state.js";
+
+const pictures = new Map(); // by what they show
+
+export async function callServer(name, extra = {}) {
+  const { question, uploaded, previous } = page;
+  const reply = await server[name]({ question, uploaded, previous, ...extra });
+  if (!reply || reply.error) throw new Error(reply?.error || word("failed"));
+  return reply;
+}
+
+// Calls for cells of the grid; those that the page holds are not sent again.
+export function callForCells(name) {
+  return callServer(name, { group: page.group, have: [...page.cells.keys()] });
+}
+
+export async function fetchPicture() {
+  const { dataset, image, lang } = page.question;
+  const key = `${dataset} ${image} ${page.uploaded} ${lang}`;
+  if (!pictures.has(key)) pictures.set(key, await callServer("picture"));
+  return pictures.get(key);
+}
