@@ -1,14 +1,13 @@
 """Aligns films with reports: attention from words to regions, contrastive loss."""
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 from medattn.layers import AttentionLayer
-from medattn.layers.tensor import Tensor
+from medattn.layers.tensor import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable(package="medattn")
@@ -39,15 +38,15 @@ class WordRegionFit(AttentionLayer):
         super().__init__(**kwargs)
         self.sharpness = sharpness
 
-    def build(self, input_shape: Sequence[tuple[int | None, ...]]) -> None:
+    def build(self, input_shape: list[Shape]) -> None:
         log_ten = keras.initializers.Constant(math.log(10))
         self.scale = self.add_weight(shape=(), initializer=log_ten, name="scale")
 
-    def similarity(self, inputs: Sequence[Tensor]) -> Tensor:
+    def similarity(self, inputs: list[Tensor]) -> Tensor:
         """Computes `s`, `(films, reports, words, regions)`."""
         return ops.einsum("frd,wtd->fwtr", inputs[0], inputs[1])
 
-    def scores(self, inputs: Sequence[Tensor]) -> Tensor:
+    def scores(self, inputs: list[Tensor]) -> Tensor:
         """Computes the attention of each word to each region.
 
         Returns:
@@ -55,16 +54,16 @@ class WordRegionFit(AttentionLayer):
         """
         return ops.softmax(self.sharpness * self.similarity(inputs), axis=-1)
 
-    def mix(self, inputs: Sequence[Tensor], scores: Tensor) -> Tensor:
+    def mix(self, inputs: list[Tensor], scores: Tensor) -> Tensor:
         """Averages over the words the similarities to the regions they attend to."""
         attended = ops.sum(scores * self.similarity(inputs), axis=-1)
         mask = ops.cast(inputs[2], attended.dtype)  # (reports, words)
         mean = ops.sum(attended * mask, axis=-1) / ops.sum(mask, axis=-1)
         return ops.exp(self.scale) * mean
 
-    def compute_output_shape(
-        self, input_shape: Sequence[tuple[int | None, ...]]
-    ) -> tuple[int | None, int | None]:
+    def compute_output_shape(  # type: ignore[override]  # of three inputs
+        self, input_shape: list[Shape]
+    ) -> Shape:
         return (input_shape[0][0], input_shape[1][0])
 
 

@@ -9,7 +9,7 @@ import keras
 from keras import layers, ops
 
 from medattn.layers import AttentionLayer
-from medattn.layers.tensor import Tensor
+from medattn.layers.tensor import Shape, Tensor
 from medattn.models.blocks import normalise
 from medattn.models.deit import PositionEmbedding, transformer_block
 
@@ -41,7 +41,7 @@ class SkipGate(AttentionLayer):
         super().__init__(**kwargs)
         self.units = units
 
-    def build(self, input_shape: Sequence[tuple[int | None, ...]]) -> None:
+    def build(self, input_shape: list[Shape]) -> None:
         dense = partial(layers.Dense, dtype=self.dtype_policy)
         self.skip = dense(self.units, use_bias=False, name="skip")
         self.gating = dense(self.units, name="gating")
@@ -50,18 +50,18 @@ class SkipGate(AttentionLayer):
         self.gating.build(input_shape[1])
         self.last.build((*input_shape[0][:-1], self.units))
 
-    def scores(self, inputs: Sequence[Tensor]) -> Tensor:
+    def scores(self, inputs: list[Tensor]) -> Tensor:
         """Computes one weight a position, `(batch, height, width, 1)`."""
         skip, coarse = inputs
         return ops.sigmoid(self.last(ops.relu(self.skip(skip) + self.gating(coarse))))
 
-    def mix(self, inputs: Sequence[Tensor], scores: Tensor) -> Tensor:
+    def mix(self, inputs: list[Tensor], scores: Tensor) -> Tensor:
         """Multiplies the skip connection by the scores."""
         return inputs[0] * scores
 
-    def compute_output_shape(
-        self, input_shape: Sequence[tuple[int | None, ...]]
-    ) -> tuple[int | None, ...]:
+    def compute_output_shape(  # type: ignore[override]  # of two inputs
+        self, input_shape: list[Shape]
+    ) -> Shape:
         return tuple(input_shape[0])
 
 
