@@ -12,7 +12,7 @@ from medattn.explain.audit import audit_line
 from medattn.explain.backend import run_eagerly
 from medattn.explain.deeplift.references import reference_images, with_reference
 from medattn.explain.gradient.neuron_visualisation import visualize_neuron
-from medattn.explain.lrp.nonlinear import register_rule
+from medattn.explain.graph.registry import register_rule
 from medattn.explain.metrics.deletion_curves import deletion, insertion
 from medattn.explain.metrics.localisation import (
     area_gain,

@@ -1,8 +1,12 @@
 """iNNvestigate's names and call form: create_analyzer(name, model).analyze(x)."""
 
 import difflib
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from medattn.explain.analyzer import SELECTION_MODES
+import keras
+
+from medattn.explain.analyzer import SELECTION_MODES, Analyzer
 from medattn.explain.attention.analyzers import ATTENTION_ANALYZERS
 from medattn.explain.deeplift.analyzers import DEEP_LIFT_ANALYZERS
 from medattn.explain.gradient.cams import CAM_ANALYZERS
@@ -10,30 +14,34 @@ from medattn.explain.gradient.family import GRADIENT_ANALYZERS
 from medattn.explain.innvestigate.engine import INNVESTIGATE_ANALYZERS
 from medattn.explain.lrp.analyzers import LRP_ANALYZERS
 
-ANALYZERS = (
+ANALYZERS: dict[str, type[Analyzer]] = (
     GRADIENT_ANALYZERS
     | LRP_ANALYZERS
     | DEEP_LIFT_ANALYZERS
     | CAM_ANALYZERS
     | ATTENTION_ANALYZERS
 )
-ENGINES = {"medattn": ANALYZERS, "innvestigate": INNVESTIGATE_ANALYZERS}
+ENGINES: Mapping[str, Mapping[str, Any]] = {
+    "medattn": ANALYZERS,
+    "innvestigate": INNVESTIGATE_ANALYZERS,
+}
 COMMON = ("input", "output", "softmax")
+Engine = Literal["medattn", "innvestigate"]
 
 
-def list_analyzers(engine="medattn"):
+def list_analyzers(engine: Engine = "medattn") -> list[str]:
     """Returns the names that `create_analyzer` takes."""
     return list(ENGINES[engine])
 
 
 def create_analyzer(
-    name,
-    model,
+    name: str,
+    model: keras.Model,
     *,
-    neuron_selection_mode="max_activation",
-    engine="medattn",
-    **options,
-):
+    neuron_selection_mode: Literal["max_activation", "index"] = "max_activation",
+    engine: Engine = "medattn",
+    **options: Any,
+) -> Analyzer:
     """Builds an analyzer for one model.
 
     Args:

@@ -4,7 +4,8 @@ import keras
 from keras import ops
 
 from medattn.explain.analyzer import Analyzer
-from medattn.explain.lrp.nonlinear import closed
+from medattn.explain.graph.operations import ATOMIC
+from medattn.explain.graph.registry import stays_closed
 
 
 class Whole(Analyzer):
@@ -13,14 +14,14 @@ class Whole(Analyzer):
     def stays_closed(self, layer):
         return True
 
-    def does(self, step, args, kwargs):
+    def compute_step(self, step, args, kwargs):
         layer = step.operation
-        composite = isinstance(layer, keras.Layer) and not closed(layer)
+        composite = isinstance(layer, keras.Layer) and not stays_closed(layer, ATOMIC)
         if not composite or layer.compute_dtype == "float32":
-            return super().does(step, args, kwargs)
+            return super().compute_step(step, args, kwargs)
         # Its own layers cast to half precision, and its operations do not.
         args, kwargs = cast((args, kwargs), layer.compute_dtype)
-        return cast(super().does(step, args, kwargs), "float32")
+        return cast(super().compute_step(step, args, kwargs), "float32")
 
 
 def cast(values, dtype):

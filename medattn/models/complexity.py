@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from medattn.layers import AttentionLayer
+from medattn.layers.keras_private import Call, call_that_made
 
 PARTS = ("trunk", "attention", "head")
 
@@ -44,10 +45,10 @@ def complexity(
     parameters, products = dict.fromkeys(PARTS, 0), dict.fromkeys(PARTS, 0)
     activations = 0
     head = model.layers[-1]
-    for node in _nodes(model.outputs, model.inputs):
-        part = _part(node.operation, head)
-        products[part] += sum(multiply_adds(inner) for inner in _inside(node))
-        activations += 4 * sum(math.prod(out.shape[1:]) for out in node.outputs)
+    for call in _calls(model.outputs, model.inputs):
+        part = _part(call.operation, head)
+        products[part] += sum(multiply_adds(inner) for inner in _inside(call))
+        activations += 4 * sum(math.prod(out.shape[1:]) for out in call.outputs)
     for layer in model.layers:
         parameters[_part(layer, head)] += sum(
             math.prod(weight.shape) for weight in layer.trainable_weights
@@ -60,17 +61,17 @@ def complexity(
     }
 
 
-def multiply_adds(node):
-    """Counts the multiply-adds of one step of a graph, for one image."""
-    operation, output = node.operation, node.outputs[0]
+def multiply_adds(call: Call) -> int:
+    """Counts the multiply-adds of one call in a graph, for one image."""
+    operation, output = call.operation, call.outputs[0]
     if isinstance(operation, keras.layers.Dense):
-        return math.prod(output.shape[1:]) * node.input_tensors[0].shape[-1]
+        return math.prod(output.shape[1:]) * call.input_tensors[0].shape[-1]
     kernel = getattr(operation, "kernel", None)
     if kernel is not None and "Conv" in type(operation).__name__:
         places = math.prod(output.shape[1:-1])
         return places * math.prod(kernel.shape)
     if type(operation).__name__ == "Matmul":
-        return math.prod(output.shape[1:]) * node.input_tensors[0].shape[-1]
+        return math.prod(output.shape[1:]) * call.input_tensors[0].shape[-1]
     return 0
 
 
@@ -80,28 +81,30 @@ def _part(layer: keras.Operation, head: keras.layers.Layer) -> str:
     return "attention" if isinstance(layer, AttentionLayer) else "trunk"
 
 
-def _nodes(outputs, inputs):
-    """Lists the steps from inputs to outputs, each once."""
-    found, stack, stop = {}, list(outputs), {id(tensor) for tensor in inputs}
+def _calls(
+    outputs: list[keras.KerasTensor], inputs: list[keras.KerasTensor]
+) -> list[Call]:
+    """Lists the calls from inputs to outputs, each once."""
+    found: dict[int, Call] = {}
+    stack, stop = list(outputs), {id(tensor) for tensor in inputs}
     while stack:
         tensor = stack.pop()
         if id(tensor) in stop:
             continue
-        operation, index, _ = tensor._keras_history
-        node = operation._inbound_nodes[index]
-        if id(node) not in found:
-            found[id(node)] = node
-            stack.extend(node.input_tensors)
+        call = call_that_made(tensor)
+        if id(call.outputs[0]) not in found:
+            found[id(call.outputs[0])] = call
+            stack.extend(call.input_tensors)
     return list(found.values())
 
 
-def _inside(node):
-    """The steps of an attention layer, or the step itself."""
-    if not isinstance(node.operation, AttentionLayer):
-        return [node]
-    inputs = [keras.Input(tensor.shape[1:]) for tensor in node.input_tensors]
-    outputs = node.operation.call(inputs if len(inputs) > 1 else inputs[0])
-    return _nodes(keras.tree.flatten(outputs), inputs)
+def _inside(call: Call) -> list[Call]:
+    """Lists the calls within an attention layer, or the call itself."""
+    if not isinstance(call.operation, AttentionLayer):
+        return [call]
+    inputs = [keras.Input(tensor.shape[1:]) for tensor in call.input_tensors]
+    outputs = call.operation.call(inputs if len(inputs) > 1 else inputs[0])
+    return _calls(keras.tree.flatten(outputs), inputs)
 
 
 def _latency(model: keras.Model, rounds: int, batch_size: int) -> float:

@@ -23,7 +23,7 @@ BOUNDS = {
     "deep_lift.rescale": 2.3,
 }
 # In single precision: networks of chance cancel as trained ones do not, and what is
-# reckoned again in double (see `precision`) is measured by itself.
+# computed again in double (see `precision`) is measured by itself.
 SINGLE = {"precision": "float32"}
 BUILD_SECONDS = 10
 PEAK = """
@@ -110,21 +110,21 @@ def test_a_second_call_builds_nothing_and_64_images_cost_64(benchmark, label):
     analyzer = create_analyzer("lrp.epsilon", model)
     images = np.random.default_rng(0).random((64, *model.input_shape[1:]))
     images = images.astype(np.float32)
-    walked, walk = [], type(analyzer._walk).__call__
+    runs, run = [], type(analyzer._propagator).__call__
 
     def counted(self, *arguments):
-        walked.append(1)
-        return walk(self, *arguments)
+        runs.append(1)
+        return run(self, *arguments)
 
-    type(analyzer._walk).__call__ = counted
+    type(analyzer._propagator).__call__ = counted
     try:
         analyzer.analyze(images[:8])
-        built = len(walked)
+        built = len(runs)
         for _ in range(3):
             analyzer.analyze(images[:8])
-        assert len(walked) == built  # nor was the network traced again
+        assert len(runs) == built  # nor was the network traced again
     finally:
-        type(analyzer._walk).__call__ = walk
+        type(analyzer._propagator).__call__ = run
     times = {8: [], 64: []}
     analyzer.analyze(images)
     for _ in range(7 if "micro" in label else 3):

@@ -68,9 +68,9 @@ def test_what_is_compiled_is_used_where_that_is_asked(trained, images, monkeypat
     made = []
     tensorflow = gradients._tensorflow
 
-    def noted(function, slopes, eager):
+    def noted(function, gradients, eager):
         made.append(eager)
-        return tensorflow(function, slopes, eager)
+        return tensorflow(function, gradients, eager)
 
     monkeypatch.setattr(gradients, "_tensorflow", noted)
     analyzer = create_analyzer("gradient", trained("micro_resnet", 1.0))

@@ -357,9 +357,12 @@ for gates in (1, 2, 3):
 
 
 # %%
-def plain_difference(walk, step, *args, **kwargs):
+def plain_difference(propagator, step, *args, **kwargs):
     """The right difference of a product, with the derivatives at the image."""
-    right, held = differences.product(walk, step, *args, **kwargs), ops.stop_gradient
+    right, held = (
+        differences.product(propagator, step, *args, **kwargs),
+        ops.stop_gradient,
+    )
     x, s = keras.tree.flatten(args)
     shared = x.difference * held(s.value) + held(x.value) * s.difference
     total = shared + held(right.difference - shared)
@@ -378,7 +381,7 @@ def missing(name, table, rule):
 
 lrp_rules, lift_rules = steps.RULES, differences.DEEP_LIFT_RULES
 percent = {
-    "LRP, plain product": missing("lrp.epsilon", lrp_rules, steps.as_it_is),
+    "LRP, plain product": missing("lrp.epsilon", lrp_rules, steps.passthrough),
     "LRP, signal takes all": missing("lrp.epsilon", lrp_rules, steps.product),
     "DeepLIFT, plain product": missing(
         "deep_lift.rescale", lift_rules, plain_difference

@@ -60,7 +60,7 @@ class Gates(AttentionReader):
         def scores(images, neurons):
             return 0.0, self.read(images)[1]
 
-        self._read = value_and_gradients(scores, slopes=False)
+        self._read = value_and_gradients(scores, gradients=False)
 
     def scores(self, step, x):
         x = ops.cast(x, step.operation.compute_dtype)

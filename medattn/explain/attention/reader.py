@@ -5,6 +5,7 @@ from keras import ops
 from medattn.explain.spatial import checked_pictures
 from medattn.explain.unopened import Whole
 from medattn.layers import AttentionLayer
+from medattn.layers.keras_private import all_layers
 
 
 class AttentionReader(Whole):
@@ -15,7 +16,7 @@ class AttentionReader(Whole):
     def stays_closed(self, layer):
         if isinstance(layer, self.wanted):
             return True
-        inside = layer._flatten_layers(include_self=False)
+        inside = all_layers(layer, include_self=False)
         return not any(isinstance(each, self.wanted) for each in inside)
 
     def prepare(self):
@@ -41,19 +42,19 @@ class AttentionReader(Whole):
         """
         seen = []
 
-        def does(step, args, kwargs):
+        def compute(step, args, kwargs):
             at = [place for place, stage in enumerate(self.stages) if stage is step]
             if not at:
-                return self.does(step, args, kwargs)
+                return self.compute_step(step, args, kwargs)
             scores = self.scores(step, args[0])
             seen.append(scores)
             if watched is None:
-                return self.does(step, args, kwargs)
+                return self.compute_step(step, args, kwargs)
             x = ops.cast(args[0], step.operation.compute_dtype)
             scores = ops.cast(scores + watched[at[0]], step.operation.compute_dtype)
             return ops.cast(step.operation.mix(x, scores), "float32")
 
-        return self.forward(images, does), seen
+        return self.forward(images, compute), seen
 
     def _found(self, fits):
         return [step for step in self.graph.steps if fits(step)]

@@ -50,7 +50,7 @@ class Rollout(AttentionReader):
             )
         self.first, self.rows, self.columns = grids[0]
         self._read = value_and_gradients(
-            lambda images, neurons: (0.0, self.read(images)[1]), slopes=False
+            lambda images, neurons: (0.0, self.read(images)[1]), gradients=False
         )
 
     def _explain(self, images, neurons):

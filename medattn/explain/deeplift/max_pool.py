@@ -1,31 +1,20 @@
-"""DeepLIFT's rules for maxima: pairs, and who of them made the largest."""
+"""DeepLIFT's rules for maxima: the entry that made the largest gets the difference."""
 
 import itertools
 import math
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import Any
 
-import keras
 from keras import ops
 
 from medattn.explain.backend import with_slope
-from medattn.explain.graph import analysis as of
-from medattn.explain.lrp.nonlinear import divided
+from medattn.explain.deeplift.pairs import Pair, pairs_of
+from medattn.explain.graph.steps import Step, name_of
+from medattn.layers.tensor import Tensor
 
 
-class Pair:
-    """A tensor at the reference, and its difference from it (None: it has none)."""
-
-    def __init__(self, reference, difference):
-        self.reference, self.difference = reference, difference
-
-    @property
-    def value(self):
-        if self.difference is None:
-            return self.reference
-        return self.reference + self.difference
-
-
-def winner(candidates):
+def winner(candidates: Iterable[Pair]) -> Pair:
     """Gives a maximum's difference to the entry that made it.
 
     The larger of the two maxima names it: if the image's is larger, its winner rose by
@@ -38,7 +27,11 @@ def winner(candidates):
     Returns:
         The pair of the maximum.
     """
-    top_r = top_x = at_r = at_x = None
+    top_r: Tensor = None
+    top_x: Tensor = None
+    at_r: Tensor = None
+    at_x: Tensor = None
+    same: Tensor = None  # whether one entry is the largest of both
     for pair in candidates:
         r, d = pair.reference, pair.difference
         d = ops.zeros_like(r) if d is None else d
@@ -56,16 +49,28 @@ def winner(candidates):
     return Pair(top_r, _moved(top_r, top_x, at_r, at_x, same > 0))
 
 
-def _moved(top_r, top_x, at_r, at_x, same):
-    """Computes how far a maximum moved, held to the difference of its winner."""
+def _moved(
+    top_r: Tensor, top_x: Tensor, at_r: Tensor, at_x: Tensor, same: Tensor
+) -> Tensor:
+    """Computes how far a maximum moved, as a multiple of its winner's difference.
+
+    Args:
+        top_r: The maximum of the reference.
+        top_x: The maximum of the image.
+        at_r: The difference of the entry that is largest in the reference.
+        at_x: The difference of the entry that is largest in the image.
+        same: Whether the two are one entry.
+    """
     risen = top_x > top_r
     carrier = ops.where(risen, at_x, at_r)
     y = ops.where(same, ops.stop_gradient(at_x), top_x - top_r)
-    return with_slope(y, carrier, lambda: divided(y, ops.stop_gradient(carrier)))
+    return with_slope(
+        y, carrier, lambda: ops.divide_no_nan(y, ops.stop_gradient(carrier))
+    )
 
 
-def max_pool(walk, step, pair):
-    """Slides a maximum over the image, one place of the window after another."""
+def max_pool(propagator: Any, step: Step, pair: Pair) -> Pair:
+    """Slides a maximum over the image, one position in the window after another."""
     layer = step.operation
     size, strides = layer.pool_size, layer.strides
     rank = len(size)
@@ -101,27 +106,30 @@ def max_pool(walk, step, pair):
     return winner(candidates)
 
 
-def maximum_over(walk, step, pair, *args, **kwargs):
+def maximum_over(
+    propagator: Any, step: Step, pair: Pair, *args: Any, **kwargs: Any
+) -> Pair:
     """Takes a maximum over axes, as in a gate's pooling."""
     operation = step.operation
-    if of.name_of(step).startswith("Global"):
-        axes = tuple(range(1, len(pair.reference.shape) - 1))
-    else:
-        axes = operation.axis
-        axes = (axes,) if isinstance(axes, int) else tuple(axes)
     rank = len(pair.reference.shape)
-    axes = [axis % rank for axis in axes]
+    if name_of(step).startswith("Global"):
+        axes = list(range(1, rank - 1))
+    else:
+        axis = operation.axis
+        axes = [each % rank for each in ([axis] if isinstance(axis, int) else axis)]
     kept = [axis for axis in range(rank) if axis not in axes]
     x = ops.stop_gradient(pair.value)
 
     sizes = pair.reference.shape
+    flat: Callable[[Tensor], Tensor]
     if axes == [rank - 1]:
         flat = ops.convert_to_tensor  # nothing to flatten
     elif kept == [0, rank - 1] and None not in sizes[1:]:
         shape = (-1, math.prod(sizes[1:-1]), sizes[-1])
 
-        def flat(tensor):
+        def flat(tensor: Tensor) -> Tensor:
             return ops.transpose(ops.reshape(tensor, shape), (0, 2, 1))
+
     else:
         flat = partial(_flat, kept=kept, axes=axes)
 
@@ -140,17 +148,13 @@ def maximum_over(walk, step, pair, *args, **kwargs):
     return pooled
 
 
-def _flat(tensor, kept, axes):
+def _flat(tensor: Tensor, kept: Sequence[int], axes: Sequence[int]) -> Tensor:
     """Puts some axes last and makes one of them."""
     tensor = ops.transpose(tensor, (*kept, *axes))
-    sizes = [ops.shape(tensor)[place] for place in range(len(kept))]
+    sizes = [ops.shape(tensor)[axis] for axis in range(len(kept))]
     return ops.reshape(tensor, (*sizes, -1))
 
 
-def maximum(walk, step, *args):
+def maximum(propagator: Any, step: Step, *args: Any) -> Pair:
     """Takes the larger of several tensors."""
     return winner([p if isinstance(p, Pair) else Pair(p, None) for p in pairs_of(args)])
-
-
-def pairs_of(args):
-    return [leaf for leaf in keras.tree.flatten(args) if isinstance(leaf, Pair)]

@@ -1,14 +1,18 @@
 """Another reference for a DeepLIFT that is built already: nothing is compiled again."""
 
 import copy
+from typing import Any
 
-from medattn.explain.deeplift.analyzers import DeepLiftRescale
+import numpy as np
+
+from medattn.explain.analyzer import Analyzer
+from medattn.explain.deeplift.base import DeepLift
 
 
-def with_reference(analyzer, reference):
+def with_reference(analyzer: Analyzer, reference: Any) -> DeepLift:
     """Returns a DeepLIFT analyzer that compares with another reference.
 
-    It shares the compiled steps of the first, so that a slider can move the reference.
+    It shares what the first has compiled, so that a slider can change the reference.
 
     Args:
         analyzer: A `deep_lift.rescale` or `deep_lift.reveal_cancel` analyzer; it stays
@@ -22,19 +26,19 @@ def with_reference(analyzer, reference):
     Raises:
         ValueError: If the analyzer has no reference, or this is none.
     """
-    if not isinstance(analyzer, DeepLiftRescale):
+    if not isinstance(analyzer, DeepLift):
         raise ValueError(
             "Only DeepLIFT compares with a reference. Expected an analyzer of "
             "'deep_lift.rescale' or 'deep_lift.reveal_cancel'. Received: "
             f"{type(analyzer).__name__}"
         )
-    moved = copy.copy(analyzer)
-    moved.reference = reference
-    moved._fixed = moved._checked_reference()
-    return moved
+    changed = copy.copy(analyzer)
+    changed.reference = reference
+    changed._checked_references = changed.check_reference()
+    return changed
 
 
-def reference_images(analyzer, images):
+def reference_images(analyzer: DeepLift, images: np.ndarray) -> np.ndarray:
     """Shows what a DeepLIFT analyzer compares images with.
 
     Args:
@@ -44,7 +48,5 @@ def reference_images(analyzer, images):
     Returns:
         `(references, 1 or batch, height, width, channels)`.
     """
-    import numpy as np
-
     images = np.asarray(images, np.float32)
-    return np.stack([one for (one,) in analyzer._references([images])])
+    return np.stack([one for (one,) in analyzer.references([images])])

@@ -5,8 +5,8 @@ import numpy as np
 from keras import ops
 
 from medattn.explain.backend import runs_eagerly
-from medattn.explain.graph import analysis as of
-from medattn.explain.graph.trace import tensors
+from medattn.explain.graph.linear_layers import is_linear
+from medattn.explain.graph.steps import ids, tensors
 from medattn.explain.spatial import checked_pictures, spread, token_grid
 from medattn.explain.unopened import Whole
 from medattn.layers import MultiHeadSelfAttention
@@ -49,10 +49,10 @@ class CAM(Whole):
         image = self.model.inputs[0].shape[1:3]
         behind, places, read = set(), {}, []
         for step in self.graph.steps:
-            sources = of.ids((step.args, step.kwargs))
-            if not of.is_linear(step) and behind.isdisjoint(sources):
+            sources = ids((step.args, step.kwargs))
+            if not is_linear(step) and behind.isdisjoint(sources):
                 continue
-            behind.update(of.ids(step.outputs))
+            behind.update(ids(step.outputs))
             shape = step.outputs[0].shape
             grid = None
             if len(shape) == 3 and shape[1] is not None:
@@ -80,7 +80,7 @@ class CAM(Whole):
     def _usual(self, read):
         """Names the last map, or in a transformer what the last attention reads."""
         attentions = [
-            of.ids(tensors(step.args))
+            ids(tensors(step.args))
             for step in self.graph.steps
             if isinstance(step.operation, MultiHeadSelfAttention)
         ]
@@ -300,12 +300,12 @@ def _halves(analyzer, place):
         from those to the logits.
     """
     wanted, grid = place
-    graph, does = analyzer.graph, analyzer.does
+    graph, compute = analyzer.graph, analyzer.compute_step
     cut = next(at for at, step in enumerate(graph.steps) if step is wanted) + 1
     first, second = graph.steps[:cut], graph.steps[cut:]
     made = {id(x): x for x in graph.inputs}
     made |= {id(x): x for step in first for x in step.outputs}
-    used = {name for s in second for name in of.ids(tensors((s.args, s.kwargs)))}
+    used = {name for s in second for name in ids(tensors((s.args, s.kwargs)))}
     source = wanted.outputs[0]
     crossing = [x for name, x in made.items() if name in used and x is not source]
     if grid is not None:  # what is no patch, the class token, goes its own way
@@ -315,8 +315,8 @@ def _halves(analyzer, place):
         seen = keras.KerasTensor((None, rows, columns, channels), source.dtype)
 
     def before(images):
-        values = dict(zip(of.ids(graph.inputs), images, strict=True))
-        analyzer.walk(first, values, does)
+        values = dict(zip(ids(graph.inputs), images, strict=True))
+        analyzer.run_steps(first, values, compute)
         found = values[id(source)]
         others = [values[id(x)] for x in crossing]
         if grid is None:
@@ -331,8 +331,8 @@ def _halves(analyzer, place):
             patches = ops.reshape(found, (-1, tokens - start, channels))
             found = ops.concatenate([rest, patches], axis=1)
         values = {id(source): found}
-        values |= zip(of.ids(crossing), others, strict=True)
-        analyzer.walk(second, values, does)
+        values |= zip(ids(crossing), others, strict=True)
+        analyzer.run_steps(second, values, compute)
         return [values[id(analyzer.output)]]
 
     between = [source, *crossing] if grid is None else [seen, other, *crossing]

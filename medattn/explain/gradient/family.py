@@ -7,8 +7,8 @@ from keras import ops
 
 from medattn.explain.analyzer import Analyzer, choose
 from medattn.explain.backend import value_and_gradients, with_backward
-from medattn.explain.graph import analysis as of
-from medattn.explain.lrp.nonlinear import BENDS
+from medattn.explain.graph.operations import NONLINEARITIES
+from medattn.explain.graph.steps import is_relu, name_of
 
 AT_ONCE = 2**16  # pixels of the points that are differentiated together
 POSTPROCESSES = {None: lambda g: g, "abs": np.abs, "square": np.square}
@@ -159,7 +159,7 @@ class Deconvnet(Analyzer):
 
     def prepare(self):
         for step in self.graph.steps:
-            if of.name_of(step) in BENDS and not of.is_relu(step):
+            if name_of(step) in NONLINEARITIES and not is_relu(step):
                 raise ValueError(
                     "This analyzer is defined for networks whose only nonlinearity is "
                     f"the ReLU. Received: {step.operation.name!r}, "
@@ -174,9 +174,9 @@ class Deconvnet(Analyzer):
 
         self._gradient = value_and_gradients(logit)
 
-    def does(self, step, args, kwargs):
-        if not of.is_relu(step):
-            return super().does(step, args, kwargs)
+    def compute_step(self, step, args, kwargs):
+        if not is_relu(step):
+            return super().compute_step(step, args, kwargs)
 
         def backward(x, upstream):
             passed = ops.relu(upstream)

@@ -1,23 +1,28 @@
 """Linear steps as functions of input and kernel: z = apply(x, kernel) + bias."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
 from keras import ops
 
 from medattn.explain.backend import linear_in
-from medattn.explain.graph.trace import from_keras
-from medattn.explain.precision import working
+from medattn.explain.graph.steps import COMPLETE, LINEAR, Step, from_keras
+from medattn.explain.precision import working_precision
+from medattn.layers.tensor import Tensor
 
 
-def dense(layer, x, kernel):
+def dense(layer: keras.Layer, x: Tensor, kernel: Tensor) -> Tensor:
     return ops.matmul(x, kernel)
 
 
-def einsum(layer, x, kernel):
+def einsum(layer: keras.Layer, x: Tensor, kernel: Tensor) -> Tensor:
     return ops.einsum(layer.equation, x, kernel)
 
 
-def convolution(layer, x, kernel):
+def convolution(layer: keras.Layer, x: Tensor, kernel: Tensor) -> Tensor:
     padding = layer.padding
-    if padding == "causal":  # Conv1D only: nothing is seen before it happens
+    if padding == "causal":  # Conv1D only: no output sees a later input
         before = layer.dilation_rate[0] * (layer.kernel_size[0] - 1)
         x, padding = ops.pad(x, ((0, 0), (before, 0), (0, 0))), "valid"
     return ops.conv(
@@ -30,7 +35,7 @@ def convolution(layer, x, kernel):
     )
 
 
-def depthwise(layer, x, kernel):
+def depthwise_convolution(layer: keras.Layer, x: Tensor, kernel: Tensor) -> Tensor:
     return ops.depthwise_conv(
         x,
         kernel,
@@ -41,7 +46,7 @@ def depthwise(layer, x, kernel):
     )
 
 
-def transposed(layer, x, kernel):
+def transposed_convolution(layer: keras.Layer, x: Tensor, kernel: Tensor) -> Tensor:
     return ops.conv_transpose(
         x,
         kernel,
@@ -53,22 +58,22 @@ def transposed(layer, x, kernel):
     )
 
 
-def norm(layer, x, kernel):
+def batch_norm(layer: keras.Layer, x: Tensor, kernel: Tensor) -> Tensor:
     """A batch norm on its own: every channel has one weight."""
     return x * kernel
 
 
-LINEAR = {
-    "BatchNormalization": norm,
+LINEAR_LAYERS: Mapping[str, Callable[[keras.Layer, Tensor, Tensor], Tensor]] = {
+    "BatchNormalization": batch_norm,
     "Conv1D": convolution,
-    "Conv1DTranspose": transposed,
+    "Conv1DTranspose": transposed_convolution,
     "Conv2D": convolution,
-    "Conv2DTranspose": transposed,
+    "Conv2DTranspose": transposed_convolution,
     "Conv3D": convolution,
-    "Conv3DTranspose": transposed,
+    "Conv3DTranspose": transposed_convolution,
     "Dense": dense,
-    "DepthwiseConv1D": depthwise,
-    "DepthwiseConv2D": depthwise,
+    "DepthwiseConv1D": depthwise_convolution,
+    "DepthwiseConv2D": depthwise_convolution,
     "EinsumDense": einsum,
     "SeparableConv1D": convolution,
     "SeparableConv2D": convolution,
@@ -85,44 +90,65 @@ FOLDABLE = (
 )
 
 
-def kind_of(layer):
+def kind_of(layer: Any) -> str | None:
     """Returns the name of a linear layer of Keras, or None."""
     name = type(layer).__name__
-    return name if name in LINEAR and from_keras(layer) else None
+    return name if name in LINEAR_LAYERS and from_keras(layer) else None
 
 
-class Unit:
+def is_linear(step: Step) -> bool:
+    """Whether a step is a layer with a kernel, or a batch norm."""
+    return step.part in (COMPLETE, LINEAR) and kind_of(step.operation) is not None
+
+
+class LinearLayer:
     """One linear layer, with the batch norm that follows it folded in.
 
-    Positive contributions are those `x_j w_jk` that are above zero; whatever a rule
-    needs is made of them, of the whole sum, and of the bias.
+    The contribution of input j to output k is `x_j w_jk`; whatever a rule needs is made
+    of contributions of one sign, of the sum of all, and of the bias.
 
     Args:
-        layer: A layer of `LINEAR`.
-        batch_norm: The only reader of the layer's output, or None.
+        layer: A layer of `LINEAR_LAYERS`.
+        norm: The batch norm that alone reads the layer's output, or None.
         nonnegative: Whether the input is known to have no negative entries.
-        first: Whether the input is the image itself.
-        fused: Whether the layer brought its own activation.
+        reads_image: Whether the input is the image itself.
+        index: Its position among the linear layers, counted from the image.
+        uniform_input: A function from a pixel's value to the layer's input for an
+            image of nothing but that value; only for layers that read the image.
+
+    Attributes:
+        kind: The layer's class name.
+        kernel: The layer's weights, the batch norm not yet folded in.
+        bias: Its bias with the norm's shift, or None.
     """
 
     def __init__(
-        self, layer, batch_norm=None, *, nonnegative=False, first=False, fused=False
+        self,
+        layer: keras.Layer,
+        norm: keras.Layer | None = None,
+        *,
+        nonnegative: bool = False,
+        reads_image: bool = False,
+        index: int = 0,
+        uniform_input: Callable[[float], Tensor] | None = None,
     ):
         self.layer = layer
-        self.batch_norm = batch_norm
-        self.kind = kind_of(layer)
+        self.norm = norm
+        self.kind = kind_of(layer) or ""
         self.nonnegative = nonnegative
-        self.first = first
-        self.fused = fused
-        self._sum = None
+        self.reads_image = reads_image
+        self.index = index
+        self.uniform_input = uniform_input
+        self._sum: Tensor = None
         if self.kind != "BatchNormalization":
             self.kernel = kernel_of(layer)
             has_bias = getattr(layer, "use_bias", None)
             if has_bias is None:  # EinsumDense
                 has_bias = getattr(layer, "bias", None) is not None
-            self.scale, self.bias = None, value(layer.bias) if has_bias else None
-            if batch_norm is not None:
-                self.scale, shift = scale_and_shift(batch_norm)
+            self.scale: Tensor = None
+            self.bias: Tensor = read_variable(layer.bias) if has_bias else None
+            if norm is not None:
+                self.scale, shift = scale_and_shift(norm)
                 if has_bias:
                     shift = shift + self.scale * self.bias
                 self.bias = shift
@@ -130,33 +156,34 @@ class Unit:
             self.kernel, self.bias = scale_and_shift(layer)
             self.scale = None
 
-    def apply(self, x, kernel):
-        return LINEAR[self.kind](self.layer, x, kernel)
+    def apply(self, x: Tensor, kernel: Tensor) -> Tensor:
+        """Computes the layer's sums with other weights, without bias."""
+        return LINEAR_LAYERS[self.kind](self.layer, x, kernel)
 
-    def total(self, x):
+    def total(self, x: Tensor) -> Tensor:
         """Sums all contributions, `sum_j x_j w_jk`."""
         if self._sum is None:
             y = self.apply(x, self.kernel)
             self._sum = y if self.scale is None else y * self.scale
         return self._sum
 
-    def output(self, x):
+    def output(self, x: Tensor) -> Tensor:
         """Computes what the layer computes, without its activation."""
         y = self.total(x)
         return y if self.bias is None else y + self.bias
 
-    def positive(self, x):
+    def positive(self, x: Tensor) -> Tensor:
         """Sums the positive contributions, `sum_j max(0, x_j w_jk)`."""
         return self._signed(x, ops.relu)
 
-    def negative(self, x):
+    def negative(self, x: Tensor) -> Tensor:
         """Sums the negative contributions, `sum_j min(0, x_j w_jk)`.
 
-        Not `total - positive`: rounding would leave crumbs where there are none.
+        Not `total - positive`: rounding would leave small sums where there are none.
         """
         return self._signed(x, lambda weights: -ops.relu(-weights))
 
-    def _signed(self, x, part):
+    def _signed(self, x: Tensor, part: Callable[[Tensor], Tensor]) -> Tensor:
         """Sums the contributions of one sign.
 
         Args:
@@ -164,31 +191,35 @@ class Unit:
             part: From the weights to those that have the sign where x is positive.
         """
 
-        def up(x):
+        def where_positive(x: Tensor) -> Tensor:
             return self.apply(x, part(self.weights()))
 
-        def down(x):  # where x is negative, the others
+        def where_negative(x: Tensor) -> Tensor:
             return self.apply(x, part(-self.weights()))
 
         if self.nonnegative:
-            return linear_in(up, x)
-        return linear_in(up, ops.relu(x)) + linear_in(down, ops.relu(-x))
+            return linear_in(where_positive, x)
+        return linear_in(where_positive, ops.relu(x)) + linear_in(
+            where_negative, ops.relu(-x)
+        )
 
-    def ones(self, x):
-        """Counts inputs: every weight is one (for a norm, its own channel only)."""
+    def ones(self, x: Tensor) -> Tensor:
+        """Sums the inputs: every weight is one (of a norm, its own channel's only)."""
         return self.apply(x, ops.ones_like(self.kernel))
 
-    def squared(self, x):
-        """Weighs inputs by their squared weights."""
+    def squared(self, x: Tensor) -> Tensor:
+        """Sums the inputs by their squared weights."""
         return self.apply(x, ops.square(self.weights()))
 
-    def bounded(self, x, low, high):
-        """Sums what each input adds to the least that it could, `x w - l w+ - h w-`."""
+    def bounded(self, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        """Sums contributions above the minimum possible, `x w - l w+ - h w-`."""
         kernel = self.weights()
-        least = self.apply(low, ops.relu(kernel)) - self.apply(high, ops.relu(-kernel))
-        return self.total(x) - least
+        minimum = self.apply(low, ops.relu(kernel)) - self.apply(
+            high, ops.relu(-kernel)
+        )
+        return self.total(x) - minimum
 
-    def weights(self):
+    def weights(self) -> Tensor:
         """Returns the kernel with the batch norm folded in."""
         if self.scale is None:
             return self.kernel
@@ -197,35 +228,36 @@ class Unit:
         return self.kernel * self.scale
 
 
-def kernel_of(layer):
-    """Reads a layer's kernel; of a separable convolution, the one that it stands for.
+def kernel_of(layer: keras.Layer) -> Tensor:
+    """Reads a layer's kernel; of a separable convolution, that of both its parts.
 
     w_{jck} = sum_m d_{jcm} p_{(cm)k}, for the depthwise kernel d and the pointwise p.
     """
     if not type(layer).__name__.startswith("Separable"):
-        return value(layer.kernel)
-    deep, point = value(layer.depthwise_kernel), value(layer.pointwise_kernel)
+        return read_variable(layer.kernel)
+    deep = read_variable(layer.depthwise_kernel)
+    point = read_variable(layer.pointwise_kernel)
     point = ops.reshape(point, (*deep.shape[-2:], point.shape[-1]))
     return ops.einsum("...cm,cmk->...ck", deep, point)
 
 
-def scale_and_shift(layer):
-    """Writes a batch norm as what it is in inference, `z = scale x + shift`."""
-    scale = ops.rsqrt(value(layer.moving_variance) + layer.epsilon)
+def scale_and_shift(layer: keras.Layer) -> tuple[Tensor, Tensor]:
+    """Writes a batch norm as it is in inference, `z = scale x + shift`."""
+    scale = ops.rsqrt(read_variable(layer.moving_variance) + layer.epsilon)
     if layer.scale:
-        scale = scale * value(layer.gamma)
-    shift = -value(layer.moving_mean) * scale
+        scale = scale * read_variable(layer.gamma)
+    shift = -read_variable(layer.moving_mean) * scale
     if layer.center:
-        shift = shift + value(layer.beta)
+        shift = shift + read_variable(layer.beta)
     return scale, shift
 
 
-def value(variable):
+def read_variable(variable: Any) -> Tensor:
     """Reads a variable in the working precision, whatever the layer computes in."""
-    return ops.cast(ops.convert_to_tensor(variable), working())
+    return ops.cast(ops.convert_to_tensor(variable), working_precision())
 
 
-def check_axis(layer, rank):
+def check_axis(layer: keras.Layer, rank: int) -> None:
     """Refuses a norm that does not work on the last axis."""
     if layer.axis not in (-1, rank - 1):
         raise ValueError(

@@ -6,8 +6,17 @@ import weakref
 import numpy as np
 from keras import ops
 
-from medattn.explain.graph import analysis as of
-from medattn.explain.graph.trace import ACTIVATION, from_keras, is_symbolic, tensors
+from medattn.explain.graph.operations import NORMALISERS
+from medattn.explain.graph.steps import (
+    ACTIVATION,
+    activation_name,
+    from_keras,
+    ids,
+    is_relu,
+    is_symbolic,
+    name_of,
+    tensors,
+)
 
 # iNNvestigate's time to build grows with the square of the layers and more; beyond
 # this many it has not been seen to end within a few minutes.
@@ -78,7 +87,7 @@ class Network:
         steps = _needed(graph.steps, output)
         self.normalisers, steps = _leading(steps, graph.inputs[0])
         for step in steps:
-            if of.name_of(step) in REASONS:
+            if name_of(step) in REASONS:
                 raise _unfit(step)
         if len(steps) > MOST_LAYERS:
             raise _refusal(
@@ -123,18 +132,18 @@ class Network:
             shape = self.analyzer.graph.inputs[0].shape[1:]
             images = np.full([1, *(side or 1 for side in shape)], images, np.float32)
         for step in self.normalisers:
-            images = self.analyzer.does(step, (images,), {})
+            images = self.analyzer.compute_step(step, (images,), {})
         return _numpy(images)
 
     def _add(self, step):
         """Tells one step, or joins an activation to the layer that brings it."""
-        name, operation = of.name_of(step), step.operation
+        name, operation = name_of(step), step.operation
         sources = self._sources(step)
         if not from_keras(operation):
             raise _unfit(step, "iNNvestigate does not know it")
         if name in ("Activation", "Relu", "ReLU"):
-            bend = "relu" if of.is_relu(step) else None
-            bend = bend or (of.bend_of(step) if name == "Activation" else None)
+            bend = "relu" if is_relu(step) else None
+            bend = bend or (activation_name(step) if name == "Activation" else None)
             if bend == "linear":
                 self.numbers[id(step.outputs[0])] = sources[0]
                 return
@@ -178,7 +187,7 @@ class Network:
             raise _unfit(step, "it reads what does not come from the image alone")
         extra = [
             leaf
-            for leaf in (step.args if of.name_of(step) == "Add" else ())
+            for leaf in (step.args if name_of(step) == "Add" else ())
             if not is_symbolic(leaf) and not isinstance(leaf, list | tuple)
         ]
         if extra:
@@ -198,8 +207,8 @@ def _needed(steps, output):
     """Leaves out the steps that the output does not depend on."""
     wanted, kept = {id(output)}, []
     for step in reversed(steps):
-        if wanted.intersection(of.ids(step.outputs)):
-            wanted.update(of.ids((step.args, step.kwargs)))
+        if wanted.intersection(ids(step.outputs)):
+            wanted.update(ids((step.args, step.kwargs)))
             kept.append(step)
     return kept[::-1]
 
@@ -209,8 +218,8 @@ def _leading(steps, image):
     place = image
     leading = []
     while True:
-        readers = [s for s in steps if id(place) in of.ids((s.args, s.kwargs))]
-        if len(readers) != 1 or of.name_of(readers[0]) not in of.NORMALISERS:
+        readers = [s for s in steps if id(place) in ids((s.args, s.kwargs))]
+        if len(readers) != 1 or name_of(readers[0]) not in NORMALISERS:
             return leading, [s for s in steps if s not in leading]
         leading.append(readers[0])
         place = readers[0].outputs[0]
@@ -221,7 +230,7 @@ def _numpy(tensor):
 
 
 def _unfit(step, reason=None):
-    reason = REASONS.get(of.name_of(step), reason or "iNNvestigate has no rule for it")
+    reason = REASONS.get(name_of(step), reason or "iNNvestigate has no rule for it")
     name = f"{step.operation.name!r} ({type(step.operation).__name__})"
     known = sorted([*SETTINGS, "Activation", "Add", "Concatenate"])
     return _refusal(f"{reason}. Expected layers among {known}", f"the step {name}")

@@ -4,14 +4,17 @@ from functools import partial
 
 from keras import ops
 
+from medattn.explain.graph.linear_layers import LinearLayer
 from medattn.explain.lrp import rules
 from medattn.explain.lrp.base import LRP
+from medattn.explain.lrp.rules import LinearRule
+from medattn.layers.tensor import Tensor
 
 
 class LRPZ(LRP):
     """LRP with rule z at every linear layer."""
 
-    def rule(self, unit):
+    def rule(self, layer: LinearLayer) -> LinearRule:
         return rules.z
 
 
@@ -25,12 +28,15 @@ class LRPEpsilon(LRP):
     """
 
     options = LRP.options | {"epsilon": 1e-7, "bias": True}
+    epsilon: float
+    bias: bool
 
-    def prepare(self):
-        checked_epsilon(self.epsilon)
+    def prepare(self) -> None:
+        """Checks the options, and prepares as every LRP analyzer."""
+        check_epsilon(self.epsilon)
         super().prepare()
 
-    def rule(self, unit):
+    def rule(self, layer: LinearLayer) -> LinearRule:
         return partial(rules.epsilon, epsilon=self.epsilon, bias=self.bias)
 
 
@@ -42,8 +48,10 @@ class LRPGamma(LRP):
     """
 
     options = LRP.options | {"gamma": 0.25}
+    gamma: float
 
-    def prepare(self):
+    def prepare(self) -> None:
+        """Checks the options, and prepares as every LRP analyzer."""
         if not self.gamma >= 0:
             raise ValueError(
                 "Favouring cannot be negative. Expected gamma >= 0. "
@@ -51,11 +59,29 @@ class LRPGamma(LRP):
             )
         super().prepare()
 
-    def rule(self, unit):
+    def rule(self, layer: LinearLayer) -> LinearRule:
         return partial(rules.gamma, gamma=self.gamma)
 
 
-class LRPAlphaBeta(LRP):
+class LRPFixedAlphaBeta(LRP):
+    """LRP with the alpha-beta rule and the numbers that the name says."""
+
+    alpha: float = 1
+    beta: float = 0
+    bias: bool = True
+
+    @property
+    def cancels(self) -> bool:
+        """Whether positive and negative relevance grow beyond their sum."""
+        return self.beta > 0
+
+    def rule(self, layer: LinearLayer) -> LinearRule:
+        return partial(
+            rules.alpha_beta, alpha=self.alpha, beta=self.beta, bias=self.bias
+        )
+
+
+class LRPAlphaBeta(LRPFixedAlphaBeta):
     """LRP with the alpha-beta rule at every linear layer.
 
     Args:
@@ -66,7 +92,8 @@ class LRPAlphaBeta(LRP):
 
     options = LRP.options | {"alpha": None, "beta": None, "bias": True}
 
-    def prepare(self):
+    def prepare(self) -> None:
+        """Checks the options, and prepares as every LRP analyzer."""
         if self.alpha is None:
             self.alpha = 1 + (1 if self.beta is None else self.beta)
         if self.beta is None:
@@ -78,32 +105,8 @@ class LRPAlphaBeta(LRP):
             )
         super().prepare()
 
-    @property
-    def swells(self):
-        return self.beta > 0
 
-    def rule(self, unit):
-        return partial(
-            rules.alpha_beta, alpha=self.alpha, beta=self.beta, bias=self.bias
-        )
-
-
-class LRPFixed(LRP):
-    """LRP with alpha and beta that the name says."""
-
-    alpha, beta, bias = 1, 0, True
-
-    @property
-    def swells(self):
-        return self.beta > 0
-
-    def rule(self, unit):
-        return partial(
-            rules.alpha_beta, alpha=self.alpha, beta=self.beta, bias=self.bias
-        )
-
-
-class LRPAlpha2Beta1(LRPFixed):
+class LRPAlpha2Beta1(LRPFixedAlphaBeta):
     """LRP with alpha 2 and beta 1."""
 
     alpha, beta = 2, 1
@@ -115,35 +118,35 @@ class LRPAlpha2Beta1IgnoreBias(LRPAlpha2Beta1):
     bias = False
 
 
-class LRPAlpha1Beta0(LRPFixed):
+class LRPAlpha1Beta0(LRPFixedAlphaBeta):
     """LRP with alpha 1 and beta 0."""
 
 
-class LRPAlpha1Beta0IgnoreBias(LRPFixed):
+class LRPAlpha1Beta0IgnoreBias(LRPFixedAlphaBeta):
     """LRP with alpha 1 and beta 0, biases left out of the sums; rule z-plus.
 
-    Where no input can be negative, half of the work falls away by itself; so
-    `lrp.z_plus` and `lrp.z_plus_fast` are one here.
+    Where no input can be negative, half of the work is left out anyway; so `lrp.z_plus`
+    and `lrp.z_plus_fast` are one here.
     """
 
     bias = False
 
 
 class LRPFlat(LRP):
-    """LRP with even shares everywhere: where the network looks, not what it sees."""
+    """LRP with even shares everywhere: where the network looks, not what it finds."""
 
-    shared = blind = True
+    relevance_is_gradient = input_independent = True
 
-    def rule(self, unit):
+    def rule(self, layer: LinearLayer) -> LinearRule:
         return rules.flat
 
 
 class LRPWSquare(LRP):
     """LRP with shares by squared weights everywhere."""
 
-    shared = blind = True
+    relevance_is_gradient = input_independent = True
 
-    def rule(self, unit):
+    def rule(self, layer: LinearLayer) -> LinearRule:
         return rules.w_square
 
 
@@ -158,14 +161,16 @@ class LRPPresetA(LRP):
     """
 
     options = LRP.options | {"epsilon": 0.1}
+    epsilon: float
     convolutions = (1, 0)
 
-    def prepare(self):
-        checked_epsilon(self.epsilon)
+    def prepare(self) -> None:
+        """Checks the options, and prepares as every LRP analyzer."""
+        check_epsilon(self.epsilon)
         super().prepare()
 
-    def rule(self, unit):
-        if unit.kind in ("Dense", "EinsumDense"):
+    def rule(self, layer: LinearLayer) -> LinearRule:
+        if layer.kind in ("Dense", "EinsumDense"):
             return partial(rules.epsilon, epsilon=self.epsilon)
         alpha, beta = self.convolutions
         return partial(rules.alpha_beta, alpha=alpha, beta=beta)
@@ -175,7 +180,11 @@ class LRPPresetB(LRPPresetA):
     """LRP-epsilon at dense layers, alpha 2 and beta 1 at convolutions (Preset B)."""
 
     convolutions = (2, 1)
-    swells = True
+
+    @property
+    def cancels(self) -> bool:
+        """Whether positive and negative relevance grow beyond their sum."""
+        return True
 
 
 class LRPPresetAFlat(LRPPresetA):
@@ -198,45 +207,49 @@ class LRPPresetBFlatUntil(LRPPresetBFlat):
     """
 
     options = LRPPresetBFlat.options | {"until_layer_idx": 0}
-    shared = True
+    until_layer_idx: int
+    relevance_is_gradient = True
 
-    def rule(self, unit):
-        return rules.flat if unit.place <= self.until_layer_idx else super().rule(unit)
+    def rule(self, layer: LinearLayer) -> LinearRule:
+        if layer.index <= self.until_layer_idx:
+            return rules.flat
+        return super().rule(layer)
 
 
 class LRPAttention(LRPEpsilon):
     """AttnLRP: relevance goes through the softmax of self-attention too.
 
     Products of two signals share evenly, a softmax by its first-order expansion,
-    LayerNorm and GELU as everywhere here. Gates made by a sigmoid stay held.
+    LayerNorm and GELU as everywhere here. Gates made by a sigmoid stay detached.
 
     Reference:
         [Achtibat et al., 2024](https://arxiv.org/abs/2402.05602).
     """
 
-    held = False
+    softmax_is_gate = False
 
 
 class DeepTaylor(LRP):
-    """Deep Taylor decomposition, as iNNvestigate takes it.
+    """Deep Taylor decomposition, as iNNvestigate does it.
 
     Rule z-plus at every layer with a kernel, w-square at a batch norm that stands
     alone; only a positive logit is explained. Sums and averages share by contribution,
-    so that the relevance adds up (iNNvestigate gives each term of a sum the whole, and
+    so that the relevance adds up (iNNvestigate gives each term of a sum all of it, and
     each entry of an average an even part).
 
     Reference:
         [Montavon et al., 2017](https://doi.org/10.1016/j.patcog.2016.11.008).
     """
 
-    shared = True
+    relevance_is_gradient = True
 
-    def rule(self, unit):
-        if unit.kind == "BatchNormalization":
+    def rule(self, layer: LinearLayer) -> LinearRule:
+        if layer.kind == "BatchNormalization":
             return rules.w_square
         return partial(rules.alpha_beta, alpha=1, beta=0, bias=False)
 
-    def head(self, outputs):
+    def head(self, outputs: Tensor) -> Tensor:
+        """Keeps a positive logit only."""
         return ops.relu(outputs)
 
 
@@ -244,13 +257,16 @@ class BoundedDeepTaylor(DeepTaylor):
     """Deep Taylor decomposition with the bounds of a pixel at the first layer.
 
     Args:
-        low: The least value of a pixel.
-        high: The greatest.
+        low: The minimum of a pixel.
+        high: The maximum.
     """
 
     options = DeepTaylor.options | {"low": 0.0, "high": 1.0}
+    low: float
+    high: float
 
-    def prepare(self):
+    def prepare(self) -> None:
+        """Checks the options, and prepares as every LRP analyzer."""
         if not self.low < self.high:
             raise ValueError(
                 "The bounds of a pixel are the wrong way round. Expected low < high. "
@@ -260,7 +276,7 @@ class BoundedDeepTaylor(DeepTaylor):
         super().prepare()
 
 
-def checked_epsilon(epsilon):
+def check_epsilon(epsilon: float) -> None:
     """Refuses a stabiliser that would not stabilise."""
     if not epsilon >= 0:
         raise ValueError(
@@ -269,7 +285,7 @@ def checked_epsilon(epsilon):
         )
 
 
-LRP_ANALYZERS = {
+LRP_ANALYZERS: dict[str, type[LRP]] = {
     "lrp.z": LRPZ,
     "lrp.epsilon": LRPEpsilon,
     "lrp.gamma": LRPGamma,

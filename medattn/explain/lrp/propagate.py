@@ -1,79 +1,113 @@
 """Layer-wise relevance propagation, as the gradient of a rewritten network.
 
 Each step of the network is replaced by an expression with the same value and another
-derivative. Two ways to read relevance off it:
+derivative. There are two ways to read relevance off it:
 
-- *signal*: relevance is a tensor times its derivative. Every expression is homogeneous,
-  its value the sum of its inputs times their derivatives, so nothing is lost on the
-  way; a ReLU, a pooling, a sum need no rewriting at all.
-- *share*: relevance is the derivative itself. Slower, but an input that is zero may be
-  given relevance, as the flat and w-square rules do.
+- *input times derivative*: relevance is a tensor times its derivative. Every expression
+  is homogeneous, its value the sum of its inputs times their derivatives, so nothing is
+  lost on the way; a ReLU, a pooling, a sum need no rewriting at all.
+- *the derivative itself* (`relevance_is_gradient`): slower, but an input that is zero
+  may be given relevance, as the flat and w-square rules do.
 
-With `signal` what a rule counts and `whole` what it divides by, a neuron z becomes
+With `signal` and `denominator` of a linear layer's rule, a neuron z becomes
 
-    signal * [z / whole] + ledger * [z (whole - signal) / whole]    (signal)
-    [z] + (signal - [signal]) * [1 / whole] + ...                   (share)
+    signal * [z / denominator] + audit * [z (denominator - signal) / denominator]
+    [z] + (signal - [signal]) * [1 / denominator] + ...       (relevance_is_gradient)
 
-where [.] = stop_gradient and ledger = 1: its derivative is what the step's constants
-have absorbed. So the books are kept where it happens, never derived as the rest.
+where [.] = stop_gradient and audit = 1: its derivative is what the step's constants
+have absorbed. So the audit is taken where it happens, never derived as the rest.
 
-A gate `x * s` becomes `x * [s]`: the signal takes the relevance, the gate is held.
+A gate `x * s` becomes `x * [s]`: the signal takes the relevance, the gate is detached.
 """
 
 import copy
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 import keras
 from keras import ops
 
-from medattn.explain.backend import with_slope
-from medattn.explain.graph import analysis as of
-from medattn.explain.graph.linear_layers import Unit, check_axis, value
-from medattn.explain.graph.trace import ACTIVATION, is_symbolic, tensors
-from medattn.explain.lrp.input_independent import blind_rule, shadow
+from medattn.explain.backend import gradient_only, with_slope
+from medattn.explain.graph.analysis import Analysis
+from medattn.explain.graph.compute import compute_step
+from medattn.explain.graph.linear_layers import (
+    LinearLayer,
+    check_axis,
+    is_linear,
+    read_variable,
+)
+from medattn.explain.graph.operations import (
+    ADD_OR_CONCAT,
+    MIXING_PREFIXES,
+    MIXING_SUMS,
+    PADDINGS,
+)
+from medattn.explain.graph.registry import is_registered, rule_of
+from medattn.explain.graph.steps import (
+    Step,
+    ids,
+    is_relu,
+    is_symbolic,
+    name_of,
+    sources,
+    store,
+)
+from medattn.explain.lrp.gradient_mode import converted, move_entries
+from medattn.explain.lrp.input_independent import input_independent_rule
 from medattn.explain.lrp.nonlinear import (
-    AVERAGES,
-    REGISTERED,
     RULES,
-    SUMS,
-    TOTALS,
-    as_it_is,
-    bend,
-    divided,
-    done,
+    add_or_concat,
     group_norm,
     layer_norm,
+    nonlinearity,
     normaliser,
-    rule_of,
+    passthrough,
     softmax,
-    together,
 )
+from medattn.explain.lrp.rules import LinearRule, Term
+from medattn.layers.tensor import Tensor
+
+ABSORBING = (softmax, layer_norm, group_norm, normaliser)  # rules with a constant
 
 
-class Walk:
+class Propagator:
     """Runs a graph with every step replaced by its rule.
 
     Args:
-        survey: A `Survey` of the graph.
-        choose: A function from a `Unit` to one of the functions of `rules`.
-        shared: Whether relevance is the derivative itself; see this module.
-        blind: Whether sums, products and norms too share without a look at the values,
-            see `medattn.explain.lrp.input_independent`; for rules that need no input,
-            in share mode.
+        analysis: An `Analysis` of the graph.
+        choose_rule: A function from a `LinearLayer` to one of the functions of `rules`.
+        relevance_is_gradient: Whether relevance is the derivative itself, see this
+            module.
+        input_independent: Whether sums, products and norms too ignore the values, see
+            `medattn.explain.lrp.input_independent`; for rules that need no input, where
+            relevance is the derivative.
+
+    Attributes:
+        entries: The names of the steps that may absorb relevance.
 
     Raises:
         ValueError: If a step that carries relevance has no rule.
     """
 
-    def __init__(self, survey, choose, *, shared=False, blind=False):
-        self.survey, self.choose = survey, choose
-        self.shared, self.blind = shared, blind
-        self.graph = survey.graph
-        self.lines = []  # names of the steps that may hold a constant
-        self.line_of = {}
+    def __init__(
+        self,
+        analysis: Analysis,
+        choose_rule: Callable[..., LinearRule],
+        *,
+        relevance_is_gradient: bool = False,
+        input_independent: bool = False,
+    ):
+        self.analysis, self.choose_rule = analysis, choose_rule
+        self.relevance_is_gradient = relevance_is_gradient
+        self.input_independent = input_independent
+        self.graph = analysis.graph
+        self.entries: list[str] = []
+        self._entry_index: dict[int, int] = {}
         for step in self.graph.steps:
-            if self.idle(step) or id(step.outputs[0]) in survey.folded:
+            output = id(step.outputs[0])
+            if not self._carries_relevance(step) or output in analysis.folded:
                 continue
-            if not of.is_linear(step) and rule_of(step) is None:
+            if not is_linear(step) and rule_of(step, RULES, "lrp") is None:
                 raise ValueError(
                     f"The step {step.operation.name!r} "
                     f"({type(step.operation).__name__}) has no LRP rule. Expected "
@@ -81,30 +115,16 @@ class Walk:
                     "medattn.explain.register_rule(type, lrp=rule). "
                     f"Received: {step.operation!r}"
                 )
-            if self.may_hold(step):
-                self.line_of[id(step.outputs[0])] = len(self.lines)
-                self.lines.append(_unlike(step.operation.name, self.lines))
-        self.dropped = len(self.lines)  # the last line: what had nowhere to go
+            if self._may_absorb(step):
+                self._entry_index[output] = len(self.entries)
+                self.entries.append(_numbered(step.operation.name, self.entries))
 
-    def idle(self, step):
-        """Whether no relevance flows through a step."""
-        outputs = of.ids(step.outputs)
-        return self.survey.carriers.isdisjoint(outputs) or (
-            self.survey.first.issuperset(outputs)
-        )
-
-    def may_hold(self, step):
-        """Whether a step may absorb relevance."""
-        if of.is_linear(step) or type(step.operation) in REGISTERED:
-            return True
-        name = of.name_of(step)
-        if name in SUMS:
-            leaves = keras.tree.flatten(step.args)
-            return any(id(leaf) not in self.survey.carriers for leaf in leaves)
-        bends = rule_of(step) is bend and not of.is_relu(step)
-        return bends or rule_of(step) in (softmax, layer_norm, group_norm, normaliser)
-
-    def __call__(self, images, probes, ledger=None):
+    def __call__(
+        self,
+        images: Sequence[Tensor],
+        probes: Sequence[Tensor],
+        audit: Tensor | None = None,
+    ) -> Tensor:
         """Runs the rewritten network.
 
         Args:
@@ -112,274 +132,270 @@ class Walk:
             probes: Ones of their shapes. The derivative by them is the relevance: they
                 weigh the image after the leading normalisation, so that relevance
                 speaks of pixels.
-            ledger: Ones, `(batch, lines + 1)`. The derivative by it is what each of
-                `lines` has absorbed, and last what was dropped. None to leave it out.
+            audit: Ones, `(batch, entries + 1)`. The derivative by it is what each of
+                `entries` has absorbed, and last what was dropped. None to leave it out.
 
         Returns:
             The explained output, `(batch, classes)`.
         """
         # A copy holds what one run makes, so that several threads may run it at once.
-        return copy.copy(self)._run(images, probes, ledger)
+        return copy.copy(self)._run(images, probes, audit)
 
-    def _run(self, images, probes, ledger):
-        self.ledger = ledger
+    def _run(
+        self,
+        images: Sequence[Tensor],
+        probes: Sequence[Tensor],
+        audit: Tensor | None,
+    ) -> Tensor:
+        self.audit = audit
         names = [id(tensor) for tensor in self.graph.inputs]
-        self.values = dict(zip(names, images, strict=True))
-        self.probes = dict(zip(names, probes, strict=True))
-        self.begun = {}  # the same, with relevance starting there
-        self.units, self.done = {}, set()
+        self._values: dict[int, Any] = dict(zip(names, images, strict=True))
+        self._probes: dict[int, Any] = dict(zip(names, probes, strict=True))
+        self._probed: dict[int, Tensor] = {}  # images, with relevance starting there
+        self._layer_index: dict[int, int] = {}
+        self._rectified: set[int] = set()  # outputs of layers that did their ReLU, too
         for step in self.graph.steps:
-            self.step = step
-            outputs = of.ids(step.outputs)
-            if self.survey.first.issuperset(outputs):
-                source = tensors((step.args, step.kwargs))[0]
-                results = [self.plain(step, (self.values[id(source)],), {})]
-                self.probes[outputs[0]] = self.probes[id(source)]
-            elif outputs[0] in self.survey.folded and not self.idle(step):
+            outputs = ids(step.outputs)
+            if self.analysis.normalised.issuperset(outputs):
+                source = sources(step)[0]
+                results = compute_step(step, (self._values[id(source)],), {})
+                self._probes[outputs[0]] = self._probes[id(source)]
+            elif outputs[0] in self.analysis.folded and self._carries_relevance(step):
                 continue  # the norm that reads it does both
             else:
-                results = self.result(step)
-            self.values.update(zip(outputs, keras.tree.flatten(results), strict=True))
-        return self.read(self.survey.output)
+                results = self._result(step)
+            store(step, results, self._values)
+        return self._read(self.analysis.output)
 
-    def rectified(self, step):
-        """Whether nothing but a ReLU reads a step's output."""
-        readers = self.survey.readers.get(id(step.outputs[0]), [])
-        return len(readers) == 1 and readers[0] is not None and of.is_relu(readers[0])
-
-    def result(self, step):
-        if self.idle(step):
-            args, kwargs = self.arguments(step)
-            if of.is_linear(step):
-                return [self.unit(step, None).output(args[0])]
-            return self.plain(step, args, kwargs)
-        if of.is_linear(step):
-            return [self.linear(step)]
-        rule = rule_of(step)
-        args, kwargs = self.arguments(step)
-        if self.done.intersection(of.ids((step.args, step.kwargs))):
-            return [args[0]]  # a ReLU that the layer before it did
-        name = of.name_of(step)
-        if name in of.PADDINGS and id(step.outputs[0]) in self.survey.beginning:
-            source = tensors((step.args, step.kwargs))[0]
-            probe = self.plain(step, (self.probes[id(source)], *args[1:]), kwargs)
-            self.probes[id(step.outputs[0])] = probe
-        if not self.shared:
+    def _result(self, step: Step) -> Any:
+        """Computes a step, with the derivative that its rule asks for."""
+        if is_linear(step) and self._carries_relevance(step):
+            return self._linear(step)
+        args, kwargs = keras.tree.map_structure(
+            lambda leaf: self._read(leaf) if is_symbolic(leaf) else leaf,
+            (step.args, step.kwargs),
+        )
+        if is_linear(step):
+            return self._layer(step, None).output(args[0])
+        if not self._carries_relevance(step):
+            return compute_step(step, args, kwargs)
+        if self._rectified.intersection(ids(sources(step))):
+            return args[0]  # a ReLU that the layer before it did
+        name, output = name_of(step), id(step.outputs[0])
+        if name in PADDINGS and output in self.analysis.pixels:
+            probe = self._probes[id(sources(step)[0])]
+            self._probes[output] = compute_step(step, (probe, *args[1:]), kwargs)
+        rule = rule_of(step, RULES, "lrp")
+        assert rule is not None  # see __init__
+        if not self.relevance_is_gradient:
             return rule(self, step, *args, **kwargs)
-        if self.blind and (passed := blind_rule(step)) is not None:
-            return passed(self, step, args, kwargs)
-        if rule is bend:
-            y = ops.stop_gradient(self.plain(step, args, kwargs))
-            return y + shadow(args[0])
-        if rule is as_it_is and not name.startswith(AVERAGES):
-            return self.placed(step, args, kwargs)
-        if rule is together and name not in TOTALS:
-            return together(self, step, *args, **kwargs)
-        return self.lifted(step, rule, args, kwargs)
+        if self.input_independent and (ignoring := input_independent_rule(step)):
+            return ignoring(self, step, args, kwargs)
+        if rule is nonlinearity:
+            y = ops.stop_gradient(compute_step(step, args, kwargs))
+            return y + gradient_only(args[0])
+        if rule is passthrough and not name.startswith(MIXING_PREFIXES):
+            return move_entries(self, step, args, kwargs)
+        if rule is add_or_concat and name not in MIXING_SUMS:
+            return rule(self, step, *args, **kwargs)
+        return converted(self, step, rule, args, kwargs)
 
-    def linear(self, step):
-        """Puts a linear layer's rule in its place, its batch norm folded in."""
-        first = tensors((step.args, step.kwargs))[0]
+    def _linear(self, step: Step) -> Tensor:
+        """Applies the rule of a linear layer, its batch norm folded in."""
+        first = sources(step)[0]
         source, norm = step, None
-        if id(first) in self.survey.folded:
-            source, norm = self.survey.producer[id(first)], step.operation
-            first = tensors((source.args, source.kwargs))[0]
-        unit = self.unit(source, norm)
-        x = self.read(first)
-        probe = self.probes.get(id(first))
-        if self.shared:
-            probe = shadow(x) + 1 if probe is None else probe
-            x = ops.stop_gradient(x) * (shadow(x) + 1)
-        rule = self.choose(unit)
-        return self.share(step, rule(unit, x, probe), unit, x)
+        if id(first) in self.analysis.folded:
+            source, norm = self.analysis.producer[id(first)], step.operation
+            first = sources(source)[0]
+        layer = self._layer(source, norm)
+        x = self._read(first)
+        probe = self._probes.get(id(first))
+        if self.relevance_is_gradient:
+            probe = gradient_only(x) + 1 if probe is None else probe
+            x = ops.stop_gradient(x) * (gradient_only(x) + 1)
+        terms = self.choose_rule(layer)(layer, x, probe)
+        z = ops.stop_gradient(layer.output(x))
+        if self.audit is not None or self.relevance_is_gradient:
+            return self._sum_of_terms(step, z, terms)
+        rectified = self.analysis.only_relu_reads(step)
+        if rectified:  # with its ReLU in one: two passes over memory less
+            z = ops.relu(z)
+            self._rectified.add(id(step.outputs[0]))
+        return _with_terms(z, terms, layer, x, rectified)
 
-    def unit(self, step, norm):
-        """Makes the `Unit` of a linear step; unit numbers count from the image."""
-        source = tensors((step.args, step.kwargs))[0]
+    def _layer(self, step: Step, norm: keras.Layer | None) -> LinearLayer:
+        """Makes the `LinearLayer` of a step; their indices count from the image."""
+        source, output = sources(step)[0], step.outputs[0]
         for each in (step.operation, norm):
             if each is not None and type(each).__name__ == "BatchNormalization":
-                check_axis(each, len(step.outputs[0].shape))
-        made = Unit(
+                check_axis(each, len(output.shape))
+        return LinearLayer(
             step.operation,
             norm,
-            nonnegative=id(source) in self.survey.nonnegative,
-            first=id(source) in self.survey.beginning,
-            fused=step.part != "whole",
+            nonnegative=id(source) in self.analysis.nonnegative,
+            reads_image=id(source) in self.analysis.pixels,
+            index=self._layer_index.setdefault(id(output), len(self._layer_index)),
+            uniform_input=lambda pixel: self._uniform(source, pixel),
         )
-        made.place = self.units.setdefault(id(step.outputs[0]), len(self.units))
-        made.bound = lambda number: self.at_start(source, number)
-        return made
 
-    def at_start(self, name, number):
-        """Computes what stands at a place before the first layer if all pixels are one.
+    def _uniform(self, tensor: Tensor, pixel: float) -> Tensor:
+        """Computes a tensor before the first layer for an image of one pixel value."""
+        if id(tensor) not in self.analysis.producer:
+            return ops.full_like(self._values[id(tensor)], pixel)
+        step = self.analysis.producer[id(tensor)]
+        before = self._uniform(sources(step)[0], pixel)
+        return compute_step(step, (before, *step.args[1:]), {})
 
-        Args:
-            name: A tensor between the image and the first layer.
-            number: The pixels' value.
-        """
-        if id(name) not in self.survey.producer:
-            return ops.full_like(self.values[id(name)], number)
-        step = self.survey.producer[id(name)]
-        source = tensors((step.args, step.kwargs))[0]
-        return self.plain(step, (self.at_start(source, number), *step.args[1:]), {})
-
-    def share(self, step, terms, unit, x):
-        """Gives a linear step its value, and the derivative that its rule asks for."""
-        z = ops.stop_gradient(unit.output(x))
-        if self.ledger is None and not self.shared:
-            rectified = self.rectified(step)
-            if rectified:
-                # With its ReLU in one: two passes over memory less.
-                z = ops.relu(z)
-                self.done.add(id(step.outputs[0]))
-            return carried(z, terms, unit, x, rectified)
-        y = z if self.shared else 0
+    def _sum_of_terms(self, step: Step, z: Tensor, terms: list[Term]) -> Tensor:
+        """Gives z the derivative that a rule's terms ask for, and audits the rest."""
+        y: Tensor = z if self.relevance_is_gradient else 0
         for term in terms:
-            whole = ops.stop_gradient(term.whole())
+            denominator = ops.stop_gradient(term.denominator())
             size = ops.stop_gradient(term.signal)
-            weight = term.weight * (ops.ones_like(z) if self.shared else z)
-            if self.shared:
-                y = y + (term.signal - size) * divided(weight, whole)
+            if self.relevance_is_gradient:
+                weight = term.weight * ops.ones_like(z)
+                y = y + (term.signal - size) * ops.divide_no_nan(weight, denominator)
             else:
-                y = y + term.signal * divided(weight, whole)
-            if self.ledger is not None:
-                rest = divided(weight * (whole - size), whole)
-                nothing = weight * ops.cast(whole == 0, whole.dtype)
-                y = y + self.booked(step, rest) + self.booked(step, nothing, drop=True)
-        if self.ledger is not None and not self.shared:
+                weight = term.weight * z
+                y = y + term.signal * ops.divide_no_nan(weight, denominator)
+            if self.audit is not None:
+                rest = ops.divide_no_nan(weight * (denominator - size), denominator)
+                zero = weight * ops.cast(denominator == 0, denominator.dtype)
+                y = y + self.audited(step, rest)
+                y = y + self.audited(step, zero, dropped=True)
+        if self.audit is not None and not self.relevance_is_gradient:
             # What rounding leaves between the terms and z, so that the value is z.
             y = y + (z - ops.stop_gradient(y))
-        elif self.ledger is not None:
+        elif self.audit is not None:
             y = z + (y - ops.stop_gradient(y))
         return y
 
-    def absorbed(self, step, constant):
-        """Enters a constant: the step's value has it, its relevance is the ledger's."""
+    def absorbed(self, step: Step, constant: Tensor) -> Tensor:
+        """Returns a constant of a step's value, whose relevance goes to the audit.
+
+        Args:
+            step: The step.
+            constant: `(batch, ...)`, what no input contributed.
+        """
         constant = ops.stop_gradient(constant)
-        if self.ledger is None:
+        if self.audit is None:
             return constant
-        return constant * self.line(step, len(constant.shape))
+        return constant * self._entry(step, len(constant.shape))
 
-    def booked(self, step, share, drop=False):
-        """Enters a share: in signal mode with its value, in share mode without."""
-        line = self.line(step, len(share.shape), drop)
-        return share * (shadow(line) if self.shared else line)
-
-    def line(self, step, rank, drop=False):
-        place = self.dropped if drop else self.line_of[id(step.outputs[0])]
-        return ops.reshape(self.ledger[:, place], (-1,) + (1,) * (rank - 1))
-
-    def placed(self, step, args, kwargs):
-        """In share mode: moves entries about; what lands in a border is dropped."""
-        y = self.plain(step, args, kwargs)
-        if self.ledger is None or not of.name_of(step).startswith(("Pad", "ZeroPad")):
-            return y
-        ones = [ops.ones_like(args[0]), *args[1:]]
-        empty = 1 - ops.stop_gradient(self.plain(step, ones, kwargs))
-        return y + self.booked(step, empty, drop=True)
-
-    def lifted(self, step, rule, args, kwargs):
-        """In share mode: runs a rule made for signals, and converts at both ends."""
-        signals = keras.tree.map_structure(
-            lambda name, leaf: (
-                ops.stop_gradient(leaf) * (shadow(leaf) + 1)
-                if is_symbolic(name) and id(name) in self.survey.carriers
-                else leaf
-            ),
-            (step.args, step.kwargs),
-            (args, kwargs),
-        )
-        self.shared = False
-        results = rule(self, step, *signals[0], **signals[1])
-        self.shared = True
-
-        def back(y):
-            size = ops.stop_gradient(y)
-            share = size + (y - size) * divided(ops.ones_like(size), size)
-            if self.ledger is None:
-                return share
-            nothing = ops.cast(size == 0, size.dtype)
-            return share + self.booked(step, nothing, drop=True)
-
-        return keras.tree.map_structure(back, results)
-
-    def entries(self, step, args, kwargs):
-        """Marks what enters a sum without carrying relevance as the ledger's."""
-        if self.ledger is None:
+    def absorb_constants(self, step: Step, args: Any, kwargs: Any) -> tuple[Any, Any]:
+        """Returns a sum's arguments, where relevance of constants goes to the audit."""
+        if self.audit is None:
             return args, kwargs
         rank = len(step.outputs[0].shape)
 
-        def entry(name, leaf):
-            if is_symbolic(name) and id(name) in self.survey.carriers:
+        def absorb(name: Any, leaf: Any) -> Any:
+            if is_symbolic(name) and id(name) in self.analysis.carriers:
                 return leaf
             if leaf is None or isinstance(leaf, (str, bool)):
                 return leaf
-            held = value(leaf)
-            line = self.line(step, rank)
-            if self.shared:
-                return ops.stop_gradient(held) + shadow(line)
-            return ops.stop_gradient(held) * line
+            constant = ops.stop_gradient(read_variable(leaf))
+            entry = self._entry(step, rank)
+            if self.relevance_is_gradient:
+                return constant + gradient_only(entry)
+            return constant * entry
 
-        marked = keras.tree.map_structure(entry, step.args, args)
-        return marked, kwargs
+        return keras.tree.map_structure(absorb, step.args, args), kwargs
 
-    def plain(self, step, args, kwargs):
-        """Does what a step does, in the working precision."""
-        if step.part == ACTIVATION:
-            return step.operation.activation(*args)
-        return done(step.operation, args, kwargs)
+    def audited(self, step: Step, amount: Tensor, dropped: bool = False) -> Tensor:
+        """Returns a term by which an amount of relevance goes to the audit.
 
-    def arguments(self, step):
-        return keras.tree.map_structure(
-            lambda leaf: self.read(leaf) if is_symbolic(leaf) else leaf,
-            (step.args, step.kwargs),
-        )
+        Its value is the amount; or zero, where relevance is the derivative.
 
-    def read(self, name):
+        Args:
+            step: The step that absorbs or drops it.
+            amount: `(batch, ...)`.
+            dropped: Whether there was no input to give it to.
+        """
+        entry = self._entry(step, len(amount.shape), dropped)
+        return amount * (gradient_only(entry) if self.relevance_is_gradient else entry)
+
+    def _entry(self, step: Step, rank: int, dropped: bool = False) -> Tensor:
+        """Returns a step's entry of the audit, `(batch, 1, ...)`."""
+        assert self.audit is not None
+        output = id(step.outputs[0])
+        index = len(self.entries) if dropped else self._entry_index[output]
+        return ops.reshape(self.audit[:, index], (-1,) + (1,) * (rank - 1))
+
+    def _read(self, name: Tensor) -> Tensor:
         """Returns a tensor's value; relevance starts at the (normalised) image."""
-        if not self.begins(name):
-            return self.values[id(name)]
-        if id(name) not in self.begun:
-            held = ops.stop_gradient(self.values[id(name)])
-            probe = self.probes[id(name)]
-            self.begun[id(name)] = held + shadow(probe) if self.shared else held * probe
-        return self.begun[id(name)]
-
-    def begins(self, name):
-        return id(name) in self.survey.first or any(
+        key = id(name)
+        if key not in self.analysis.normalised and not any(
             name is tensor for tensor in self.graph.inputs
+        ):
+            return self._values[key]
+        if key not in self._probed:
+            image = ops.stop_gradient(self._values[key])
+            probe = self._probes[key]
+            self._probed[key] = (
+                image + gradient_only(probe)
+                if self.relevance_is_gradient
+                else image * probe
+            )
+        return self._probed[key]
+
+    def _carries_relevance(self, step: Step) -> bool:
+        """Whether relevance flows through a step."""
+        outputs, analysis = ids(step.outputs), self.analysis
+        return not (
+            analysis.carriers.isdisjoint(outputs)
+            or analysis.normalised.issuperset(outputs)
         )
 
+    def _may_absorb(self, step: Step) -> bool:
+        """Whether a step may absorb relevance."""
+        if is_linear(step) or is_registered(step):
+            return True
+        if name_of(step) in ADD_OR_CONCAT:
+            leaves = keras.tree.flatten(step.args)
+            return any(id(leaf) not in self.analysis.carriers for leaf in leaves)
+        rule = rule_of(step, RULES, "lrp")
+        return rule is nonlinearity and not is_relu(step) or rule in ABSORBING
 
-def carried(z, terms, unit, x, rectified):
-    """Gives z the derivative that the terms ask for, and keeps little for the way back.
+
+def _with_terms(
+    z: Tensor, terms: list[Term], layer: LinearLayer, x: Tensor, rectified: bool
+) -> Tensor:
+    """Gives z the derivative of its terms, and keeps little for the backward pass.
 
     Of each term one factor is kept, not what it is made of; of a norm, where every
     entry of x has one reader, one factor in all.
     """
-    if len(terms) == 1 and terms[0].slope is not None:
-        return with_slope(z, terms[0].signal, lambda: terms[0].slope(z, rectified))
-    factors = [ops.stop_gradient(divided(t.weight * z, t.whole())) for t in terms]
-    if unit.kind == "BatchNormalization":
-        still = ops.stop_gradient(x)
-        factor = sum(
-            factor * divided(ops.stop_gradient(term.signal), still)
+    if len(terms) == 1 and (slope := terms[0].slope) is not None:
+        return with_slope(z, terms[0].signal, lambda: slope(z, rectified))
+    factors = [
+        ops.stop_gradient(ops.divide_no_nan(term.weight * z, term.denominator()))
+        for term in terms
+    ]
+    if layer.kind == "BatchNormalization":
+        constant = ops.stop_gradient(x)
+        total = sum(
+            factor * ops.divide_no_nan(ops.stop_gradient(term.signal), constant)
             for term, factor in zip(terms, factors, strict=True)
         )
-        return with_slope(z, x, lambda: factor)
+        return with_slope(z, x, _always(total))
     if len(terms) == 1:
-        return with_slope(z, terms[0].signal, lambda: factors[0])
-    carrier = 0
+        return with_slope(z, terms[0].signal, _always(factors[0]))
+    carrier: Tensor = 0
     for term, factor in zip(terms, factors, strict=True):
-        nothing = ops.stop_gradient(term.signal) * 0
-        carrier = carrier + with_slope(nothing, term.signal, lambda f=factor: f)
+        zero = ops.stop_gradient(term.signal) * 0
+        carrier = carrier + with_slope(zero, term.signal, _always(factor))
     return z + carrier
 
 
-def _unlike(name, names):
+def _always(slope: Tensor) -> Callable[[], Tensor]:
+    """Makes the function that `with_slope` asks for of a slope that is known."""
+    return lambda: slope
+
+
+def _numbered(name: str, names: Collection[str]) -> str:
     """Numbers a name that is taken already."""
-    count, unlike = 1, name
-    while unlike in names:
+    count, numbered = 1, name
+    while numbered in names:
         count += 1
-        unlike = f"{name} ({count})"
-    return unlike
+        numbered = f"{name} ({count})"
+    return numbered

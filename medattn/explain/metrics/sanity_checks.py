@@ -4,7 +4,7 @@ from collections import namedtuple
 
 import numpy as np
 
-from medattn.explain.graph.analysis import NORMALISERS
+from medattn.explain.graph.operations import NORMALISERS
 from medattn.explain.graph.trace import open_model
 from medattn.explain.metrics.localisation import divided, pixel_map
 

@@ -178,7 +178,7 @@ def _probability(model, images, neuron):
         squash = ops.sigmoid if reader.classes == 1 else ops.softmax
         return 0.0, squash(logits)
 
-    compiled = value_and_gradients(chances, slopes=False)
+    compiled = value_and_gradients(chances, gradients=False)
     rows = np.arange(len(neurons))
     return lambda changed: compiled([changed])[1][rows, neurons]
 

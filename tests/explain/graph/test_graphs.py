@@ -7,8 +7,9 @@ from keras import layers, ops
 from networks import randomised
 
 from medattn.explain import create_analyzer, register_rule
-from medattn.explain.deeplift.max_pool import Pair
-from medattn.explain.lrp.nonlinear import REGISTERED, as_it_is
+from medattn.explain.deeplift.pairs import Pair
+from medattn.explain.graph.registry import REGISTERED
+from medattn.explain.lrp.nonlinear import passthrough
 from medattn.layers import SqueezeExcite
 
 NAMES = ("lrp.epsilon", "lrp.flat", "deep_lift.rescale")
@@ -128,7 +129,7 @@ def test_a_layer_without_parts_needs_a_rule_and_can_be_given_one():
     model.layers[-1].set_weights([np.float32([[1], [2], [3]]), np.float32([0])])
     with pytest.raises(ValueError, match="register_rule"):
         create_analyzer("lrp.epsilon", model)
-    register_rule(Sorted, lrp=as_it_is)
+    register_rule(Sorted, lrp=passthrough)
     try:
         x = np.float32([5, 1, 3]).reshape(1, 1, 1, 3)
         found = create_analyzer("lrp.epsilon", model).analyze(x)
@@ -137,7 +138,7 @@ def test_a_layer_without_parts_needs_a_rule_and_can_be_given_one():
         with pytest.raises(ValueError, match=r"no DeepLIFT rule.*deep_lift=rule"):
             create_analyzer("deep_lift.rescale", model)
 
-        def sorted_pair(walk, step, pair):
+        def sorted_pair(propagator, step, pair):
             order = ops.argsort(pair.value, axis=-1)
             parts = pair.reference + 0 * pair.difference, pair.difference
             return Pair(*(ops.take_along_axis(part, order, -1) for part in parts))
@@ -149,7 +150,7 @@ def test_a_layer_without_parts_needs_a_rule_and_can_be_given_one():
     finally:
         REGISTERED.pop(Sorted)
     with pytest.raises(ValueError, match="subclass of keras.Layer"):
-        register_rule("Sorted", lrp=as_it_is)
+        register_rule("Sorted", lrp=passthrough)
 
 
 def test_opening_a_model_leaves_no_trace_in_it():

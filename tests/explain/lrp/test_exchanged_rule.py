@@ -10,9 +10,12 @@ from medattn.explain.deeplift import nonlinear as differences
 from medattn.explain.lrp import nonlinear as steps
 
 
-def plain_difference(walk, step, *args, **kwargs):
+def plain_difference(propagator, step, *args, **kwargs):
     """The right difference of a product, with the derivatives at the image."""
-    right, held = differences.product(walk, step, *args, **kwargs), ops.stop_gradient
+    right, held = (
+        differences.product(propagator, step, *args, **kwargs),
+        ops.stop_gradient,
+    )
     a, b = keras.tree.flatten(args)
     shared = a.difference * held(b.value) + held(a.value) * b.difference
     return differences.Pair(right.reference, shared + held(right.difference - shared))
@@ -21,7 +24,7 @@ def plain_difference(walk, step, *args, **kwargs):
 @pytest.mark.parametrize(
     "name, table, plain",
     [
-        ("lrp.epsilon", steps.RULES, steps.as_it_is),
+        ("lrp.epsilon", steps.RULES, steps.passthrough),
         ("deep_lift.rescale", differences.DEEP_LIFT_RULES, plain_difference),
     ],
 )
