@@ -35,7 +35,7 @@ for network, questions in json.loads((folder / "questions.json").read_text()).it
         )
         maps[f"{network} {name}"] = analyzer.analyze(images, 1)
         if hasattr(analyzer, "audit"):
-            books = analyzer.audit(images, 1)
-            scale = np.maximum(1, np.abs(books["logit"]))
-            assert (np.abs(books["error"]) <= 1e-4 * scale).all(), (network, name)
+            audit = analyzer.audit(images, 1)
+            scale = np.maximum(1, np.abs(audit["logit"]))
+            assert (np.abs(audit["error"]) <= 1e-4 * scale).all(), (network, name)
 np.savez(folder / f"{backend}.npz", **maps)

@@ -1,4 +1,4 @@
-"""Small networks for the analyzers' tests, every weight filled with chance."""
+"""Small networks for the analyzers' tests, with random weights."""
 
 import contextlib
 
@@ -22,7 +22,7 @@ def randomised(model, seed=0):
 
 
 def calibrated(model, seed=0):
-    """Fills every weight with chance, and measures the batch norms' statistics.
+    """Fills every weight at random, and measures the batch norms' statistics.
 
     So values keep their size however deep the network is, as in a trained one.
     """
@@ -48,7 +48,7 @@ def one_layer(inputs=6, outputs=4, seed=0, **options):
 
 @contextlib.contextmanager
 def uncompiled():
-    """Runs TensorFlow step by step: of a large network called once, much quicker."""
+    """Runs TensorFlow eagerly: much quicker for a large network called once."""
     import tensorflow as tf
 
     tf.config.run_functions_eagerly(True)

@@ -1,4 +1,4 @@
-"""Explaining and auditing in one pass says what the two say apart."""
+"""Explaining and auditing in one pass equals the two passes."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,11 @@ from medattn.explain import create_analyzer
 
 
 @pytest.mark.parametrize("name", ["lrp.epsilon", "deep_lift.rescale"])
-def test_one_pass_says_what_the_map_and_the_audit_say_apart(trained, drawings, name):
+def test_one_pass_equals_the_map_and_the_audit_by_themselves(trained, drawings, name):
     model = trained("cbam_micro_resnet")
     images = drawings["image"][:3]
     analyzer = create_analyzer(name, model, neuron_selection_mode="index")
-    attribution, audit, logits = analyzer.account(images, 1)
+    attribution, audit, logits = analyzer.analyze_and_audit(images, 1)
     expected = analyzer.analyze(images, 1)
     np.testing.assert_allclose(
         attribution, expected, atol=1e-5 * np.abs(expected).max()

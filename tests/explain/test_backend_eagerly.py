@@ -1,4 +1,4 @@
-"""Analyzers step by step: the same maps, at once, and nothing compiled."""
+"""Analyzers run eagerly: the same maps, and nothing compiled."""
 
 import numpy as np
 import pytest
@@ -22,17 +22,17 @@ def images():
     return draw_images("fundus", range(2))["image"].astype(np.float32) / 255
 
 
-def told(analyzer, images):
-    """All that an analyzer says, as a list of arrays."""
+def outputs_of(analyzer, images):
+    """Returns all that an analyzer computes, as a list of arrays."""
     if hasattr(analyzer, "account"):
-        maps, ledger, logits = analyzer.account(images, 1)
-        del ledger["error"]  # nothing but rounding
-        return [maps, *ledger.values(), logits]
+        maps, audit, logits = analyzer.analyze_and_audit(images, 1)
+        del audit["error"]  # nothing but rounding
+        return [maps, *audit.values(), logits]
     return [analyzer.analyze(images, 1)]
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_analyzer_works_step_by_step_and_says_the_same(
+def test_every_analyzer_runs_eagerly_with_the_same_result(
     trained, images, name, monkeypatch
 ):
     import tensorflow as tf
@@ -41,28 +41,28 @@ def test_every_analyzer_works_step_by_step_and_says_the_same(
     with monkeypatch.context() as forbidden, pytest.raises(TypeError):
         forbidden.setattr(type(tf.function(abs)), "__call__", None)
         create_analyzer("gradient", model).analyze(images)
-    asked = 0
+    tried = 0
     for method in list_analyzers():
         if method.startswith("innvestigate") or method == "scorecam":
             continue  # a process of its own; one prediction a feature map
         try:
             analyzer = create_analyzer(method, model, neuron_selection_mode="index")
         except ValueError:
-            continue  # it reads gates, tokens, ReLUs that this network has not
+            continue  # it needs gates, tokens or ReLUs that this network lacks
         with monkeypatch.context() as forbidden, run_eagerly():
             forbidden.setattr(type(tf.function(abs)), "__call__", None)
-            eager = told(analyzer, images)
-        asked += 1
+            eager = outputs_of(analyzer, images)
+        tried += 1
         assert all(np.isfinite(array).all() for array in eager)
         if method not in COMPARED:
             continue
-        for one, other in zip(eager, told(analyzer, images), strict=True):
+        for one, other in zip(eager, outputs_of(analyzer, images), strict=True):
             size = np.abs(other).max()
             np.testing.assert_allclose(one, other, atol=2e-5 * max(size, 1e-6))
-    assert asked >= 12
+    assert tried >= 12
 
 
-def test_what_is_compiled_is_used_where_that_is_asked(trained, images, monkeypatch):
+def test_unless_compiled_uses_what_is_compiled(trained, images, monkeypatch):
     from medattn.explain import backend as gradients
 
     made = []
@@ -87,7 +87,7 @@ def test_what_is_compiled_is_used_where_that_is_asked(trained, images, monkeypat
 
 
 @pytest.mark.parametrize("method", ["integrated_gradients", "smoothgrad"])
-def test_points_taken_together_are_points_one_by_one(
+def test_points_in_one_batch_equal_points_one_by_one(
     trained, images, method, monkeypatch
 ):
     from medattn.explain.gradient import family as gradient_family

@@ -197,7 +197,8 @@ class LRP(AuditedAnalyzer):
         """Explains and audits in one pass, see `AuditedAnalyzer`."""
         by_layer, logit, maps, outputs = self._audit(x, neuron_selection)
         relevance, dropped = by_layer.pop("pixels"), by_layer.pop("dropped")
-        absorbed = np.sum([*by_layer.values(), 0 * relevance], axis=0, dtype=np.float64)
+        parts = [*by_layer.values(), 0 * relevance]
+        absorbed: Any = np.sum(parts, axis=0, dtype=np.float64)
         error = logit - relevance - absorbed - dropped
         audit: Audit = dict(
             logit=logit,

@@ -82,8 +82,8 @@ def test_rescale_of_two_layers_equals_plain_numpy():
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
 
 
-def test_a_maximum_gives_its_difference_to_the_winner():
-    """Windows (0,0,0,0) to (1,4,2,0): the four did it; falling, the former winner."""
+def test_a_maximum_gives_its_difference_to_the_entry_that_made_it():
+    """Windows (0,0,0,0) to (1,4,2,0): the four made it; falling, the former maximum."""
     image = keras.Input((2, 2, 1))
     model = keras.Model(image, layers.Flatten()(layers.MaxPooling2D(2)(image)))
     x = np.float32([1, 4, 2, 0]).reshape(1, 2, 2, 1)
@@ -94,17 +94,17 @@ def test_a_maximum_gives_its_difference_to_the_winner():
 
 
 @pytest.mark.parametrize("padding", ["same", "valid"])
-def test_pooling_windows_lie_where_keras_puts_them(padding):
+def test_pooling_windows_have_the_positions_of_keras(padding):
     image = keras.Input((7, 7, 2))
     x = layers.MaxPooling2D(3, 2, padding=padding)(image)
     model = keras.Model(image, layers.Dense(1)(layers.Flatten()(x)))
     rng = np.random.default_rng(1)
     x, r = rng.normal(size=(3, 7, 7, 2)), rng.normal(size=(7, 7, 2))
-    books = create_analyzer("deep_lift.rescale", model, reference=r).audit(x)
-    np.testing.assert_allclose(books["error"], 0, atol=1e-5)
+    audit = create_analyzer("deep_lift.rescale", model, reference=r).audit(x)
+    np.testing.assert_allclose(audit["error"], 0, atol=1e-5)
 
 
-def complete(model, references=("zeros", "mean", "blur")):
+def assert_complete(model, references=("zeros", "mean", "blur")):
     """Holds the sum to 1e-4 of the difference of logits, however small that is."""
     images = np.random.default_rng(2).random((2, *model.input_shape[1:]))
     own = np.asarray(model(images.astype(np.float32))).max(-1)
@@ -112,13 +112,13 @@ def complete(model, references=("zeros", "mean", "blur")):
         for reference in references:
             with uncompiled():
                 analyzer = create_analyzer(name, model, reference=reference)
-                books = analyzer.audit(images.astype(np.float32))
-            # In double the books go step by step: the model itself must say the same.
-            np.testing.assert_allclose(books["logit"], own, rtol=1e-4, atol=1e-5)
-            gap = np.abs(books["logit"] - books["reference"])
-            worst = np.max(np.abs(books["error"]) / gap)
-            said = reference if isinstance(reference, str) else np.shape(reference)
-            assert worst <= 1e-4, f"{name} from {said} misses {worst:.1e}"
+                audit = analyzer.audit(images.astype(np.float32))
+            # In double the audit runs step by step: the model itself must agree.
+            np.testing.assert_allclose(audit["logit"], own, rtol=1e-4, atol=1e-5)
+            gap = np.abs(audit["logit"] - audit["reference"])
+            worst = np.max(np.abs(audit["error"]) / gap)
+            shown = reference if isinstance(reference, str) else np.shape(reference)
+            assert worst <= 1e-4, f"{name} from {shown} misses {worst:.1e}"
 
 
 SOME = ("cbam_micro_resnet", "se_micro_densenet", "micro_deit")
@@ -128,7 +128,7 @@ SOME = ("cbam_micro_resnet", "se_micro_densenet", "micro_deit")
 def test_contributions_add_up_to_the_difference_of_logits(network):
     noise = np.random.default_rng(4).random((3, 64, 64, 3)).astype(np.float32)
     references = ("zeros", "mean", "blur", noise[0], noise[1:])
-    complete(randomised(create_model(network), 2), references)
+    assert_complete(randomised(create_model(network), 2), references)
 
 
 @pytest.mark.slow
@@ -138,8 +138,8 @@ def test_contributions_add_up_on_all_networks(network):
     # contributions of 5e-2: in single precision Rescale missed it by 9e-4.
     keras.utils.set_random_seed(0)
     model = create_model(network, num_classes=2, input_shape=(64, 64, 3))
-    complete(model, ("zeros", "blur"))  # as it is born
-    complete(calibrated(model, 2), ("zeros", "blur"))
+    assert_complete(model, ("zeros", "blur"))  # with its initial weights
+    assert_complete(calibrated(model, 2), ("zeros", "blur"))
 
 
 @pytest.mark.slow
@@ -147,7 +147,7 @@ def test_contributions_add_up_on_all_networks(network):
     "network", ["micro_resnet", "se_micro_resnet", "cbam_micro_resnet"]
 )
 def test_contributions_add_up_in_trained_networks(trained, network):
-    complete(trained(network))
+    assert_complete(trained(network))
 
 
 def test_several_references_are_averaged(trained, drawings):
@@ -160,9 +160,9 @@ def test_several_references_are_averaged(trained, drawings):
     ]
     both = create_analyzer("deep_lift.rescale", model, reference=images[5:7])
     np.testing.assert_allclose(both.analyze(images[:2]), np.mean(maps, 0), atol=1e-4)
-    books = both.audit(images[:2])
-    np.testing.assert_allclose(books["error"], 0, atol=1e-3)
-    assert "reference" in audit_line(books)
+    audit = both.audit(images[:2])
+    np.testing.assert_allclose(audit["error"], 0, atol=1e-3)
+    assert "reference" in audit_line(audit)
 
 
 def test_an_image_that_is_its_reference_has_no_contributions(trained, drawings):
@@ -174,7 +174,7 @@ def test_an_image_that_is_its_reference_has_no_contributions(trained, drawings):
 
 
 def two_inputs():
-    """An image and a row of numbers; the image is also weighed by the numbers."""
+    """An image and a row of numbers, which also weigh the image."""
     image, row = keras.Input((6, 6, 2), name="image"), keras.Input((4,), name="row")
     x = layers.Flatten()(layers.Conv2D(4, 3, activation="relu")(image))
     gate = layers.Dense(64, activation="sigmoid")(row)
@@ -198,16 +198,16 @@ def test_several_inputs_share_the_difference(name, reference):
         maps = create_analyzer(name, model, **options).analyze(x)
         row = create_analyzer(name, model, input="row", **options)
         np.testing.assert_allclose(row.analyze(x), maps[1], rtol=1e-5)
-        books = row.audit({"image": x[0], "row": x[1]})
+        audit = row.audit({"image": x[0], "row": x[1]})
     assert [m.shape for m in maps] == [(2, 6, 6, 2), (2, 4)]
-    np.testing.assert_allclose(books["error"], 0, atol=1e-5)
-    np.testing.assert_allclose(books["relevance"], maps[1].sum(-1), rtol=1e-4)
-    np.testing.assert_allclose(books["others"], maps[0].sum((1, 2, 3)), rtol=1e-4)
-    assert "other inputs" in audit_line(books)
+    np.testing.assert_allclose(audit["error"], 0, atol=1e-5)
+    np.testing.assert_allclose(audit["relevance"], maps[1].sum(-1), rtol=1e-4)
+    np.testing.assert_allclose(audit["others"], maps[0].sum((1, 2, 3)), rtol=1e-4)
+    assert "other inputs" in audit_line(audit)
 
 
 @pytest.mark.parametrize("name", ["gradient", "lrp.epsilon", *NAMES])
-def test_an_input_that_an_output_never_sees_gets_nothing(name):
+def test_an_input_on_which_the_output_does_not_depend_gets_zero(name):
     x = [np.ones((2, 6, 6, 2), np.float32), np.ones((2, 4), np.float32)]
     image, row = create_analyzer(name, two_inputs(), output="one").analyze(x)
     assert image.shape == (2, 6, 6, 2) and (image == 0).all()
@@ -215,7 +215,7 @@ def test_an_input_that_an_output_never_sees_gets_nothing(name):
 
 
 @pytest.mark.parametrize(
-    ("reference", "said"),
+    ("reference", "message"),
     [
         (["zeros"], r"list or dict with one for each of \['image', 'row'\]"),
         ({"image": "zeros"}, "list or dict with one for each"),
@@ -223,16 +223,16 @@ def test_an_input_that_an_output_never_sees_gets_nothing(name):
         ([np.zeros((2, 6, 6, 2)), np.zeros((3, 4))], r"Received: \[2, 3\]"),
     ],
 )
-def test_references_of_several_inputs_that_do_not_fit_are_refused(reference, said):
-    with pytest.raises(ValueError, match=said):
+def test_references_of_several_inputs_that_do_not_fit_are_refused(reference, message):
+    with pytest.raises(ValueError, match=message):
         create_analyzer(NAMES[0], two_inputs(), output="both", reference=reference)
 
 
 def test_a_map_is_the_same_alone_and_in_a_batch(trained, drawings):
     analyzer = create_analyzer("deep_lift.rescale", trained("cbam_micro_resnet"))
-    together = analyzer.analyze(drawings["image"][:5])
+    batch = analyzer.analyze(drawings["image"][:5])
     alone = analyzer.analyze(drawings["image"][4:5])[0]
-    np.testing.assert_allclose(together[4], alone, rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(batch[4], alone, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize(

@@ -65,8 +65,8 @@ def test_one_neuron_by_hand():
     x = np.float32([1, 3]).reshape(1, 1, 1, 2)
     analyzer = create_analyzer("lrp.epsilon", model, epsilon=0.0)
     np.testing.assert_allclose(analyzer.analyze(x).ravel(), [2, 3], rtol=1e-6)
-    books = analyzer.audit(x)
-    assert [float(books[k][0]) for k in ("logit", "relevance", "absorbed")] == [6, 5, 1]
+    audit = analyzer.audit(x)
+    assert [float(audit[k][0]) for k in ("logit", "relevance", "absorbed")] == [6, 5, 1]
     # With epsilon 2 the denominator is 8: 6 * 2 / 8 = 1.5 and 6 * 3 / 8 = 2.25.
     larger = create_analyzer("lrp.epsilon", model, epsilon=2.0)
     np.testing.assert_allclose(larger.analyze(x).ravel(), [1.5, 2.25], rtol=1e-6)
@@ -103,7 +103,7 @@ def test_convolution_and_batch_norm_share_as_one_folded_layer(epsilon):
 
 
 @pytest.mark.parametrize("block", [SqueezeExcite, CBAM])
-def test_a_gate_is_a_constant_that_the_signal_passes(block):
+def test_a_gate_is_a_constant_factor_of_the_signal(block):
     """With the gate written into the weights as a number, the map is the same."""
     inputs = keras.Input((5, 5, 3))
     gated = layers.Conv2D(4, 1, use_bias=False, name="conv")(inputs)
@@ -140,17 +140,17 @@ def test_relevance_adds_up_to_the_logit_in_trained_networks(
     model = trained(name, regime)
     analyzer = create_analyzer("lrp.epsilon", model)
     images = drawings["image"]
-    books = analyzer.audit(images)
-    scale = np.maximum(1, np.abs(books["logit"]))
-    assert (np.abs(books["error"]) <= 1e-4 * scale).all()
+    audit = analyzer.audit(images)
+    scale = np.maximum(1, np.abs(audit["logit"]))
+    assert (np.abs(audit["error"]) <= 1e-4 * scale).all()
     # Each entry stands on its own: the logit is the model's, the relevance the map's.
     np.testing.assert_allclose(
-        books["logit"], np.asarray(model(images)).max(-1), rtol=1e-4, atol=1e-4
+        audit["logit"], np.asarray(model(images)).max(-1), rtol=1e-4, atol=1e-4
     )
     summed = analyzer.analyze(images).sum((1, 2, 3), dtype=np.float64)
-    np.testing.assert_allclose(books["relevance"], summed, atol=1e-3)
-    # And the books would not balance without what the biases took.
-    assert np.median(np.abs(books["absorbed"])) > 0.1
+    np.testing.assert_allclose(audit["relevance"], summed, atol=1e-3)
+    # And it would not add up without what the biases took.
+    assert np.median(np.abs(audit["absorbed"])) > 0.1
 
 
 DENSENETS = ("micro_densenet", "se_micro_densenet", "cbam_micro_densenet")
@@ -161,8 +161,8 @@ def test_relevance_adds_up_with_random_weights_and_any_epsilon(name):
     model = randomised(create_model(name))
     images = np.random.default_rng(4).random((3, 64, 64, 3)).astype(np.float32)
     for epsilon in (0.0, 1e-7, 0.25):
-        books = create_analyzer("lrp.epsilon", model, epsilon=epsilon).audit(images)
-        assert (np.abs(books["error"]) <= 1e-4 * np.abs(books["logit"]) + 1e-4).all()
+        audit = create_analyzer("lrp.epsilon", model, epsilon=epsilon).audit(images)
+        assert (np.abs(audit["error"]) <= 1e-4 * np.abs(audit["logit"]) + 1e-4).all()
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 1e-7])
@@ -174,31 +174,31 @@ def test_where_nothing_comes_in_relevance_is_zero_and_not_a_nan(epsilon):
     assert (analyzer.analyze(np.zeros((1, 3, 3, 2), np.float32)) == 0).all()
 
 
-def test_without_biases_the_pixels_alone_make_the_logit():
+def test_without_biases_the_pixels_sum_to_the_logit():
     model = create_model("cbam_micro_resnet")  # fresh: shifts and biases are zero
     images = np.random.default_rng(5).random((2, 64, 64, 3)).astype(np.float32)
     analyzer = create_analyzer("lrp.epsilon", model)
-    books = analyzer.audit(images)
-    np.testing.assert_allclose(books["relevance"], books["logit"], rtol=1e-4)
-    assert np.abs(books["absorbed"]).max() < 1e-4
+    audit = analyzer.audit(images)
+    np.testing.assert_allclose(audit["relevance"], audit["logit"], rtol=1e-4)
+    assert np.abs(audit["absorbed"]).max() < 1e-4
 
 
-def test_the_ledger_names_each_layer_and_sums_to_the_audit(trained, drawings):
+def test_the_audit_by_layer_names_each_layer_and_sums_to_the_audit(trained, drawings):
     analyzer = create_analyzer("lrp.epsilon", trained("se_micro_resnet"))
     images = drawings["image"][:4]
-    ledger, books = analyzer.ledger(images), analyzer.audit(images)
-    assert {"pixels", "conv1_bn", "conv4_block1_3_bn", "predictions"} <= set(ledger)
-    assert not any("_se" in name for name in ledger)  # nothing flows through a gate
-    total = sum(ledger.values())
-    np.testing.assert_allclose(total, books["relevance"] + books["absorbed"], rtol=1e-9)
+    by_layer, audit = analyzer.audit_by_layer(images), analyzer.audit(images)
+    assert {"pixels", "conv1_bn", "conv4_block1_3_bn", "predictions"} <= set(by_layer)
+    assert not any("_se" in name for name in by_layer)  # nothing flows through a gate
+    total = sum(by_layer.values())
+    np.testing.assert_allclose(total, audit["relevance"] + audit["absorbed"], rtol=1e-9)
 
 
 def test_a_map_is_the_same_alone_and_in_a_batch(trained, drawings):
     analyzer = create_analyzer("lrp.epsilon", trained("cbam_micro_resnet"))
-    together = analyzer.analyze(drawings["image"][:6])
-    for place in (0, 5):
-        alone = analyzer.analyze(drawings["image"][place : place + 1])[0]
-        np.testing.assert_allclose(together[place], alone, rtol=1e-3, atol=1e-5)
+    batch = analyzer.analyze(drawings["image"][:6])
+    for index in (0, 5):
+        alone = analyzer.analyze(drawings["image"][index : index + 1])[0]
+        np.testing.assert_allclose(batch[index], alone, rtol=1e-3, atol=1e-5)
 
 
 def test_the_chosen_neuron_is_the_one_explained(trained, drawings):
@@ -241,13 +241,13 @@ def test_relevance_is_the_same_however_pixels_are_normalised():
     inputs = keras.Input((4, 4, 1))
     scaled = layers.Rescaling(2.0, offset=-1.0)(inputs)
     head = layers.Dense(1, name="head")
-    whole = keras.Model(inputs, head(layers.Flatten()(scaled)))
+    normalised = keras.Model(inputs, head(layers.Flatten()(scaled)))
     inner_inputs = keras.Input((4, 4, 1))
     inner = keras.Model(inner_inputs, head(layers.Flatten()(inner_inputs)))
-    randomised(whole)
+    randomised(normalised)
     image = np.random.default_rng(6).random((1, 4, 4, 1)).astype(np.float32)
     np.testing.assert_allclose(
-        create_analyzer("lrp.epsilon", whole).analyze(image),
+        create_analyzer("lrp.epsilon", normalised).analyze(image),
         create_analyzer("lrp.epsilon", inner).analyze(2 * image - 1),
         rtol=1e-5,
     )
@@ -284,7 +284,7 @@ def test_unknown_names_and_options_are_answered_with_the_valid_ones():
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda x: x[0], r"\(None, 64, 64, 3\)"),
         (lambda x: x[:, :32], r"\(None, 64, 64, 3\)"),
@@ -294,16 +294,16 @@ def test_unknown_names_and_options_are_answered_with_the_valid_ones():
         (lambda x: np.where(x > 0.5, np.inf, x), "infinite"),
     ],
 )
-def test_images_that_do_not_fit_are_refused(trained, drawings, change, said):
+def test_images_that_do_not_fit_are_refused(trained, drawings, change, message):
     analyzer = create_analyzer("lrp.epsilon", trained("micro_resnet"))
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         analyzer.analyze(change(drawings["image"][:2]))
 
 
 @pytest.mark.parametrize(
     "name", ["gradient", "deep_lift.rescale", "gradcam", "attention.spatial_gate"]
 )
-def test_no_analyzer_gives_a_map_of_pixels_that_are_no_numbers(trained, name):
+def test_every_analyzer_refuses_pixels_that_are_not_finite(trained, name):
     analyzer = create_analyzer(name, trained("cbam_micro_resnet"))
     for bad in (np.nan, np.inf):
         images = np.zeros((1, 64, 64, 3), np.float32)
@@ -321,13 +321,13 @@ def test_a_neuron_out_of_range_is_refused(trained, drawings, neuron):
         analyzer.analyze(drawings["image"][:2], neuron)
 
 
-def test_a_neuron_may_not_be_chosen_in_max_activation(trained, drawings):
+def test_a_neuron_cannot_be_chosen_in_mode_max_activation(trained, drawings):
     analyzer = create_analyzer("lrp.epsilon", trained("micro_resnet"))
     with pytest.raises(ValueError, match="neuron_selection_mode='index'"):
         analyzer.analyze(drawings["image"][:2], 1)
 
 
-def test_a_step_without_a_rule_is_named_with_how_to_bring_one():
+def test_a_step_without_a_rule_is_named_with_how_to_register_one():
     inputs = keras.Input((4, 4, 2))
     x = keras.ops.sort(inputs, axis=1)
     model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
@@ -336,7 +336,7 @@ def test_a_step_without_a_rule_is_named_with_how_to_bring_one():
 
 
 def test_two_signals_share_their_product_evenly():
-    """2 * 3 = 6: three to each, whichever was called first."""
+    """2 * 3 = 6: three to each, in whatever order."""
     inputs = keras.Input((1, 1, 2))
     flat = layers.Flatten()(inputs)
     product = layers.Multiply()([flat[:, :1], flat[:, 1:]])
@@ -346,29 +346,29 @@ def test_two_signals_share_their_product_evenly():
     np.testing.assert_allclose(relevance.ravel(), [3, 3], rtol=1e-6)
 
 
-def test_a_number_may_stand_in_a_product():
-    """Scaling by a constant is linear: nothing is absorbed, nothing lost."""
+def test_a_factor_may_be_a_number():
+    """Scaling by a constant is linear: nothing is absorbed or lost."""
     inputs = keras.Input((4, 4, 2))
     x = layers.Conv2D(3, 1, use_bias=False)(inputs) * 2.5
     model = keras.Model(inputs, layers.Dense(2, use_bias=False)(layers.Flatten()(x)))
     images = np.random.default_rng(7).normal(size=(2, 4, 4, 2)).astype(np.float32)
-    books = create_analyzer("lrp.epsilon", model).audit(images)
-    np.testing.assert_allclose(books["relevance"], books["logit"], rtol=1e-4)
-    assert np.abs(books["absorbed"]).max() < 1e-4
+    audit = create_analyzer("lrp.epsilon", model).audit(images)
+    np.testing.assert_allclose(audit["relevance"], audit["logit"], rtol=1e-4)
+    assert np.abs(audit["absorbed"]).max() < 1e-4
 
 
-def test_a_relu_that_bends_elsewhere_passes_on_what_it_lets_through():
+def test_a_relu_with_a_maximum_passes_its_output_on():
     """min(8, 6) = 6: the only input takes the six, and the head's bias its one."""
     inputs = keras.Input((1, 1, 1))
     x = layers.ReLU(max_value=6)(layers.Flatten()(inputs))
     model = keras.Model(inputs, layers.Dense(1)(x))
     model.set_weights([np.float32([[1.0]]), np.float32([1.0])])
-    books = create_analyzer("lrp.epsilon", model).audit(np.full((1, 1, 1, 1), 8.0))
-    assert [float(books[k][0]) for k in ("logit", "relevance", "absorbed")] == [7, 6, 1]
+    audit = create_analyzer("lrp.epsilon", model).audit(np.full((1, 1, 1, 1), 8.0))
+    assert [float(audit[k][0]) for k in ("logit", "relevance", "absorbed")] == [7, 6, 1]
 
 
 @pytest.mark.parametrize("name", ["lrp.epsilon", "gradient"])
-def test_of_several_outputs_one_is_chosen_and_none_is_picked(name):
+def test_one_of_several_outputs_must_be_chosen(name):
     one = keras.Input((4, 4, 2))
     flat = layers.Flatten()(one)
     heads = [layers.Dense(2, name="a")(flat), layers.Dense(3, name="b")(flat)]
@@ -388,7 +388,7 @@ def test_of_several_outputs_one_is_chosen_and_none_is_picked(name):
 
 
 @pytest.mark.parametrize("name", ["lrp.epsilon", "gradient", "lrp.flat"])
-def test_of_several_inputs_all_are_explained_or_one(name):
+def test_all_of_several_inputs_are_explained_or_one(name):
     one, two = keras.Input((4, 4, 2), name="one"), keras.Input((4, 4, 2), name="two")
     both = layers.Concatenate()([layers.Dense(3)(one), layers.Dense(3)(two)])
     model = keras.Model([one, two], layers.Dense(2)(layers.Flatten()(both)))
@@ -403,10 +403,10 @@ def test_of_several_inputs_all_are_explained_or_one(name):
         second.analyze({"one": x[0], "two": x[1]}), maps[1], rtol=1e-5
     )
     if name.startswith("lrp"):
-        books = second.audit(x)
-        assert (np.abs(books["error"]) <= 1e-4 * np.abs(books["logit"]) + 1e-4).all()
+        audit = second.audit(x)
+        assert (np.abs(audit["error"]) <= 1e-4 * np.abs(audit["logit"]) + 1e-4).all()
         np.testing.assert_allclose(
-            second.ledger(x)["input one"], maps[0].sum((1, 2, 3)), rtol=1e-4
+            second.audit_by_layer(x)["input one"], maps[0].sum((1, 2, 3)), rtol=1e-4
         )
 
 
@@ -428,7 +428,7 @@ def test_the_audit_line_is_a_sum():
     assert "fails: +1 is missing" in audit_line(audit)
 
 
-def test_the_audit_line_tells_of_references_and_of_what_was_dropped():
+def test_the_audit_line_contains_references_and_what_was_dropped():
     audit = dict(logit=[2.23], reference=[0.31], relevance=[1.92], error=[0.0])
     assert audit_line(audit) == "pixels 1.92 = logit 2.23 − reference 0.31"
     audit = dict(

@@ -15,10 +15,10 @@ def parts(c):
     return np.maximum(c, 0), np.minimum(c, 0)
 
 
-def share(c, whole, relevance):
-    """R_j = sum_k c_jk R_k / whole_k, nothing where whole is nothing."""
-    safe = np.where(whole == 0, 1, whole)
-    return (c * np.where(whole == 0, 0, relevance / safe)).sum(-1)
+def share(c, denominator, relevance):
+    """R_j = sum_k c_jk R_k / denominator_k; zero where the denominator is zero."""
+    safe = np.where(denominator == 0, 1, denominator)
+    return (c * np.where(denominator == 0, 0, relevance / safe)).sum(-1)
 
 
 # Of contributions c (inputs, outputs), bias b, relevance R (outputs): written from the
@@ -58,7 +58,7 @@ EXPECTED["lrp.gamma"] = gamma
 
 @pytest.mark.parametrize("name", EXPECTED)
 @pytest.mark.parametrize("neuron", [0, 2])
-def test_a_rule_is_what_its_paper_says(name, neuron):
+def test_a_rule_equals_the_formula_of_its_paper(name, neuron):
     model = one_layer()
     w, b = (weight.astype(np.float64) for weight in model.get_weights())
     x = np.random.default_rng(1).normal(size=6)
@@ -85,7 +85,7 @@ def test_two_layers_are_one_rule_after_the_other(name):
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
 
 
-def test_the_bounds_of_a_pixel_enter_rule_zb():
+def test_rule_zb_uses_the_bounds_of_a_pixel():
     model = one_layer()
     w, b = model.get_weights()
     x = np.random.default_rng(3).random(6)
@@ -100,7 +100,7 @@ def test_the_bounds_of_a_pixel_enter_rule_zb():
 @pytest.mark.parametrize("name", [n for n in EXPECTED if n != "lrp.attention"])
 @pytest.mark.parametrize("strides", [1, 2])
 def test_a_convolution_shares_as_the_dense_layer_that_it_is(name, strides):
-    """A convolution written out as a matrix, by asking it about each unit image."""
+    """A convolution written out as a matrix, from its output for each unit image."""
     image = keras.Input((5, 5, 2))
     layer = layers.Conv2D(3, 3, strides=strides, padding="same")
     model = randomised(keras.Model(image, layers.Flatten()(layer(image))))
@@ -157,20 +157,20 @@ def test_presets_use_one_rule_for_dense_layers_and_one_for_convolutions():
 SOME = ("cbam_micro_resnet", "se_micro_densenet", "micro_deit")
 
 
-def adds_up(model, names):
+def assert_adds_up(model, names):
     size = model.input_shape[1:]
     images = np.random.default_rng(6).random((2, *size)).astype(np.float32)
     for name in names:
         with uncompiled():
-            books = create_analyzer(name, model).audit(images)
-        scale = np.maximum(1, np.abs(books["logit"]))
-        worst = np.max(np.abs(books["error"]) / scale)
+            audit = create_analyzer(name, model).audit(images)
+        scale = np.maximum(1, np.abs(audit["logit"]))
+        worst = np.max(np.abs(audit["error"]) / scale)
         assert worst <= 1e-4, f"{name} misses {worst:.1e} of the logit"
 
 
 @pytest.mark.parametrize("network", SOME)
 def test_relevance_adds_up_under_every_rule(network):
-    adds_up(randomised(create_model(network), 1), LRP_ANALYZERS)
+    assert_adds_up(randomised(create_model(network), 1), LRP_ANALYZERS)
 
 
 @pytest.mark.slow
@@ -178,8 +178,8 @@ def test_relevance_adds_up_under_every_rule(network):
 def test_relevance_adds_up_under_every_rule_on_all_networks(network):
     keras.utils.set_random_seed(0)
     model = create_model(network, num_classes=2, input_shape=(64, 64, 3))
-    adds_up(model, LRP_ANALYZERS)  # as it is born
-    adds_up(randomised(model, 1), LRP_ANALYZERS)
+    assert_adds_up(model, LRP_ANALYZERS)  # with its initial weights
+    assert_adds_up(randomised(model, 1), LRP_ANALYZERS)
 
 
 @pytest.mark.slow
@@ -187,7 +187,7 @@ def test_relevance_adds_up_under_every_rule_on_all_networks(network):
     "network", ["micro_resnet", "se_micro_resnet", "cbam_micro_resnet"]
 )
 def test_relevance_adds_up_under_every_rule_in_trained_networks(trained, network):
-    adds_up(trained(network), LRP_ANALYZERS)
+    assert_adds_up(trained(network), LRP_ANALYZERS)
 
 
 # One network of each kind, at the size for which it was made.
@@ -198,10 +198,10 @@ AT_224 = ("lrp.epsilon", "lrp.sequential_preset_a_flat", "lrp.attention")
 @pytest.mark.slow
 @pytest.mark.parametrize("network", FAMILIES)
 def test_relevance_adds_up_at_224(network):
-    adds_up(calibrated(create_model(network), 1), AT_224)
+    assert_adds_up(calibrated(create_model(network), 1), AT_224)
 
 
-def test_flat_and_w_square_look_at_no_values():
+def test_flat_and_w_square_do_not_depend_on_values():
     """A residual sum halves, a product passes on, a constant gets none; by hand."""
     image = keras.Input((1, 1, 2))
     x = layers.Flatten()(image)
@@ -220,7 +220,7 @@ NORMS = {
     "layer": lambda: layers.LayerNormalization(epsilon=1e-3),
     "layer, unweighed": lambda: layers.LayerNormalization(center=False, scale=False),
     "layer, two axes": lambda: layers.LayerNormalization(axis=[2, 3]),
-    "layer, bare": lambda: layers.LayerNormalization(rms_scaling=True),
+    "layer, rms scaling": lambda: layers.LayerNormalization(rms_scaling=True),
     "group": lambda: layers.GroupNormalization(2),
     "instance": lambda: layers.GroupNormalization(-1, scale=False),
     "root mean square": lambda: layers.RMSNormalization(),
@@ -229,7 +229,7 @@ NORMS = {
 
 @pytest.mark.filterwarnings("ignore:.*rms_scaling")
 @pytest.mark.parametrize("norm", NORMS)
-def test_every_norm_keeps_the_sum(norm):
+def test_relevance_adds_up_through_every_norm(norm):
     image = keras.Input((5, 5, 3))
     x = layers.Conv2D(4, 3, activation="relu")(image)
     x = layers.Conv2D(6, 1)(NORMS[norm]()(x))
@@ -239,16 +239,16 @@ def test_every_norm_keeps_the_sum(norm):
     logits = np.asarray(model(images)).max(-1)
     for name in (*LRP_ANALYZERS, "deep_lift.rescale", "deep_lift.reveal_cancel"):
         with uncompiled():
-            books = create_analyzer(name, model).audit(images)
+            audit = create_analyzer(name, model).audit(images)
         if "taylor" not in name:  # which explains a positive logit only
-            np.testing.assert_allclose(books["logit"], logits, rtol=1e-4)
-        scale = np.maximum(1, np.abs(books["logit"]))
-        assert (np.abs(books["error"]) <= 1e-4 * scale).all(), name
+            np.testing.assert_allclose(audit["logit"], logits, rtol=1e-4)
+        scale = np.maximum(1, np.abs(audit["logit"]))
+        assert (np.abs(audit["error"]) <= 1e-4 * scale).all(), name
 
 
 @pytest.mark.parametrize("rank", [1, 2])
 def test_a_separable_convolution_is_its_two_convolutions(rank):
-    """Rule z is a gradient times input, so it does not mind where a layer ends."""
+    """Rule z is gradient times input, wherever a layer ends."""
     image = keras.Input((9,) * rank + (3,))
     size = (5,) * rank + (4,)
     kinds = {
@@ -277,18 +277,18 @@ def test_a_separable_convolution_is_its_two_convolutions(rank):
         np.testing.assert_allclose(found, expected, atol=1e-4 * np.abs(expected).max())
     for name in LRP_ANALYZERS:
         with uncompiled():
-            books = create_analyzer(name, together).audit(images)
-        assert (np.abs(books["error"]) <= 1e-4 * np.maximum(1, books["logit"])).all()
+            audit = create_analyzer(name, together).audit(images)
+        assert (np.abs(audit["error"]) <= 1e-4 * np.maximum(1, audit["logit"])).all()
 
 
 @pytest.mark.parametrize("name", ["lrp.alpha_2_beta_1_IB", "lrp.z_plus"])
-def test_what_a_rule_gives_to_nobody_is_counted_as_dropped(name):
-    """One neuron, all contributions negative: z-plus has nobody to give its -6 to."""
+def test_relevance_that_no_input_can_take_is_counted_as_dropped(name):
+    """One neuron, all contributions negative: z-plus has no input to give its -6 to."""
     image = keras.Input((1, 1, 2))
     model = keras.Model(image, layers.Dense(1, use_bias=False)(layers.Flatten()(image)))
     model.set_weights([np.float32([[-1.0], [-2.0]])])
-    books = create_analyzer(name, model).audit(np.full((1, 1, 1, 2), 2.0))
+    audit = create_analyzer(name, model).audit(np.full((1, 1, 1, 2), 2.0))
     # alpha 2 of nothing, minus beta 1 of -6 shared out: 2 * -6 dropped, +6 relevance.
     expected = {"lrp.z_plus": (0, -6), "lrp.alpha_2_beta_1_IB": (6, -12)}[name]
-    assert (books["relevance"][0], books["dropped"][0]) == pytest.approx(expected)
-    assert abs(books["error"][0]) < 1e-6
+    assert (audit["relevance"][0], audit["dropped"][0]) == pytest.approx(expected)
+    assert abs(audit["error"][0]) < 1e-6
