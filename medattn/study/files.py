@@ -1,4 +1,4 @@
-"""Files that are whole or not there: atomic writes and checkpoints with a hash."""
+"""Files that are complete or absent: atomic writes and checkpoints with a hash."""
 
 import contextlib
 import hashlib
@@ -6,7 +6,9 @@ import io
 import json
 import os
 import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,11 +16,11 @@ CHECKPOINTS_KEPT = 2  # the last, and the one before in case the last is damaged
 DIGEST = 32  # bytes of SHA-256
 
 
-def write_atomic(path, content):
+def write_atomic(path: str | Path, content: str | bytes) -> None:
     """Writes a file so that a reader sees the old one or the new one, never a part.
 
     Args:
-        path: Where.
+        path: The file.
         content: Bytes or text.
     """
     path = Path(path)
@@ -37,12 +39,12 @@ def write_atomic(path, content):
         raise
 
 
-def write_json(path, content):
+def write_json(path: str | Path, content: Any) -> None:
     """Writes JSON atomically."""
     write_atomic(path, json.dumps(content, indent=2) + "\n")
 
 
-def read_json(path):
+def read_json(path: str | Path) -> Any:
     """Reads JSON; None if there is no such file, or it is damaged."""
     try:
         return json.loads(Path(path).read_text())
@@ -50,22 +52,34 @@ def read_json(path):
         return None
 
 
-def write_arrays(path, **arrays):
+def read_json_lines(path: str | Path) -> list[Any]:
+    """Reads one JSON value a line; an empty list if there is no such file."""
+    try:
+        return [json.loads(line) for line in Path(path).read_text().splitlines()]
+    except FileNotFoundError:
+        return []
+
+
+def write_arrays(path: str | Path, **arrays: np.ndarray) -> None:
     """Writes an .npz atomically, the same bytes for the same arrays."""
     stream = io.BytesIO()
-    np.savez_compressed(stream, **arrays)
+    np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
     write_atomic(path, stream.getvalue())
 
 
-def file_sha256(path):
+def file_sha256(path: str | Path) -> str:
     """Hashes a file."""
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def save_checkpoint(folder, arrays, progress):
-    """Writes everything that a trial goes on from into one file, atomically.
+def save_checkpoint(
+    folder: str | Path,
+    arrays: Mapping[str, np.ndarray],
+    progress: Mapping[str, Any],
+) -> None:
+    """Writes everything that a trial resumes from into one file, atomically.
 
-    The file is the SHA-256 of the rest, then safetensors, so that damage is seen.
+    The file is the SHA-256 of the rest, then safetensors, so that damage is noticed.
 
     Args:
         folder: The trial's.
@@ -82,12 +96,14 @@ def save_checkpoint(folder, arrays, progress):
         old.unlink(missing_ok=True)
 
 
-def load_checkpoint(folder, *, say=print):
+def load_checkpoint(
+    folder: str | Path, *, warn: Callable[[str], Any] = print
+) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
     """Reads the last good checkpoint.
 
     Args:
         folder: The trial's.
-        say: Told of each file that is damaged.
+        warn: Called with a sentence for each file that is damaged.
 
     Returns:
         `(arrays, progress)`, or None if there is no good one.
@@ -98,9 +114,9 @@ def load_checkpoint(folder, *, say=print):
         content = path.read_bytes()
         digest, body = content[:DIGEST], content[DIGEST:]
         if hashlib.sha256(body).digest() != digest:
-            say(
+            warn(
                 f"The checkpoint {path} is damaged: it is set aside, and the one "
-                "before it is taken."
+                "before it is used."
             )
             path.replace(path.with_suffix(".damaged"))
             continue
@@ -109,13 +125,13 @@ def load_checkpoint(folder, *, say=print):
     return None
 
 
-def drop_checkpoints(folder):
-    """Deletes all checkpoints: the trial is done."""
+def delete_checkpoints(folder: str | Path) -> None:
+    """Deletes all checkpoints of a trial."""
     for path in _checkpoints(folder):
         path.unlink(missing_ok=True)
 
 
-def _checkpoints(folder):
+def _checkpoints(folder: str | Path) -> list[Path]:
     """Lists the checkpoints, the newest first."""
     found = [
         p for p in Path(folder).glob("*.bin") if re.fullmatch(r"checkpoint-\d+", p.stem)

@@ -1,12 +1,19 @@
-"""What a trained model is worth: discrimination, accuracy, and where its maps point."""
+"""How good a trained model is: discrimination, accuracy, and where its maps point."""
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from medattn.explain import create_analyzer, edge_map, relevance_mass
 from medattn.study.analyse.scores import score_predictions
 
+if TYPE_CHECKING:
+    import keras
 
-def probabilities(model, images, *, batch_size=250):
+
+def probabilities(
+    model: "keras.Model", images: np.ndarray, *, batch_size: int = 250
+) -> np.ndarray:
     """Predicts the probability of each class.
 
     Args:
@@ -17,7 +24,7 @@ def probabilities(model, images, *, batch_size=250):
     Returns:
         `(n, classes)`, float64, rows summing to one.
     """
-    # One image is asked for often, and `predict` would set up a pipeline for it.
+    # `predict` sets up a pipeline, which costs more than the prediction of one image.
     parts = [
         model.predict_on_batch(images[start : start + batch_size])
         for start in range(0, len(images), batch_size)
@@ -27,7 +34,14 @@ def probabilities(model, images, *, batch_size=250):
     return odds / odds.sum(axis=-1, keepdims=True)
 
 
-def evaluate(model, images, labels, masks=None, *, batch_size=250):
+def evaluate(
+    model: "keras.Model",
+    images: np.ndarray,
+    labels: np.ndarray,
+    masks: np.ndarray | None = None,
+    *,
+    batch_size: int = 250,
+) -> dict[str, Any]:
     """Measures a binary classifier on a test set.
 
     Args:
@@ -40,23 +54,23 @@ def evaluate(model, images, labels, masks=None, *, batch_size=250):
     Returns:
         The dict of `score_predictions`, and with masks, as means over the positives,
         `relevance_mass` of LRP-epsilon for the positive logit, beside
-        `relevance_mass_random` (the share of the image that evidence covers) and
+        `relevance_mass_random` (the fraction of the image that evidence covers) and
         `relevance_mass_edges` (of an edge detector).
     """
-    found = score_predictions(
+    scores: dict[str, Any] = score_predictions(
         labels, probabilities(model, images, batch_size=batch_size), draws=0
     )
     if masks is None:
-        return found
-    sick = np.flatnonzero(np.asarray(labels) == 1)
+        return scores
+    positives = np.flatnonzero(np.asarray(labels) == 1)
     analyzer = create_analyzer("lrp.epsilon", model, neuron_selection_mode="index")
     masses = [
         relevance_mass(analyzer.analyze(images[part], 1), masks[part])
-        for part in np.array_split(sick, max(1, len(sick) // batch_size))
+        for part in np.array_split(positives, max(1, len(positives) // batch_size))
     ]
-    edges = relevance_mass(edge_map(images[sick]), masks[sick])
-    return found | {
+    edges = relevance_mass(edge_map(images[positives]), masks[positives])
+    return scores | {
         "relevance_mass": float(np.nanmean(np.concatenate(masses))),
-        "relevance_mass_random": float(masks[sick].mean()),
+        "relevance_mass_random": float(masks[positives].mean()),
         "relevance_mass_edges": float(np.nanmean(edges)),
     }

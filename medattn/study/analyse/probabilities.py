@@ -1,40 +1,46 @@
-"""What every seed's network said about the first test images: a small table."""
+"""The probabilities that every seed's network gives to the first test images."""
 
 import json
 import re
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from medattn.study.analyse.results import SHIPPED
 from medattn.study.files import read_json, write_atomic
-from medattn.study.plan.shipped_names import SHAPES, shipped_name
+from medattn.study.plan.shipped_names import shipped_name
+from medattn.study.plan.trial import SHAPES
 
 IMAGES = 48  # of each test split, the first ones
 POSITIVE = 1
-NEAR = 1e-4
-NAME = "chances-{study}.json"
+MARGIN = 1e-4  # rounding must not make a network certain
+FILE = "chances-{study}.json"
 
 
-def promote_chances(folder, results=SHIPPED, *, add=False):
-    """Ships the chances that a study's networks gave to the first test images.
+def promote_chances(
+    folder: str | Path, results: str | Path = SHIPPED, *, add: bool = False
+) -> int:
+    """Ships the probabilities that a study's networks gave to the first test images.
 
     An app then shows the spread over the seeds for one image without their weights.
-    Networks of a shortcut saw the test images with artefacts lying about, drawn with
-    `shortcut=0.0`: only where none was planted is it the image that others saw.
+    Networks of a shortcut saw test images with artefacts that are independent of the
+    label (`shortcut=0.0`): those without an artefact are the images that others saw.
 
     Args:
         folder: The study's.
         results: Folder of the shipped results; `chances-<study>.json` goes there.
-        add: Whether what that file holds of other trials stays.
+        add: Whether to keep the other trials of that file.
 
     Returns:
         How many trials it holds.
     """
     folder = Path(folder)
-    path = Path(results) / NAME.format(study=folder.name)
-    table = (read_json(path) or {}) if add and path.exists() else {}
+    path = Path(results) / FILE.format(study=folder.name)
+    table: dict[str, dict[str, list[float]]] = {}
+    if add and path.exists():
+        table = read_json(path) or {}
     for found in sorted(folder.glob("*/config.json")):
         config = read_json(found)
         predictions = found.with_name("predictions.npz")
@@ -42,12 +48,10 @@ def promote_chances(folder, results=SHIPPED, *, add=False):
             continue
         if not found.with_name("done.json").exists():
             continue
-        with np.load(predictions) as held:
-            chances = held["test_probabilities"][:IMAGES, POSITIVE]
-        name = shipped_name(config)
-        # Rounding must not make a network certain.
-        row = [round(float(np.clip(chance, NEAR, 1 - NEAR)), 4) for chance in chances]
-        table.setdefault(config["dataset"], {})[name] = row
+        with np.load(predictions) as arrays:
+            predicted = arrays["test_probabilities"][:IMAGES, POSITIVE]
+        row = [round(float(np.clip(p, MARGIN, 1 - MARGIN)), 4) for p in predicted]
+        table.setdefault(config["dataset"], {})[shipped_name(config)] = row
     table = {key: dict(sorted(table[key].items())) for key in sorted(table)}
     # One trial a line: a diff shows which changed.
     text = json.dumps(table, indent=1)
@@ -57,35 +61,35 @@ def promote_chances(folder, results=SHIPPED, *, add=False):
 
 
 def read_chances(
-    position,
+    position: int,
     *,
-    dataset,
-    model,
-    regime,
-    initialisation="random",
-    shortcut=None,
-    study="micro",
-    results=SHIPPED,
-):
-    """Reads what the networks of all seeds said about one test image.
+    dataset: str,
+    model: str,
+    regime: float,
+    initialisation: str = "random",
+    shortcut: float | None = None,
+    study: str = "micro",
+    results: str | Path = SHIPPED,
+) -> dict[int, float]:
+    """Reads the probabilities that the networks of all seeds gave to one test image.
 
     Args:
-        position: The image's place in the test split.
+        position: The image's index in the test split.
         dataset: Of the trials, like the rest.
         model: Name of the model.
-        regime: Share of the training data.
-        initialisation: What they began from.
+        regime: Fraction of the training data.
+        initialisation: What they started from.
         shortcut: Correlation of the artefact planted into their training images.
         study: Name of the study.
         results: Folder of the shipped results.
 
     Returns:
-        `{seed: chance of class 1}`; empty if nothing is shipped.
+        `{seed: probability of class 1}`; empty if nothing is shipped.
     """
-    table = _table(Path(results) / NAME.format(study=study)).get(dataset, {})
+    table = _read_table(Path(results) / FILE.format(study=study)).get(dataset, {})
     if not 0 <= position < IMAGES:
         return {}
-    before = shipped_name(
+    prefix = shipped_name(
         dict(
             model=model,
             regime=regime,
@@ -95,12 +99,12 @@ def read_chances(
         )
     )
     return {
-        int(name.removeprefix(before)): row[position]
+        int(name.removeprefix(prefix)): row[position]
         for name, row in table.items()
-        if name.startswith(before)
+        if name.startswith(prefix)
     }
 
 
 @lru_cache(maxsize=4)
-def _table(path):
+def _read_table(path: Path) -> Any:
     return (read_json(path) or {}) if path.exists() else {}

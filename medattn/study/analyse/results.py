@@ -1,21 +1,24 @@
-"""One row a trial: gathering a study into a table, and reading it again."""
+"""Tables of results with one row a trial: gathered, written, read."""
 
 import csv
 import io
 import json
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from medattn.study.files import read_json, write_atomic
 from medattn.study.plan.trial import LATER, Trial
 
-ROOM = Path(__file__).parents[1]
-SHIPPED = ROOM / "results"
-REFERENCE = ROOM / "reference"
+SHIPPED = Path(__file__).parents[1] / "results"
+REFERENCE = Path(__file__).parents[1] / "reference"
 
-# What every column of a table of results says. A map's columns are called
+Row: TypeAlias = dict[str, Any]  # one trial, with the keys COLUMNS
+
+# The meaning of every column of a table of results. A map's columns are called
 # `<analyzer>:<metric>`, the mean over the first 100 positives of the test set.
 COLUMNS = {
     "id": "folder of the trial: its name, and a hash of the trial and its code",
@@ -34,26 +37,26 @@ COLUMNS = {
     "auroc": "area under the ROC curve, test set",
     "auroc_low": "lower end of its 95% DeLong interval",
     "auroc_high": "upper end",
-    "auroc_patient_low": "lower end of its 95% bootstrap interval, drawn by patient",
+    "auroc_patient_low": "lower end of its 95% bootstrap interval over patients",
     "auroc_patient_high": "upper end",
     "average_precision": "mean precision over the positives",
     "balanced_accuracy": "mean of sensitivity and specificity at 0.5",
-    "sensitivity_at_95_specificity": "greatest at no less than that specificity",
+    "sensitivity_at_95_specificity": "maximum at no less than that specificity",
     "brier": "mean squared error of the probability",
     "ece": "expected calibration error, 15 bins of equal width",
-    "accuracy": "share named rightly",
-    "majority_accuracy": "accuracy of always naming the commoner class",
-    "auroc_with_shortcut": "on test images whose artefact goes with the label as in "
-    "training",
+    "accuracy": "fraction classified correctly",
+    "majority_accuracy": "accuracy of always predicting the commoner class",
+    "auroc_with_shortcut": "on test images whose artefact is correlated with the label "
+    "as in training",
     "validation_auroc": "on the validation images of the regime",
 }
-TEXT = {
+TEXT_COLUMNS = {
     "id", "model", "dataset", "initialisation", "optimizer", "schedule", "selection",
     "validation", "code", "state", "reason", "train_ids_sha256", "protocol", "reader",
 }  # fmt: skip
 
 
-def gather_results(folder):
+def gather_results(folder: str | Path) -> list[Row]:
     """Reads all finished and failed trials of a study's folder.
 
     Args:
@@ -65,36 +68,41 @@ def gather_results(folder):
     """
     rows = []
     for path in sorted(Path(folder).glob("*/config.json")):
-        place = path.parent
-        outcome = read_json(place / "failed.json") or read_json(place / "done.json")
+        trial_folder = path.parent
+        outcome = read_json(trial_folder / "failed.json") or read_json(
+            trial_folder / "done.json"
+        )
         if outcome is None:
             continue
-        row = {name: None for name in COLUMNS}
-        row |= {"id": place.name} | (read_json(path) or {})
+        row: Row = {name: None for name in COLUMNS}
+        row |= {"id": trial_folder.name} | (read_json(path) or {})
         row |= {"state": outcome["state"], "reason": outcome.get("reason")}
         options = [f"{key}={value}" for key, value in row["reader"] or ()]
         row["reader"] = " ".join(options) or None
         if outcome["state"] == "done":
-            row |= outcome["test"]
-            row |= {
-                "train_images": outcome["images"]["train"],
-                "train_positives": outcome["positives"],
-                "train_ids_sha256": read_json(place / "ids.json")["train"]["sha256"],
-                "epochs_made": outcome["epochs"],
-                "seconds": (read_json(place / "environment.json") or {}).get("seconds"),
-                "validation_auroc": outcome["validation"].get("auroc"),
-                "auroc_with_shortcut": (outcome.get("with_shortcut") or {}).get(
-                    "auroc"
-                ),
-            }
-            for maps in sorted(place.glob("maps-*.npz")):
-                name = maps.stem.removeprefix("maps-")
-                row |= _map_means(name, maps)
+            row |= _measured(trial_folder, outcome)
         rows.append(row)
     return rows
 
 
-def write_results(rows, path):
+def _measured(trial_folder: Path, done: dict[str, Any]) -> Row:
+    """Reads what was measured of a finished trial, its maps included."""
+    environment = read_json(trial_folder / "environment.json") or {}
+    row = done["test"] | {
+        "train_images": done["images"]["train"],
+        "train_positives": done["positives"],
+        "train_ids_sha256": read_json(trial_folder / "ids.json")["train"]["sha256"],
+        "epochs_made": done["epochs"],
+        "seconds": environment.get("seconds"),
+        "validation_auroc": done["validation"].get("auroc"),
+        "auroc_with_shortcut": (done.get("with_shortcut") or {}).get("auroc"),
+    }
+    for maps in sorted(trial_folder.glob("maps-*.npz")):
+        row |= _map_means(maps.stem.removeprefix("maps-"), maps)
+    return row
+
+
+def write_results(rows: Sequence[Row], path: str | Path) -> None:
     """Writes rows as CSV, the same bytes for the same rows."""
     used = {key for row in rows for key in LATER if row.get(key) is not None}
     names = [name for name in COLUMNS if name not in LATER or name in used]
@@ -106,11 +114,11 @@ def write_results(rows, path):
     write_atomic(path, stream.getvalue())
 
 
-def read_results(source=SHIPPED):
+def read_results(source: str | Path = SHIPPED) -> list[Row]:
     """Reads results: a CSV, a folder of them, or the folder of a study.
 
     Args:
-        source: What to read; the results that the package brings, unless given.
+        source: What to read; the shipped results unless given.
 
     Returns:
         Rows as `gather_results` gives them, each with its `study`. Statistics take the
@@ -132,29 +140,32 @@ def read_results(source=SHIPPED):
     for path in paths:
         with open(path, newline="") as file:
             for line in csv.DictReader(file):
-                row = dict.fromkeys(LATER)
+                row: Row = dict.fromkeys(LATER)
                 row |= {key: _value(key, text) for key, text in line.items()}
                 rows.append(row | {"study": path.stem})
     return rows
 
 
-def read_reference(name):
-    """Reads a table of the published study: `"published_results"` or `..._parameters`.
+def read_reference(name: str) -> list[Row]:
+    """Reads a table of the published study, or of what networks cost.
+
+    Args:
+        name: `"published_results"`, `"published_parameters"` or `"complexity"`.
 
     Returns:
         A list of dicts; numbers are floats, and None where nothing was published.
     """
     with open(REFERENCE / f"{name}.csv", newline="") as file:
         lines = list(csv.DictReader(file))
-    words = {"dataset", "model", "initialisation", "note"}
+    text = {"dataset", "model", "initialisation", "note"}
     return [
-        {k: v if k in words else (float(v) if v else None) for k, v in line.items()}
+        {k: v if k in text else (float(v) if v else None) for k, v in line.items()}
         for line in lines
     ]
 
 
-def _map_means(name, path):
-    """Means over the images, NaN left out; nothing if the analyzer could not."""
+def _map_means(name: str, path: Path) -> dict[str, float]:
+    """Means over the images, NaN left out; empty if the analyzer failed."""
     with np.load(path) as scores:
         values = {key: scores[key] for key in scores.files if key != "reason"}
     found = {}
@@ -165,14 +176,14 @@ def _map_means(name, path):
     return found
 
 
-def _value(key, text):
+def _value(key: str, text: str) -> Any:
     if text == "":
         return None
-    if key in TEXT:
+    if key in TEXT_COLUMNS:
         return text
     return json.loads(text.lower()) if text in ("True", "False") else _number(text)
 
 
-def _number(text):
+def _number(text: str) -> int | float:
     number = float(text)
     return int(number) if text.lstrip("-").isdigit() else number

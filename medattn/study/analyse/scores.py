@@ -1,4 +1,6 @@
-"""Numbers from predictions: discrimination, calibration, and how sure they are."""
+"""Numbers from predictions: discrimination, calibration, and their uncertainty."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -7,14 +9,21 @@ SPECIFICITY = 0.95  # at which sensitivity is read
 LEVEL = 0.95  # of all intervals
 
 
-def score_predictions(labels, chance, *, patients=None, draws=1000, seed=0):
+def score_predictions(
+    labels: np.ndarray | Sequence[int],
+    chance: np.ndarray,
+    *,
+    patients: np.ndarray | Sequence | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+) -> dict[str, float]:
     """Scores the predictions of one model on one test set.
 
     Args:
         labels: Classes, `(n,)`, integers.
         chance: Probability of each class, `(n, classes)`.
-        patients: Whose image it is, `(n,)`; an image is a patient of its own unless
-            given. The bootstrap draws patients.
+        patients: The patient of each image, `(n,)`; an image is a patient of its own
+            unless given. The bootstrap draws patients.
         draws: Draws of the bootstrap; 0 leaves its intervals out.
         seed: Of the bootstrap.
 
@@ -25,61 +34,63 @@ def score_predictions(labels, chance, *, patients=None, draws=1000, seed=0):
         `brier`, `ece`, `accuracy`, `majority_accuracy`. Of more: `auroc` (the mean of
         one against the rest), `balanced_accuracy`, `accuracy`, `majority_accuracy`.
     """
-    labels, chance = np.asarray(labels), np.asarray(chance, np.float64)
-    named = chance.argmax(axis=-1)
+    labels, probabilities = np.asarray(labels), np.asarray(chance, np.float64)
+    predicted = probabilities.argmax(axis=-1)
     classes = np.unique(labels)
-    found = {
-        "accuracy": float(np.mean(named == labels)),
+    accuracies = {
+        "accuracy": float(np.mean(predicted == labels)),
         "majority_accuracy": float(max(np.mean(labels == c) for c in classes)),
         "balanced_accuracy": float(
-            np.mean([np.mean(named[labels == c] == c) for c in classes])
+            np.mean([np.mean(predicted[labels == c] == c) for c in classes])
         ),
     }
-    if chance.shape[1] > 2:
-        rest = [auroc(labels == c, chance[:, c]) for c in classes]
-        return {"auroc": float(np.mean(rest))} | found
-    sick, score = labels == 1, chance[:, 1]
-    area, deviation = delong(sick, score)
+    if probabilities.shape[1] > 2:
+        areas = [auroc(labels == c, probabilities[:, c]) for c in classes]
+        return {"auroc": float(np.mean(areas))} | accuracies
+    positive, score = labels == 1, probabilities[:, 1]
+    area, deviation = delong(positive, score)
     low, high = delong_interval(area, deviation)
-    found = {
+    scores = {
         "auroc": area,
         "auroc_low": low,
         "auroc_high": high,
-        "average_precision": average_precision(sick, score),
-        "sensitivity_at_95_specificity": sensitivity_at(sick, score),
-        "brier": float(np.mean((score - sick) ** 2)),
-        "ece": calibration_error(sick, score),
-    } | found
+        "average_precision": average_precision(positive, score),
+        "sensitivity_at_95_specificity": sensitivity_at(positive, score),
+        "brier": float(np.mean((score - positive) ** 2)),
+        "ece": calibration_error(positive, score),
+    } | accuracies
     if draws:
         low, high = patient_interval(
-            sick, score, patients=patients, draws=draws, seed=seed
+            positive, score, patients=patients, draws=draws, seed=seed
         )
-        found |= {"auroc_patient_low": low, "auroc_patient_high": high}
-    return found
+        scores |= {"auroc_patient_low": low, "auroc_patient_high": high}
+    return scores
 
 
-def auroc(sick, score):
-    """Computes the chance that a positive scores above a negative; a tie counts half.
+def auroc(positive: np.ndarray, score: np.ndarray) -> float:
+    """Computes the probability that a positive scores above a negative.
+
+    A tie counts half.
 
     Args:
-        sick: Which are positive, `(n,)`, bool.
+        positive: Which are positive, `(n,)`, bool.
         score: Higher for the positive, `(n,)`.
 
     Returns:
         A number in [0, 1]; NaN if there is only one class.
     """
-    return delong(sick, score)[0]
+    return delong(positive, score)[0]
 
 
-def delong(sick, score):
+def delong(positive: np.ndarray, score: np.ndarray) -> tuple[float, float]:
     """Computes the AUROC and its standard deviation.
 
     With the midranks of every score among all and among its own class,
-    `V10_i = (rank_i - own_i) / n` is the share of negatives below positive i, `V01_j`
-    likewise, `A = mean V10`, and `var A = var V10 / m + var V01 / n`.
+    `V10_i = (rank_i - own_i) / n` is the fraction of negatives below positive i,
+    `V01_j` likewise, `A = mean V10`, and `var A = var V10 / m + var V01 / n`.
 
     Args:
-        sick: Which are positive, `(n,)`, bool.
+        positive: Which are positive, `(n,)`, bool.
         score: Higher for the positive, `(n,)`.
 
     Returns:
@@ -89,19 +100,18 @@ def delong(sick, score):
         [Sun and Xu, 2014](https://doi.org/10.1109/LSP.2014.2337313), algorithm 2, for
         [DeLong et al., 1988](https://doi.org/10.2307/2531595).
     """
-    positive, negative, placements = _placements(sick, score)
-    m, n = len(positive), len(negative)
+    v10, v01 = _placements(positive, score)
+    m, n = len(v10), len(v01)
     if not m or not n:
         return float("nan"), float("nan")
-    v10, v01 = placements
     area = float(v10.mean())
     if min(m, n) < 2:
         return area, float("nan")
     return area, float(np.sqrt(v10.var(ddof=1) / m + v01.var(ddof=1) / n))
 
 
-def delong_interval(area, deviation):
-    """Makes an interval on the logit's scale, so that it stays within [0, 1].
+def delong_interval(area: float, deviation: float) -> tuple[float, float]:
+    """Computes an interval on the logit's scale, so that it stays within [0, 1].
 
     Args:
         area: AUROC.
@@ -120,11 +130,13 @@ def delong_interval(area, deviation):
     return float(low), float(high)
 
 
-def delong_difference(sick, score, other):
+def delong_difference(
+    positive: np.ndarray, score: np.ndarray, other: np.ndarray
+) -> tuple[float, float, float]:
     """Compares two scores of the same images.
 
     Args:
-        sick: Which are positive, `(n,)`, bool.
+        positive: Which are positive, `(n,)`, bool.
         score, other: Higher for the positive, `(n,)` each.
 
     Returns:
@@ -132,7 +144,7 @@ def delong_difference(sick, score, other):
     """
     from scipy.stats import norm
 
-    (a10, a01), (b10, b01) = _placements(sick, score)[2], _placements(sick, other)[2]
+    (a10, a01), (b10, b01) = _placements(positive, score), _placements(positive, other)
     difference = float(a10.mean() - b10.mean())
     variance = (a10 - b10).var(ddof=1) / len(a10) + (a01 - b01).var(ddof=1) / len(a01)
     deviation = float(np.sqrt(variance))
@@ -141,82 +153,96 @@ def delong_difference(sick, score, other):
     return difference, deviation, float(2 * norm.sf(abs(difference) / deviation))
 
 
-def average_precision(sick, score):
-    """Computes the mean precision over the positives, found from the top down."""
+def average_precision(positive: np.ndarray, score: np.ndarray) -> float:
+    """Computes the mean precision over the positives, from the highest score down."""
     from sklearn.metrics import average_precision_score
 
-    return float(average_precision_score(sick, score))
+    return float(average_precision_score(positive, score))
 
 
-def sensitivity_at(sick, score, specificity=SPECIFICITY):
-    """Computes the greatest sensitivity at no less than a specificity."""
+def sensitivity_at(
+    positive: np.ndarray, score: np.ndarray, specificity: float = SPECIFICITY
+) -> float:
+    """Computes the maximum sensitivity at no less than a specificity."""
     from sklearn.metrics import roc_curve
 
-    false, true, _ = roc_curve(sick, score, drop_intermediate=False)
+    false, true, _ = roc_curve(positive, score, drop_intermediate=False)
     return float(true[false <= 1 - specificity + 1e-12].max())
 
 
-def calibration_error(sick, score, bins=BINS):
+def calibration_error(
+    positive: np.ndarray, score: np.ndarray, bins: int = BINS
+) -> float:
     """Computes the expected calibration error over bins of equal width.
 
-    `sum_b n_b / n |mean score in b - share of positives in b|`
+    `sum_b n_b / n |mean score in b - fraction of positives in b|`
     """
-    place = np.minimum((np.asarray(score) * bins).astype(int), bins - 1)
-    count = np.bincount(place, minlength=bins)
-    said = np.bincount(place, weights=score, minlength=bins)
-    true = np.bincount(place, weights=np.asarray(sick, float), minlength=bins)
-    return float(np.abs(said - true)[count > 0].sum() / len(place))
+    index = np.minimum((np.asarray(score) * bins).astype(int), bins - 1)
+    count = np.bincount(index, minlength=bins)
+    predicted = np.bincount(index, weights=score, minlength=bins)
+    true = np.bincount(index, weights=np.asarray(positive, float), minlength=bins)
+    return float(np.abs(predicted - true)[count > 0].sum() / len(index))
 
 
-def patient_interval(sick, score, *, patients=None, draws=1000, seed=0):
-    """Makes an interval of the AUROC by drawing patients with all their images.
+def patient_interval(
+    positive: np.ndarray,
+    score: np.ndarray,
+    *,
+    patients: np.ndarray | Sequence | None = None,
+    draws: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Computes an interval of the AUROC by drawing patients with all their images.
 
     Args:
-        sick: Which are positive, `(n,)`, bool.
+        positive: Which are positive, `(n,)`, bool.
         score: Higher for the positive, `(n,)`.
-        patients: Whose image it is, `(n,)`; each its own unless given.
-        draws: How often.
-        seed: Which draws.
+        patients: The patient of each image, `(n,)`; each its own unless given.
+        draws: Draws of the bootstrap.
+        seed: Of the bootstrap.
 
     Returns:
         `(low, high)`, the percentiles; NaN if no draw holds both classes.
     """
-    sick = np.asarray(sick, bool)
-    whose = np.arange(len(sick)) if patients is None else np.asarray(patients)
-    whose = np.unique(whose, return_inverse=True)[1]
-    members = whose.max() + 1
-    chance = np.random.default_rng(seed)
-    times = chance.multinomial(members, np.full(members, 1 / members), size=draws)
-    weight = times[:, whose]  # (draws, images): how often an image was drawn
-    # Images of one score stand together, so that ties count half.
-    values, place = np.unique(score, return_inverse=True)
-    both = np.zeros((2, draws, len(values)))
-    for kind, mine in enumerate((~sick, sick)):
-        for value, image in zip(place[mine], np.flatnonzero(mine), strict=True):
-            both[kind, :, value] += weight[:, image]
-    negative, positive = both
-    below = np.cumsum(negative, axis=1) - negative / 2
-    pairs = negative.sum(1) * positive.sum(1)
-    areas = (positive * below).sum(1)[pairs > 0] / pairs[pairs > 0]
+    positive = np.asarray(positive, bool)
+    names = np.arange(len(positive)) if patients is None else np.asarray(patients)
+    patient = np.unique(names, return_inverse=True)[1]
+    count = patient.max() + 1
+    rng = np.random.default_rng(seed)
+    times = rng.multinomial(count, np.full(count, 1 / count), size=draws)
+    weight = times[:, patient]  # (draws, images): how often an image was drawn
+    # Images of one score are added, so that ties count half.
+    values, index = np.unique(score, return_inverse=True)
+    by_class = np.zeros((2, draws, len(values)))
+    for kind, members in enumerate((~positive, positive)):
+        for value, image in zip(index[members], np.flatnonzero(members), strict=True):
+            by_class[kind, :, value] += weight[:, image]
+    negatives, positives = by_class
+    below = np.cumsum(negatives, axis=1) - negatives / 2
+    pairs = negatives.sum(1) * positives.sum(1)
+    areas = (positives * below).sum(1)[pairs > 0] / pairs[pairs > 0]
     if not len(areas):
         return float("nan"), float("nan")
     low, high = np.quantile(areas, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
     return float(low), float(high)
 
 
-def _placements(sick, score):
+def _placements(
+    positive: np.ndarray, score: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Places each positive among the negatives, and each negative among the positives.
 
-    Returns the positives' and the negatives' scores, and `(V10, V01)`.
+    Returns:
+        `(V10, V01)`, one number a positive and one a negative.
     """
     from scipy.stats import rankdata
 
-    sick, score = np.asarray(sick, bool), np.asarray(score, np.float64)
-    positive, negative = score[sick], score[~sick]
-    m, n = len(positive), len(negative)
+    positive, score = np.asarray(positive, bool), np.asarray(score, np.float64)
+    of_positives, of_negatives = score[positive], score[~positive]
+    m, n = len(of_positives), len(of_negatives)
     if not m or not n:
-        return positive, negative, (np.empty(0), np.empty(0))
-    ranks = rankdata(np.concatenate([positive, negative]))
-    v10 = (ranks[:m] - rankdata(positive)) / n
-    v01 = 1 - (ranks[m:] - rankdata(negative)) / m
-    return positive, negative, (v10, v01)
+        return np.full(m, np.nan), np.full(n, np.nan)
+    ranks = rankdata(np.concatenate([of_positives, of_negatives]))
+    v10 = (ranks[:m] - rankdata(of_positives)) / n
+    v01 = 1 - (ranks[m:] - rankdata(of_negatives)) / m
+    return v10, v01

@@ -1,12 +1,14 @@
-"""Where a trial is computed: on the processor, one accelerator, or several at once."""
+"""Where a trial is computed: on the processor, on one accelerator, or on several."""
 
-from contextlib import nullcontext
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
+from typing import Any, Literal
 
 import keras
 
 
-def find_gpus():
+def find_gpus() -> list[str]:
     """Names the accelerators that TensorFlow sees; none under another backend."""
     if keras.backend.backend() != "tensorflow":
         return []
@@ -16,29 +18,29 @@ def find_gpus():
     return [f"GPU:{number}" for number in range(count)]
 
 
-def training_scope(devices):
+def training_scope(devices: Sequence[str]) -> AbstractContextManager[Any]:
     """Returns the scope to build a model in: mirrored where there are several devices.
 
-    Each device then takes its share of every batch, and batch norms see the share. The
-    sums of a step come in another order, so the bits are not those of one device.
+    Each device then takes its part of every batch, and batch norms see that part. The
+    sums of a step have another order, so the bits are not those of one device.
     """
     if len(devices) < 2:
         return nullcontext()
     return _mirror(tuple(devices)).scope()
 
 
-def on_one_device(model, devices):
+def on_one_device(model: keras.Model, devices: Sequence[str]) -> keras.Model:
     """Returns the model itself, or if it is mirrored a plain one on the same weights.
 
-    A mirrored model answers a batch once for each device.
+    A mirrored model predicts a batch once for each device.
     """
     if len(devices) < 2:
         return model
     return keras.models.clone_model(model, clone_function=lambda layer: layer)
 
 
-def uses_xla(devices):
-    """Says what `compile` is to do about XLA.
+def uses_xla(devices: Sequence[str]) -> bool | Literal["auto"]:
+    """Chooses `jit_compile` of `keras.Model.compile`.
 
     Small convolution nets train at half the speed under it on a processor, and mirrored
     models do not train under it at all; on one accelerator Keras decides.
@@ -49,8 +51,8 @@ def uses_xla(devices):
 
 
 @lru_cache
-def _mirror(devices):
-    """One strategy a process: a second one would number its sums like the first."""
+def _mirror(devices: tuple[str, ...]) -> Any:
+    """One strategy a process: the sums of a second one get the numbers of the first."""
     import tensorflow as tf
 
     return tf.distribute.MirroredStrategy(devices)

@@ -2,7 +2,7 @@
 
 An engine is a generator. It takes tasks (see `fork_server.work`) and yields
 `(id, answer)` as each ends, and `None` about once a second in between, so that the
-runner can draw its bar. Only faults of the machine are tried again.
+scheduler can draw its bar. Only faults of the machine are retried.
 """
 
 import json
@@ -11,25 +11,43 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from medattn.study.execute.fork_server import work
 
 TICK = 1.0  # seconds
 
+Task: TypeAlias = dict[str, Any]
+Answer: TypeAlias = dict[str, Any]
+Events: TypeAlias = Generator[tuple[str, Answer] | None, None, None]
 
-def local(tasks, *, workers=0, threads=1, retries=2, **_):
+
+def local(
+    tasks: Iterable[Task],
+    *,
+    workers: int = 0,
+    threads: int = 1,
+    retries: int = 2,
+    **_: Any,
+) -> Events:
     """Runs one process a trial on this machine, as many at once as there are cores.
 
     Args:
         tasks: Dicts, see `fork_server.work`.
         workers: Trials at once; 0 takes `cores // threads`.
         threads: Of each process.
-        retries: How often a trial is tried again whose process was killed.
+        retries: How often a trial is retried whose process was killed.
+
+    Yields:
+        `(id, answer)`, or None.
     """
     workers = workers or max(1, available_cores() // threads)
-    waiting, tries = list(tasks)[::-1], {}
-    answers, servers = queue.Queue(), {}
+    waiting: list[Task] = list(tasks)[::-1]
+    tries: dict[str, int] = {}
+    answers: queue.Queue[tuple[int, Answer | None]] = queue.Queue()
+    servers: dict[int, _Server] = {}
     can_fork = hasattr(os, "fork") and _backend() == "tensorflow"
     try:
         while waiting or any(server.tasks for server in servers.values()):
@@ -48,19 +66,19 @@ def local(tasks, *, workers=0, threads=1, retries=2, **_):
                 yield None
                 continue
             server = servers[number]
-            if answer is None:  # the server is gone, with all that it worked on
+            if answer is None:  # the server has ended, with all that it worked on
                 servers.pop(number).end()
-                ended = list(server.tasks.values())
-                results = [(t, {"fault": "its server was killed"}) for t in ended]
+                killed: Answer = {"fault": "its server was killed"}
+                results = [(task, killed) for task in server.tasks.values()]
             else:
                 results = [(server.tasks.pop(answer["id"]), answer)]
-            for task, answer in results:
+            for task, result in results:
                 tries[task["id"]] = tries.get(task["id"], 0) + 1
-                again = "fault" in answer and not answer.get("full")
-                if again and tries[task["id"]] <= retries:
+                retry = "fault" in result and not result.get("full")
+                if retry and tries[task["id"]] <= retries:
                     waiting.append(task)
                 else:
-                    yield task["id"], answer
+                    yield task["id"], result
     finally:
         for server in servers.values():
             server.end()
@@ -71,51 +89,68 @@ class _Server:
 
     count = 0
 
-    def __init__(self, answers, *, one):
+    def __init__(self, answers: "queue.Queue[Any]", *, one: bool) -> None:
         _Server.count += 1
-        self.number, self.tasks = _Server.count, {}
+        self.number = _Server.count
+        self.tasks: dict[str, Task] = {}
         command = [sys.executable, "-m", "medattn.study.execute.fork_server"]
         self.process = subprocess.Popen(
             command + ["--one"] * one,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            # Ctrl-C reaches the runner alone, which then ends its trials cleanly.
+            # Ctrl-C reaches the scheduler alone, which then ends its trials cleanly.
             start_new_session=True,
         )
         threading.Thread(target=self._listen, args=(answers,), daemon=True).start()
 
-    def give(self, task):
+    def give(self, task: Task) -> None:
+        assert self.process.stdin is not None
         self.tasks[task["id"]] = task
         try:
             self.process.stdin.write(json.dumps(task) + "\n")
             self.process.stdin.flush()
         except BrokenPipeError:
-            pass  # `_listen` tells of the server's end
+            pass  # `_listen` reports the server's end
 
-    def end(self):
+    def end(self) -> None:
+        assert self.process.stdin is not None
         try:
             self.process.stdin.close()
         except BrokenPipeError:
             pass
         self.process.wait()
 
-    def _listen(self, answers):
+    def _listen(self, answers: "queue.Queue[Any]") -> None:
+        assert self.process.stdout is not None
         with self.process.stdout as lines:
             for line in lines:
                 answers.put((self.number, json.loads(line)))
         answers.put((self.number, None))
 
 
-def ray(tasks, *, threads=1, retries=2, address=None, **_):
+def ray(
+    tasks: Iterable[Task],
+    *,
+    threads: int = 1,
+    retries: int = 2,
+    address: str | None = None,
+    **_: Any,
+) -> Events:
     """Runs one Ray task, and so one process, a trial; all nodes share the folder.
 
     Args:
         tasks: Dicts, see `fork_server.work`.
-        threads: Cores that a trial asks for.
-        retries: How often a trial is tried again whose node or process died.
+        threads: Cores of a trial.
+        retries: How often a trial is retried whose node or process died.
         address: Of a cluster, `"auto"` or `"ray://host:10001"` for instance; a new one
             on this machine unless given.
+
+    Yields:
+        `(id, answer)`, or None.
+
+    Raises:
+        ValueError: If Ray is not installed.
     """
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     try:
@@ -130,10 +165,11 @@ def ray(tasks, *, threads=1, retries=2, address=None, **_):
         ray.init(address=address or None, log_to_driver=False)
 
     # max_calls=1 gives every trial a fresh process and frees its accelerator.
-    @ray.remote(
-        num_cpus=threads, max_calls=1, max_retries=retries, retry_exceptions=[OSError]
-    )
-    def run(task):
+    options: dict[str, Any] = {"num_cpus": threads, "max_calls": 1}
+    options |= {"max_retries": retries, "retry_exceptions": [OSError]}
+
+    @ray.remote(**options)
+    def run(task: Task) -> Answer:
         answer = work(task)
         if "fault" in answer and not answer["full"]:
             raise OSError(answer["fault"])
@@ -142,7 +178,7 @@ def ray(tasks, *, threads=1, retries=2, address=None, **_):
     try:
         running = {run.remote(task): task["id"] for task in tasks}
         while running:
-            ended, _ = ray.wait(list(running), timeout=TICK)
+            ended = ray.wait(list(running), timeout=TICK)[0]
             if not ended:
                 yield None
             for reference in ended:
@@ -157,18 +193,31 @@ def ray(tasks, *, threads=1, retries=2, address=None, **_):
 
 
 def submitit(
-    tasks, *, folder, threads=1, cluster=None, slurm_partition=None, hours=24, **_
-):
+    tasks: Iterable[Task],
+    *,
+    folder: str | Path,
+    threads: int = 1,
+    cluster: str | None = None,
+    slurm_partition: str | None = None,
+    hours: float = 24,
+    **_: Any,
+) -> Events:
     """Submits one SLURM job a trial, as an array.
 
     Args:
         tasks: Dicts, see `fork_server.work`.
         folder: Where submitit keeps its logs; shared by all nodes.
-        threads: Cores that a trial asks for.
-        cluster: `"slurm"`, or `"local"` to try it without SLURM; found out unless
+        threads: Cores of a trial.
+        cluster: `"slurm"`, or `"local"` to try it without SLURM; detected unless
             given.
         slurm_partition: Where to queue.
-        hours: Limit of one job; the same study started again goes on.
+        hours: Limit of one job; the same study started again continues.
+
+    Yields:
+        `(id, answer)`, or None.
+
+    Raises:
+        ValueError: If submitit is not installed.
     """
     try:
         import submitit
@@ -180,7 +229,10 @@ def submitit(
     import time
 
     executor = submitit.AutoExecutor(Path(folder) / "submitit", cluster=cluster)
-    options = {"timeout_min": round(60 * hours), "cpus_per_task": threads}
+    options: dict[str, Any] = {
+        "timeout_min": round(60 * hours),
+        "cpus_per_task": threads,
+    }
     if slurm_partition:
         options["slurm_partition"] = slurm_partition
     executor.update_parameters(**options)
@@ -204,18 +256,22 @@ def submitit(
             job.cancel()
 
 
-ENGINES = {"local": local, "ray": ray, "submitit": submitit}
+ENGINES: dict[str, Callable[..., Events]] = {
+    "local": local,
+    "ray": ray,
+    "submitit": submitit,
+}
 
 
-def available_cores():
+def available_cores() -> int:
     """Counts the cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def _backend():
-    """Names the Keras backend without importing it."""
+def _backend() -> str:
+    """Finds the name of the Keras backend without importing it."""
     named = os.environ.get("KERAS_BACKEND")
     if named:
         return named

@@ -1,13 +1,13 @@
-"""A process that has TensorFlow ready and forks one child a trial.
+"""A process that has TensorFlow loaded and forks one child a trial.
 
-TensorFlow takes seconds to import and a forked child gets it for nothing, as long as
-the parent has never run an operation (its threads would not survive the fork). So each
-trial has a process of its own, that knows nothing of the trials before.
+TensorFlow takes seconds to import and a forked child has it at once, as long as the
+parent has never run an operation (its threads would not survive the fork). So each
+trial has a process of its own that does not depend on the trials before.
 
-It reads one JSON object a line, a task, and writes one a line when a child ends: the
-answer of `work`. When its input ends, the runner is gone, and it takes its children
-with it. With `--one` it works in its own process, for systems and backends that cannot
-fork, and ends with its input likewise.
+The server reads one JSON object a line, a task, and writes one a line when a child
+ends: the answer of `work`. When its input ends, the scheduler has ended, and the server
+ends its children. With `--one` it works in its own process, for systems and backends
+that cannot fork, and ends with its input likewise.
 """
 
 import contextlib
@@ -19,13 +19,29 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterable
+from typing import Any, TextIO, TypeAlias
+
+Task: TypeAlias = dict[str, Any]
+Children: TypeAlias = dict[int, tuple[str, int]]  # pid: (id of the task, its pipe)
 
 
-def main():
+def main() -> None:
     """Serves until the input ends."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # whatever the libraries print is no answer
+    os.dup2(2, 1)  # what the libraries print is no answer
+    _import_libraries()
+    if "--one" in sys.argv:
+        task = json.loads(sys.stdin.readline())
+        threading.Thread(target=_follow_input, daemon=True).start()
+        print(json.dumps({"id": task["id"]} | work(task)), file=answers)
+        return
+    _serve(answers)
+
+
+def _import_libraries() -> None:
+    """Imports what every trial needs, without running an operation."""
     import keras
 
     if keras.backend.backend() == "tensorflow":
@@ -35,25 +51,23 @@ def main():
     import scipy.stats  # noqa: F401
     import sklearn.metrics  # noqa: F401
 
-    from medattn.study.execute import train  # noqa: F401
+    from medattn.study.execute import trackers, train  # noqa: F401
 
-    if "--one" in sys.argv:
-        task = json.loads(sys.stdin.readline())
-        threading.Thread(target=_follow_input, daemon=True).start()
-        print(json.dumps({"id": task["id"]} | work(task)), file=answers)
-        return
+
+def _serve(answers: TextIO) -> None:
+    """Forks a child for every task and writes the answers, until the input ends."""
     wake, woken = os.pipe()
     os.set_blocking(woken, False)
     signal.set_wakeup_fd(woken)
     signal.signal(signal.SIGCHLD, lambda *_: None)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the runner decides
-    children = {}
-    watch = selectors.DefaultSelector()
-    watch.register(0, selectors.EVENT_READ)
-    watch.register(wake, selectors.EVENT_READ)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the scheduler decides
+    children: Children = {}
+    selector = selectors.DefaultSelector()
+    selector.register(0, selectors.EVENT_READ)
+    selector.register(wake, selectors.EVENT_READ)
     rest = b""
     while True:
-        for key, _ in watch.select(timeout=1.0):
+        for key, _ in selector.select(timeout=1.0):
             content = os.read(key.fd, 65536)
             if key.fd == wake:
                 continue
@@ -63,26 +77,31 @@ def main():
             *lines, rest = (rest + content).split(b"\n")
             for line in lines:
                 task = json.loads(line)
-                _draw_once(task)
+                _load_synthetic(task)
                 pid, reader = _fork(task)
                 children[pid] = task["id"], reader
-        for pid in list(children):
-            ended, status = os.waitpid(pid, os.WNOHANG)
-            if not ended:
-                continue
-            name, reader = children.pop(pid)
-            with os.fdopen(reader) as pipe:
-                said = pipe.read()
-            answer = {"id": name}
-            if said:
-                answer |= json.loads(said)
-            else:
-                code = os.waitstatus_to_exitcode(status)
-                answer["fault"] = f"its process ended with code {code}"
-            print(json.dumps(answer), file=answers)
+        _collect(children, answers)
 
 
-def _fork(task):
+def _collect(children: Children, answers: TextIO) -> None:
+    """Writes the answers of the children that have ended."""
+    for pid in list(children):
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if not ended:
+            continue
+        name, reader = children.pop(pid)
+        with os.fdopen(reader) as pipe:
+            text = pipe.read()
+        answer = {"id": name}
+        if text:
+            answer |= json.loads(text)
+        else:
+            code = os.waitstatus_to_exitcode(status)
+            answer["fault"] = f"its process ended with code {code}"
+        print(json.dumps(answer), file=answers)
+
+
+def _fork(task: Task) -> tuple[int, int]:
     """Starts a child on a task; its answer is short enough to wait in the pipe."""
     reader, writer = os.pipe()
     sys.stdout.flush()
@@ -110,7 +129,7 @@ def _fork(task):
         os._exit(code)
 
 
-def work(task):
+def work(task: Task) -> dict[str, Any]:
     """Runs one task in this process.
 
     Args:
@@ -119,7 +138,7 @@ def work(task):
 
     Returns:
         `{"outcome": ...}`; `{"fault": reason, "full": bool}` if the machine and not
-        the trial is to blame, so that another try may help; or `{"error": reason}`.
+        the trial is at fault, so that a retry may help; or `{"error": reason}`.
     """
     from medattn.study.execute.lease import LeaseLost
     from medattn.study.execute.trial_runner import limit_threads, run_trial
@@ -132,7 +151,7 @@ def work(task):
     except (OSError, LeaseLost, MemoryError) as error:
         full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
         return {"fault": f"{type(error).__name__}: {error}", "full": full}
-    except Exception as error:  # a fault of the code: told, not retried
+    except Exception as error:  # a fault of the code: reported, not retried
         import traceback
 
         traceback.print_exc()
@@ -140,33 +159,34 @@ def work(task):
     return {"outcome": outcome}
 
 
-def _draw_once(task):
-    """Draws a synthetic data set here, so that the children find it in memory."""
-    from medattn.study.execute.train import load_parts
+def _load_synthetic(task: Task) -> None:
+    """Makes a synthetic data set here, so that the children find it in memory."""
+    from medattn.study.execute.splits import load_splits
     from medattn.study.plan.trial import pretraining, read_trial
 
     trial = read_trial(task["trial"])
     for one in (trial, pretraining(trial)):
         if one is not None and task["root"] is None:
-            with contextlib.suppress(ValueError):  # the child will say it better
-                load_parts(one)
+            with contextlib.suppress(ValueError):  # the child reports it
+                load_splits(one)
 
 
-def _follow(parent):
-    """Ends the child when the server is gone."""
+def _follow(parent: int) -> None:
+    """Ends the child when the server has ended."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)
 
 
-def _follow_input():
-    """Ends this process when its input does: the runner has stopped or is gone."""
+def _follow_input() -> None:
+    """Ends this process when its input does: the scheduler has ended."""
     while os.read(0, 4096):
         pass
     os._exit(1)
 
 
-def _end(children):
+def _end(children: Iterable[int]) -> None:
+    """Ends the children, given by pid."""
     for pid in children:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)

@@ -1,1 +1,1 @@
-"""What is to be run: trials, studies, presets."""
+"""What is to be run: trials, studies, presets, and how long they take."""

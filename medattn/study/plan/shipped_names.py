@@ -1,24 +1,25 @@
 """How shipped networks are called, and which of a study's networks are shipped."""
 
-from medattn.study.plan.trial import trial_name
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-SHAPES = "shapes"  # medattn.study.execute.shapes.NAME; that file imports far more
+from medattn.study.plan.trial import SHAPES, trial_name
 
 
-def is_plain(trial):
-    """Tells whether nothing but model, data and seed decide a trial of its study.
+def is_plain(trial: Mapping[str, Any]) -> bool:
+    """Tells whether a trial differs from others in model, data and seed alone.
 
     Args:
         trial: A dict with `initialisation` and `shortcut`, such as a row of results.
 
     Returns:
-        Whether it began from random weights and saw no planted artefact.
+        Whether it started from random weights and saw no planted artefact.
     """
     return trial["initialisation"] == "random" and trial["shortcut"] is None
 
 
-def shipped_name(trial):
-    """Names the files of a shipped trial, another for every start and shortcut.
+def shipped_name(trial: Mapping[str, Any]) -> str:
+    """Names the files of a shipped trial, with its start and shortcut.
 
     Args:
         trial: A dict with the fields of a `Trial`, such as a row of results.
@@ -36,12 +37,12 @@ def shipped_name(trial):
     return "-".join(parts)
 
 
-def shipped_room(trial, study):
-    """Says in which folder of the zoo a trial's files lie.
+def shipped_folder(trial: Mapping[str, Any], study: str) -> str:
+    """Finds the folder of the zoo that holds a trial's files.
 
-    The plain networks lie in the folder of their data set; those of a study that
-    changes start or shortcut in one of the study's name inside it, so that each study
-    replaces its own networks only.
+    The plain networks are in the folder of their data set; those of a study that
+    changes start or shortcut are in a folder of the study's name inside it, so that
+    each study replaces its own networks only.
 
     Args:
         trial: As in `shipped_name`, with its `dataset`.
@@ -53,12 +54,12 @@ def shipped_room(trial, study):
     return trial["dataset"] if is_plain(trial) else f"{trial['dataset']}/{study}"
 
 
-def worth_shipping(rows):
+def rows_to_ship(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Picks the rows whose weights a study ships, whatever their seed and state.
 
     A study of plain trials ships them all. One that varies start or shortcut ships the
     varied ones alone: its plain trials are those of the micro study once more, the same
-    trials to the bit. The task that pretrains is no data set of the app.
+    trials to the bit. The pretraining set is no data set of the app.
 
     Args:
         rows: All results of one study.
@@ -66,6 +67,6 @@ def worth_shipping(rows):
     Returns:
         Some of the rows.
     """
-    mine = [row for row in rows if row["dataset"] != SHAPES]
-    varied = [row for row in mine if not is_plain(row)]
-    return varied or mine
+    candidates = [row for row in rows if row["dataset"] != SHAPES]
+    varied = [row for row in candidates if not is_plain(row)]
+    return varied or candidates

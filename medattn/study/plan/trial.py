@@ -1,34 +1,36 @@
 """A trial: everything that decides one training run, and the name that it gets."""
 
-import ast
 import hashlib
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
-from functools import lru_cache
-from pathlib import Path
+from typing import Any, Literal, TypeAlias, get_args
 
-INITIALISATIONS = ("random", "shapes", "imagenet")
+from medattn.study.plan.code import code_fingerprint
+
+SHAPES = "shapes"  # the pretraining set: a data set of the study, not of medattn.data
+
+Initialisation: TypeAlias = Literal["random", "shapes", "imagenet"]
+Optimizer: TypeAlias = Literal["adamw", "adam"]
+Schedule: TypeAlias = Literal["cosine", "constant"]
+Selection: TypeAlias = Literal["last", "best"]
+Validation: TypeAlias = Literal["regime", "full"]
+Protocol: TypeAlias = Literal["default", "study"]
+DatasetOptions: TypeAlias = tuple[tuple[str, str | int | float], ...]
+
 CHOICES = {
-    "initialisation": INITIALISATIONS,
-    "optimizer": ("adamw", "adam"),
-    "schedule": ("cosine", "constant"),
-    "selection": ("last", "best"),
-    "validation": ("regime", "full"),
-    "protocol": ("default", "study"),
+    "initialisation": get_args(Initialisation),
+    "optimizer": get_args(Optimizer),
+    "schedule": get_args(Schedule),
+    "selection": get_args(Selection),
+    "validation": get_args(Validation),
+    "protocol": get_args(Protocol),
 }
-# Fields that came later: trials that do not use them keep the names they had.
+# Fields that were added later: trials that do not use them keep the ids they had.
 LATER = ("protocol", "reader")
-# What the weights and the predictions of a trial follow from. A change of a docstring
-# or a comment in here is no change.
-DECIDING = (
-    "layers",
-    "models",
-    "data",
-    "study/execute/shapes.py",
-    "study/execute/train.py",
-    "study/plan/trial.py",
-)
+# Options of `load_dataset` that a trial or a study sets itself.
+OWN_OPTIONS = ("root", "protocol", "shortcut", "split", "regime", "seed", "size")
 
 
 @dataclass(frozen=True)
@@ -42,31 +44,33 @@ class Trial:
         model: A name of `medattn.models.list_models()`.
         dataset: A name of `medattn.data.list_datasets()`, or `"shapes"`, the
             many-class task for pretraining.
-        regime: Share of the training data, in (0, 1].
-        seed: Decides subset, starting weights, order and augmentation.
+        regime: Fraction of the training data, in (0, 1].
+        seed: Decides subset, initial weights, order and augmentation.
         steps: Optimiser steps.
         batch_size: Images a step.
         learning_rate: Its peak.
         size: Height and width of the images in pixels.
-        initialisation: `"random"`; `"shapes"`, the trunk of a trial on that task, the
-            head and the gates fresh; or `"imagenet"`, a file of torchvision or timm.
+        initialisation: `"random"`; `"shapes"`, the trunk of a trial on that task, with
+            a new head and new gates; or `"imagenet"`, a file of torchvision or timm.
         shortcut: Correlation of a planted artefact with the label in the training
-            data, in [0, 1]; None plants none. At 0 it lies about without meaning.
+            data, in [0, 1]; None plants none. At 0 the artefact is independent of the
+            label.
         epochs: Passes over the training data instead of `steps`, unless 0.
         optimizer: `"adamw"` or `"adam"`.
         schedule: `"cosine"` rises for a tenth of the steps and then falls to zero;
             `"constant"` stays at the peak.
         weight_decay: Of AdamW.
         selection: `"last"` takes the last weights, so that no label of the validation
-            set chooses; `"best"` those of the round with the least validation loss.
-        validation: `"regime"` thins the validation data like the training data;
+            set chooses; `"best"` those of the round with the smallest validation loss.
+        validation: `"regime"` reduces the validation data like the training data;
             `"full"` keeps them all.
         class_weights: Whether a rare class weighs as much as a common one in the loss.
         rounds: Parts of the training; after each the model is validated and saved.
         protocol: Of a real data set: `"default"` splits by patient and leaves out
-            duplicates; `"study"` takes the published study's own splits and draws.
-        reader: Further options of the data set, `{"view": "frontal"}` for instance, as
-            in `medattn.data.load_dataset`; kept as sorted pairs.
+            duplicates; `"study"` uses the published study's own splits and sampling.
+        reader: Further options of the data set, a dict such as
+            `{"view": "frontal"}`, as in `medattn.data.load_dataset`; kept as sorted
+            pairs.
     """
 
     model: str
@@ -77,21 +81,21 @@ class Trial:
     batch_size: int = 32
     learning_rate: float = 6e-3
     size: int = 64
-    initialisation: str = "random"
+    initialisation: Initialisation = "random"
     shortcut: float | None = None
     epochs: int = 0
-    optimizer: str = "adamw"
-    schedule: str = "cosine"
+    optimizer: Optimizer = "adamw"
+    schedule: Schedule = "cosine"
     weight_decay: float = 1e-4
-    selection: str = "last"
-    validation: str = "regime"
+    selection: Selection = "last"
+    validation: Validation = "regime"
     class_weights: bool = False
     rounds: int = 10
-    protocol: str = "default"
-    reader: tuple = ()
+    protocol: Protocol = "default"
+    reader: DatasetOptions = ()
 
-    def __post_init__(self):
-        object.__setattr__(self, "reader", _pairs(self.reader))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "reader", _sorted_options(self.reader))
         for name in ("steps", "batch_size", "learning_rate", "size", "rounds"):
             if not getattr(self, name) > 0:
                 raise ValueError(
@@ -107,31 +111,33 @@ class Trial:
             )
 
 
-def _pairs(reader):
-    """Sorts the options of a reader, so that one trial has one form."""
-    own = ("root", "protocol", "shortcut", "split", "regime", "seed", "size")
+def _sorted_options(options: Any) -> DatasetOptions:
+    """Sorts the options of a data set, so that equal trials compare equal."""
     try:
-        pairs = tuple(sorted(dict(reader).items()))
+        pairs = tuple(sorted(dict(options).items()))
     except (TypeError, ValueError):
-        pairs = ((None, reader),)
+        pairs = ((None, options),)
     for name, value in pairs:
         known = isinstance(name, str) and isinstance(value, str | int | float)
-        if name in own or not known:
+        if name in OWN_OPTIONS or not known:
             raise ValueError(
-                "A reader's options are words and numbers by name, none of which a "
-                f"trial or study has itself. Expected none of {list(own)}. "
-                f"Received: reader={reader!r}"
+                "The options of a data set are words and numbers by name, none of "
+                "which a trial or a study sets itself. Expected none of "
+                f"{list(OWN_OPTIONS)}. Received: reader={options!r}"
             )
     return pairs
 
 
-def check_name(what, name, known):
-    """Refuses an unknown name, with the names that come near to it.
+def check_name(what: str, name: object, known: Collection[str]) -> None:
+    """Refuses an unknown name and suggests similar ones.
 
     Args:
         what: What it names, `"model"` for instance.
         name: The name.
         known: The names there are.
+
+    Raises:
+        ValueError: If the name is not among them.
     """
     if name in known:
         return
@@ -143,20 +149,20 @@ def check_name(what, name, known):
     )
 
 
-def trial_name(model, regime, seed):
+def trial_name(model: str, regime: float, seed: int | str) -> str:
     """Names the files of a shipped trial, such as `micro_resnet-10pct-seed0`."""
     return f"{model}-{100 * regime:g}pct-seed{seed}"
 
 
-def trial_id(trial):
-    """Names the folder of a trial: readable, and another for every other trial or code.
+def trial_id(trial: Trial) -> str:
+    """Names the folder of a trial: readable, and unique to the trial and its code.
 
     Args:
         trial: A `Trial`.
 
     Returns:
         A string such as `fundus-se_micro_resnet-10pct-seed0-1f3a90c2`; the last part
-        is a hash of the whole trial and of the code that decides it.
+        is a hash of the complete trial and of the code that decides it.
     """
     config = trial_config(trial) | {"code": code_fingerprint()}
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
@@ -170,20 +176,19 @@ def trial_id(trial):
     return "-".join([*parts, digest[:8]])
 
 
-def trial_config(trial):
+def trial_config(trial: Trial) -> dict[str, Any]:
     """Writes a trial as a dict, without the later fields that it does not use."""
-    unused = {f.name for f in fields(Trial) if f.name in LATER}
-    unused = {name for name in unused if getattr(trial, name) == getattr(Trial, name)}
+    unused = {name for name in LATER if getattr(trial, name) == getattr(Trial, name)}
     return {key: value for key, value in asdict(trial).items() if key not in unused}
 
 
-def read_trial(config):
-    """Makes a `Trial` of a config that was saved; what is not the trial's is left."""
+def read_trial(config: Mapping[str, Any]) -> Trial:
+    """Makes a `Trial` of a saved config; keys that are no field are ignored."""
     known = {field.name for field in fields(Trial)}
     return Trial(**{key: value for key, value in config.items() if key in known})
 
 
-def pretraining(trial):
+def pretraining(trial: Trial) -> Trial | None:
     """Finds the trial whose trunk another one starts from.
 
     Args:
@@ -192,36 +197,7 @@ def pretraining(trial):
     Returns:
         A `Trial` of the same trunk without attention on `"shapes"`, or None.
     """
-    if trial.initialisation != "shapes":
+    if trial.initialisation != SHAPES:
         return None
     trunk = trial.model.removeprefix("se_").removeprefix("cbam_")
-    return Trial(trunk, dataset="shapes", seed=trial.seed, size=trial.size, steps=1000)
-
-
-@lru_cache(maxsize=1)
-def code_fingerprint():
-    """Hashes the code that decides a trial, blind to comments and docstrings."""
-    room = Path(__file__).parents[2]
-    digest = hashlib.sha256()
-    for part in DECIDING:
-        path = room / part
-        for source in [path] if path.is_file() else sorted(path.rglob("*.py")):
-            digest.update(source.relative_to(room).as_posix().encode())
-            digest.update(bare_code(source.read_text()).encode())
-    return digest.hexdigest()[:16]
-
-
-def bare_code(source):
-    """Writes a file's syntax tree without comments and docstrings."""
-    tree = ast.parse(source)
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if (
-            isinstance(body, list)
-            and body
-            and isinstance(body[0], ast.Expr)
-            and isinstance(body[0].value, ast.Constant)
-            and isinstance(body[0].value.value, str)
-        ):
-            del body[0]
-    return ast.dump(tree)
+    return Trial(trunk, dataset=SHAPES, seed=trial.seed, size=trial.size, steps=1000)

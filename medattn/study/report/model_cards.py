@@ -1,7 +1,10 @@
 """Model cards: what the shipped networks of one data set are, and are not for."""
 
+from collections.abc import Iterable, Sequence
+
 import numpy as np
 
+from medattn.study.analyse.results import Row
 from medattn.study.analyse.statistics import mean_interval
 from medattn.study.plan.shipped_names import is_plain, shipped_name
 from medattn.study.plan.trial import pretraining, read_trial
@@ -53,7 +56,7 @@ the shipped network's; "mass" is the share of LRP-epsilon relevance inside the d
 evidence, of a map of noise {noise}.
 
 """
-# What the networks of a study are that are not plain.
+# What makes the networks of a study that are not plain different.
 PRETRAINED = """
 ## Start
 
@@ -81,7 +84,14 @@ Weights and card under Apache-2.0. Cite as `CITATION.cff` says.
 """
 
 
-def model_card(rows, shipped, *, study, classes, test_images):
+def model_card(
+    rows: Sequence[Row],
+    shipped: Sequence[Row],
+    *,
+    study: str,
+    classes: Sequence[str],
+    test_images: int,
+) -> str:
     """Writes the model card of one data set's shipped networks.
 
     Args:
@@ -94,13 +104,46 @@ def model_card(rows, shipped, *, study, classes, test_images):
     Returns:
         Markdown with the front matter of a Hugging Face model card.
     """
+    dataset, first = shipped[0]["dataset"], shipped[0]
+    done = [row for row in rows if row["state"] == "done"]
+    regimes = sorted({row["regime"] for row in shipped})
+    seeds = sorted({row["seed"] for row in done})
+    example = next((r for r in shipped if r["model"].startswith("cbam_")), first)
+    noise = [r.get("lrp.epsilon:random_relevance_mass") for r in shipped]
+    known_noise = [value for value in noise if value is not None]
+    planted = any(row["shortcut"] is not None for row in shipped)
+    body = INTRODUCTION.format(
+        dataset=dataset,
+        count=len(shipped),
+        start=START[first["initialisation"]],
+        gates=_gates(shipped),
+        special=_special(shipped, dataset),
+        tests=TAUGHT_TESTS if planted else "",
+        regimes=_listed(f"{100 * r:g}%" for r in regimes),
+        images=max(row["train_images"] for row in done),
+        call=_call(example, dataset, regimes[-1]),
+        classes=_listed(classes),
+        test=test_images,
+        commoner=first["majority_accuracy"],
+        rates=_listed(f"{r:g}" for r in sorted({x["learning_rate"] for x in shipped})),
+        seed=first["seed"],
+        seeds=f"{len(seeds)} seed{'s' * (len(seeds) > 1)}",
+        noise=f"{known_noise[0]:.1%}" if known_noise else "unknown",
+        study=study,
+        **{key: first[key] for key in ("steps", "batch_size", "size", "code")},
+    )
+    front = _front_matter(shipped, study)
+    return f"---\n{front}\n---\n{body}{_table(shipped, done, planted)}{ENDING}"
+
+
+def _front_matter(shipped: Sequence[Row], study: str) -> str:
+    """Writes the metadata that Hugging Face reads, as YAML."""
     from huggingface_hub import EvalResult, ModelCardData
 
     dataset = shipped[0]["dataset"]
-    done = [row for row in rows if row["state"] == "done"]
     best = max(row["regime"] for row in shipped)
     kind = "" if is_plain(shipped[0]) else f", {study}"
-    front = ModelCardData(
+    data = ModelCardData(
         license=LICENCE,
         library_name="keras",
         pipeline_tag="image-classification",
@@ -120,46 +163,24 @@ def model_card(rows, shipped, *, study, classes, test_images):
             if row["regime"] == best
         ],
     )
-    first = shipped[0]
-    noise = [r.get("lrp.epsilon:random_relevance_mass") for r in shipped]
-    noise = [value for value in noise if value is not None]
-    seeds = sorted({row["seed"] for row in done})
-    example = next((r for r in shipped if r["model"].startswith("cbam_")), first)
-    mine = {_cell(row) for row in shipped}
-    planted = any(row["shortcut"] is not None for row in shipped)
-    body = INTRODUCTION.format(
-        dataset=dataset,
-        count=len(shipped),
-        start=START[first["initialisation"]],
-        gates=_gates(shipped),
-        special=_special(shipped, dataset),
-        tests=TAUGHT_TESTS if planted else "",
-        regimes=_listed(f"{100 * r:g}%" for r in sorted({c[1] for c in mine})),
-        images=max(row["train_images"] for row in done),
-        call=_call(example, dataset, best),
-        classes=_listed(classes),
-        test=test_images,
-        commoner=first["majority_accuracy"],
-        rates=_listed(f"{r:g}" for r in sorted({x["learning_rate"] for x in shipped})),
-        seed=first["seed"],
-        seeds=f"{len(seeds)} seed{'s' * (len(seeds) > 1)}",
-        noise=f"{noise[0]:.1%}" if noise else "unknown",
-        study=study,
-        **{key: first[key] for key in ("steps", "batch_size", "size", "code")},
+    return data.to_yaml()
+
+
+def _table(shipped: Sequence[Row], done: Sequence[Row], planted: bool) -> str:
+    heads: tuple[str, ...] = (
+        "file",
+        "images",
+        "AUROC [95%]",
+        "mean of seeds [95%]",
+        "seeds",
     )
-    table = _table(shipped, done, planted)
-    return f"---\n{front.to_yaml()}\n---\n{body}{table}{ENDING}"
-
-
-def _table(shipped, done, planted):
-    heads = ("file", "images", "AUROC [95%]", "mean of seeds [95%]", "seeds")
     heads += ("accuracy", "always the commoner", "ECE", "mass")
     heads += ("as taught", "mark") if planted else ()
-    lines = [heads, ["---"] * len(heads)]
+    lines: list[Sequence[str]] = [heads, ["---"] * len(heads)]
     for row in sorted(shipped, key=lambda r: (r["regime"], *_kind(r), r["model"])):
         values = [r["auroc"] for r in done if _cell(r) == _cell(row)]
         mass = row.get("lrp.epsilon:relevance_mass")
-        line = (
+        line: tuple[str, ...] = (
             f"`{shipped_name(row)}`",
             f"{row['train_images']:,}",
             _interval(row["auroc"], row["auroc_low"], row["auroc_high"]),
@@ -181,19 +202,19 @@ def _table(shipped, done, planted):
     return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"
 
 
-def _special(shipped, dataset):
-    """Says what sets the networks apart from the plain ones, if anything does."""
-    first, said = shipped[0], ""
+def _special(shipped: Sequence[Row], dataset: str) -> str:
+    """Explains how the networks differ from the plain ones, if they do."""
+    first, text = shipped[0], ""
     known = {key: value for key, value in first.items() if value is not None}
     before = pretraining(read_trial(known))
     if before is not None:
-        said += PRETRAINED.format(dataset=dataset, before=before.steps)
+        text += PRETRAINED.format(dataset=dataset, before=before.steps)
     if any(row["shortcut"] is not None for row in shipped):
-        said += TAUGHT.format(dataset=dataset)
-    return said
+        text += TAUGHT.format(dataset=dataset)
+    return text
 
 
-def _gates(shipped):
+def _gates(shipped: Sequence[Row]) -> str:
     """Names the kinds of attention among the networks."""
     names = {row["model"] for row in shipped}
     kinds = {
@@ -204,40 +225,41 @@ def _gates(shipped):
     return ", ".join(kind for kind, there in kinds.items() if there) or "none here"
 
 
-def _call(row, dataset, regime):
+def _call(row: Row, dataset: str, regime: float) -> str:
     """Writes the call that loads a network, in lines of at most 88 characters."""
     start, shortcut = _kind(row)
-    said = f'"{row["model"]}", dataset="{dataset}", regime={regime}'
-    said += "" if start == "random" else f', initialisation="{start}"'
-    said += "" if row["shortcut"] is None else f", shortcut={shortcut:g}"
-    line = f"model = load_zoo_model({said})"
-    return line if len(line) <= 88 else f"model = load_zoo_model(\n    {said}\n)"
+    arguments = f'"{row["model"]}", dataset="{dataset}", regime={regime}'
+    arguments += "" if start == "random" else f', initialisation="{start}"'
+    arguments += "" if row["shortcut"] is None else f", shortcut={shortcut:g}"
+    line = f"model = load_zoo_model({arguments})"
+    return line if len(line) <= 88 else f"model = load_zoo_model(\n    {arguments}\n)"
 
 
-def _called(row):
-    said = [] if row["initialisation"] == "random" else [row["initialisation"]]
+def _called(row: Row) -> str:
+    """Names a network with its start and shortcut."""
+    words = [] if row["initialisation"] == "random" else [row["initialisation"]]
     if row["shortcut"] is not None:
-        said.append(f"shortcut {row['shortcut']:g}")
-    return ", ".join([row["model"], *said])
+        words.append(f"shortcut {row['shortcut']:g}")
+    return ", ".join([row["model"], *words])
 
 
-def _kind(row):
-    """Tells apart networks of one model, data set, regime and seed, in an order."""
+def _kind(row: Row) -> tuple[str, float]:
+    """Returns start and shortcut, in a form that can be sorted."""
     shortcut = row["shortcut"]
     return row["initialisation"], -1.0 if shortcut is None else shortcut
 
 
-def _cell(row):
-    """Tells apart networks of one data set and seed."""
+def _cell(row: Row) -> tuple[str, float, str, float]:
+    """Returns what networks of one data set and seed differ in."""
     return row["model"], row["regime"], *_kind(row)
 
 
-def _interval(mean, low, high):
+def _interval(mean: float, low: float, high: float) -> str:
     if not np.isfinite(low):
         return f"{mean:.3f}"
     return f"{mean:.3f} [{low:.3f}, {min(high, 1.0):.3f}]"
 
 
-def _listed(words):
-    *most, last = words
-    return f"{', '.join(most)} and {last}" if most else last
+def _listed(words: Iterable[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} and {last}" if first else last

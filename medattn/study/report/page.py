@@ -2,9 +2,14 @@
 
 import html
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from medattn.figures import charts
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 STYLE = """
 :root { color-scheme: light; }
@@ -31,17 +36,17 @@ footer { margin: 4em 0 2em; font-size: .9rem; color: #55524a; }
   padding: 0 1rem; } h1 { font-size: 1.5rem; } }
 @media print { body { background: white; } h2 { break-after: avoid; } }
 """
-SHORT = 28  # letters of a cell that is not broken into lines
+SHORT = 28  # characters of a cell that is not broken into lines
 PIXELS = 106  # of an inch of a figure, at most
 WARNING = "Networks trained on drawings. Not clinically validated; not for diagnosis."
 
 
 @dataclass(frozen=True)
 class Table:
-    """Heads and lines of text; `folded` hides it behind that word on the page."""
+    """Heads and lines of text; `folded` hides it behind that title on the page."""
 
-    heads: tuple
-    lines: list
+    heads: Sequence[str]
+    lines: Sequence[Sequence[str]]
     folded: str = ""
 
 
@@ -53,14 +58,14 @@ class Section:
     """
 
     title: str
-    text: list
-    figures: list = field(default_factory=list)
-    tables: list = field(default_factory=list)
+    text: list[str]
+    figures: "list[tuple[str, Figure]]" = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
     level: int = 2
 
 
-def html_body(sections):
-    """Writes sections, after links to them, as HTML to stand within a page."""
+def html_body(sections: Sequence[Section]) -> str:
+    """Writes sections, after links to them, as HTML for use within a page."""
     anchors = _anchors(sections)
     links = "".join(
         f'<a href="#{anchor}">{html.escape(section.title)}</a> '
@@ -71,7 +76,7 @@ def html_body(sections):
     return f"<nav>{links}</nav>\n{body}"
 
 
-def html_page(title, sections):
+def html_page(title: str, sections: Sequence[Section]) -> str:
     """Writes sections as one self-contained HTML page."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -82,7 +87,7 @@ def html_page(title, sections):
     )
 
 
-def markdown_page(title, sections):
+def markdown_page(title: str, sections: Sequence[Section]) -> str:
     """Writes the same sections as Markdown, without the figures."""
     parts = [f"# {title}"]
     for section in sections:
@@ -99,21 +104,21 @@ def markdown_page(title, sections):
     return "\n\n".join([*parts, WARNING]) + "\n"
 
 
-def points(mean, low, high, unit=100):
+def points(mean: float, low: float, high: float, unit: float = 100) -> str:
     """Writes a difference with its interval in points: `+1.20 [−0.31, +2.71]`."""
     text = f"{unit * mean:+.2f} [{unit * low:+.2f}, {unit * high:+.2f}]"
     return text.replace("-", "−")
 
 
-def _html_section(section, anchor):
+def _html_section(section: Section, anchor: str) -> str:
     head = f"h{section.level}"
     parts = [f'<{head} id="{anchor}">{html.escape(section.title)}</{head}>']
     parts += [f"<p>{_code(html.escape(text))}</p>" for text in section.text]
     for number, (caption, figure) in enumerate(section.figures):
-        # Names within one drawing must not meet those of the next on the same page.
-        drawing = _own_names(charts.svg(figure), f"{anchor}-{number}-")
+        # Ids within one drawing must differ from those of the next on the same page.
+        drawing = _prefix_ids(charts.svg(figure), f"{anchor}-{number}-")
         widest = f'<svg style="max-width: {PIXELS * figure.get_figwidth():.0f}px"'
-        if len(figure.axes) > 2:  # too wide for a telephone: it scrolls
+        if len(figure.axes) > 2:  # too wide for a phone: it scrolls
             widest += ' class="many"'
         drawing = drawing.replace("<svg", widest, 1)
         parts.append(
@@ -125,37 +130,39 @@ def _html_section(section, anchor):
     return "\n".join(parts)
 
 
-def _html_table(table):
+def _html_table(table: Table) -> str:
     head = "".join(f"<th>{html.escape(str(text))}</th>" for text in table.heads)
     lines = "".join(
         "<tr>" + "".join(map(_html_cell, line)) + "</tr>" for line in table.lines
     )
-    # Focusable, so that the keyboard can scroll it on a telephone.
-    made = f'<div class="wide" tabindex="0"><table><tr>{head}</tr>{lines}</table></div>'
+    # Focusable, so that the keyboard can scroll it where it is too wide.
+    content = (
+        f'<div class="wide" tabindex="0"><table><tr>{head}</tr>{lines}</table></div>'
+    )
     if table.folded:
         folded = html.escape(table.folded)
-        return f"<details><summary>{folded}</summary>{made}</details>"
-    return made
+        return f"<details><summary>{folded}</summary>{content}</details>"
+    return content
 
 
-def _html_cell(text):
+def _html_cell(text: str) -> str:
     short = ' class="short"' if len(str(text)) <= SHORT else ""
     return f"<td{short}>{html.escape(str(text))}</td>"
 
 
-def _own_names(drawing, prefix):
+def _prefix_ids(drawing: str, prefix: str) -> str:
     drawing = re.sub(r'\bid="', f'id="{prefix}', drawing)
     drawing = re.sub(r'href="#', f'href="#{prefix}', drawing)
     return drawing.replace("url(#", f"url(#{prefix}")
 
 
-def _code(text):
+def _code(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", text)
 
 
-def _anchors(sections):
-    """Names the places of the page, each once, though two titles may be the same."""
-    found = []
+def _anchors(sections: Sequence[Section]) -> list[str]:
+    """Names the sections for links, uniquely though two titles may be the same."""
+    found: list[str] = []
     for section in sections:
         name = re.sub(r"[^a-z0-9]+", "-", section.title.lower()).strip("-")
         seen = sum(1 for other in found if other.rpartition(".")[0] == name)

@@ -1,6 +1,7 @@
-"""Promoting a study: its numbers into the package, one seed's weights into the zoo."""
+"""Promotes a study: its numbers into the package, one seed's weights into the zoo."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
 from medattn.data import CARDS
@@ -14,17 +15,18 @@ from medattn.study.analyse.calibration_table import (
 from medattn.study.analyse.probabilities import promote_chances
 from medattn.study.analyse.results import (
     SHIPPED,
+    Row,
     gather_results,
     read_results,
     write_results,
 )
 from medattn.study.files import read_json, write_atomic, write_json
-from medattn.study.plan.shipped_names import shipped_name, shipped_room, worth_shipping
-from medattn.study.plan.trial import read_trial, trial_config
+from medattn.study.plan.shipped_names import rows_to_ship, shipped_folder, shipped_name
+from medattn.study.plan.trial import SHAPES, read_trial, trial_config
 from medattn.study.report.model_cards import model_card
 
-MOST_BYTES = 4_000_000  # of one network's weights; larger ones are not shipped
-# What the record of a shipped network says of its maps, and where the table has it.
+MAXIMUM_BYTES = 4_000_000  # of one network's weights; larger ones are not shipped
+# Columns of the table that the record of a shipped network repeats, and their keys.
 MAP_MEANS = {
     "lrp.epsilon:relevance_mass": "relevance_mass",
     "lrp.epsilon:random_relevance_mass": "relevance_mass_random",
@@ -34,15 +36,21 @@ MAP_MEANS = {
 }
 
 
-def promote_trials(folder, *, zoo, results=SHIPPED, seed=0, add=False):
+def promote_trials(
+    folder: str | Path,
+    *,
+    zoo: str | Path,
+    results: str | Path = SHIPPED,
+    seed: int = 0,
+    add: bool = False,
+) -> tuple[int, int, int]:
     """Ships a study: all its numbers, and one seed's weights.
 
     A study of plain trials (random starts, no planted artefact) ships the networks of
     one seed. One that varies the start or the shortcut ships those of its networks
     that are not plain, beside the plain ones: see `medattn.study.plan.shipped_names`.
-    What a study
-    ships of a data set replaces all that it had shipped of it before, and nothing of
-    another study.
+    What a study ships of a data set replaces all that it had shipped of it before, and
+    nothing of another study.
 
     Args:
         folder: The study's.
@@ -50,11 +58,11 @@ def promote_trials(folder, *, zoo, results=SHIPPED, seed=0, add=False):
             `<zoo>/<dataset>/` or, unless plain, to `<zoo>/<dataset>/<study>/`, and a
             model card, `README.md`.
         results: Folder of the shipped results; `<study>.csv` goes there, and its
-            calibration to `calibration/<study>.csv`, and what every seed said about the
-            first test images to `chances-<study>.json`.
+            calibration to `calibration/<study>.csv`, and the probabilities that every
+            seed's network gives to the first test images to `chances-<study>.json`.
         seed: Whose weights to ship.
-        add: Whether trials that are shipped and that the folder lacks stay: further
-            seeds can then be run elsewhere, without those that are shipped already.
+        add: Whether to keep shipped trials that the folder lacks: further seeds can
+            then be run elsewhere, without those that are shipped already.
 
     Returns:
         `(trials in the table, networks shipped, their bytes)`.
@@ -66,13 +74,56 @@ def promote_trials(folder, *, zoo, results=SHIPPED, seed=0, add=False):
     """
     folder = Path(folder)
     table = Path(results) / f"{folder.name}.csv"
-    mine = gather_results(folder)
-    kept = _shipped_rows(table, mine) if add and mine else []
-    rows = sorted(mine + kept, key=lambda row: row["id"])
+    new = gather_results(folder)
+    kept = _shipped_rows(table, new) if add and new else []
+    rows = sorted(new + kept, key=lambda row: row["id"])
+    _check_shippable(rows, folder, and_shipped=bool(kept))
+    Path(results).mkdir(parents=True, exist_ok=True)
+    bins = count_bins([r for r in new if r["dataset"] != SHAPES], folder)
+    if kept:
+        bins = add_bins(read_bins(bins_path(results, folder.name)), bins)
+    # Failed trials stay in the table: leaving them out would flatter.
+    write_results(rows, table)
+    write_bins(bins, bins_path(results, folder.name))
+    promote_chances(folder, results, add=bool(kept))
+    networks, size = 0, 0
+    ended = [row for row in rows_to_ship(new) if row["state"] == "done"]
+    for dataset in dict.fromkeys(row["dataset"] for row in ended):
+        of_dataset = [row for row in rows if row["dataset"] == dataset]
+        candidates = rows_to_ship(of_dataset)
+        target = Path(zoo) / shipped_folder(candidates[0], folder.name)
+        chosen = [
+            row
+            for row in candidates
+            if row["seed"] == seed and _is_shipped(folder, row, target)
+        ]
+        if chosen:
+            size += _ship(folder, target, chosen, of_dataset)
+            networks += len(chosen)
+    return len(rows), networks, size
+
+
+def _shipped_rows(table: Path, new: Sequence[Row]) -> list[Row]:
+    """Reads the shipped trials that new ones are added to, none of them twice."""
+    if not table.exists():
+        return []
+    kept = [{k: v for k, v in r.items() if k != "study"} for r in read_results(table)]
+    twice = sorted({row["id"] for row in kept} & {row["id"] for row in new})
+    if twice:
+        raise ValueError(
+            "Trials are shipped already. Expected to add only those that are not, or "
+            f"to promote all again, without adding. Received: {len(twice)} trials that "
+            f"{table.name} holds, the first {twice[0]!r}"
+        )
+    return kept
+
+
+def _check_shippable(rows: Sequence[Row], folder: Path, *, and_shipped: bool) -> None:
+    """Refuses credentialed data sets, and results of several versions of the code."""
     for name in sorted({row["dataset"] for row in rows} & set(CARDS)):
         if CARDS[name].access.get("credentialed"):
             raise ValueError(
-                f"Nothing that comes of {name!r} may be shipped: access to it is "
+                f"No result of {name!r} may be shipped: access to it is "
                 "credentialed. Expected a study without it; `medattn study gather` "
                 f"writes a table of your own. Received: trials of {name!r} in "
                 f"{str(folder)!r}"
@@ -80,71 +131,39 @@ def promote_trials(folder, *, zoo, results=SHIPPED, seed=0, add=False):
     codes = sorted({str(row["code"]) for row in rows})
     if len(codes) != 1:
         raise ValueError(
-            "Results of one version of the code are wanted. Expected one fingerprint "
-            f"in {str(folder)!r}{' and what is shipped' * bool(kept)}. Received: "
-            f"{codes}"
+            "Only results of one version of the code are shipped. Expected one "
+            f"fingerprint in {str(folder)!r}{' and what is shipped' * and_shipped}. "
+            f"Received: {codes}"
         )
-    Path(results).mkdir(parents=True, exist_ok=True)
-    bins = count_bins([r for r in mine if r["dataset"] != "shapes"], folder)
-    if kept:
-        bins = add_bins(read_bins(bins_path(results, folder.name)), bins)
-    # Failed trials stay in the table: leaving them out would flatter.
-    write_results(rows, table)
-    write_bins(bins, bins_path(results, folder.name))
-    promote_chances(folder, results, add=bool(kept))
-    shipped, size = 0, 0
-    ended = [row for row in worth_shipping(mine) if row["state"] == "done"]
-    for dataset in dict.fromkeys(row["dataset"] for row in ended):
-        of_it = [row for row in rows if row["dataset"] == dataset]
-        wanted = [row for row in worth_shipping(of_it) if row["seed"] == seed]
-        room = Path(zoo) / shipped_room(worth_shipping(of_it)[0], folder.name)
-        chosen = [row for row in wanted if _is_shipped(folder, row, room)]
-        if chosen:
-            size += _ship(folder, room, chosen, of_it)
-            shipped += len(chosen)
-    return len(rows), shipped, size
 
 
-def _shipped_rows(table, mine):
-    """Reads the shipped trials that more are added to, none of them a second time."""
-    if not table.exists():
-        return []
-    kept = [{k: v for k, v in r.items() if k != "study"} for r in read_results(table)]
-    twice = sorted({row["id"] for row in kept} & {row["id"] for row in mine})
-    if twice:
-        raise ValueError(
-            "Trials are shipped already. Expected to add only those that are not, or "
-            f"to promote all anew, without adding. Received: {len(twice)} trials that "
-            f"{table.name} holds, the first {twice[0]!r}"
-        )
-    return kept
-
-
-def _is_shipped(folder, row, room):
-    """Tells whether a network is to be in the zoo: small, and here or there already."""
+def _is_shipped(folder: Path, row: Row, target: Path) -> bool:
+    """Whether a network belongs in the zoo: small, and new or there already."""
     if row["state"] != "done":
         return False
     if (folder / row["id"]).exists():
-        return _weights(folder, row).stat().st_size <= MOST_BYTES
-    return (room / f"{shipped_name(row)}.safetensors").exists()
+        return _weights(folder, row).stat().st_size <= MAXIMUM_BYTES
+    return (target / f"{shipped_name(row)}.safetensors").exists()
 
 
-def _ship(folder, room, chosen, rows):
-    """Fills the zoo's room of one data set; returns the bytes of its weights."""
-    room.mkdir(parents=True, exist_ok=True)
+def _ship(
+    folder: Path, target: Path, chosen: Sequence[Row], rows: Sequence[Row]
+) -> int:
+    """Fills the zoo's folder of one data set; returns the bytes of its weights."""
+    target.mkdir(parents=True, exist_ok=True)
     size, kept = 0, {"README.md"}
     for row in chosen:
-        path = room / f"{shipped_name(row)}.safetensors"
+        path = target / f"{shipped_name(row)}.safetensors"
         if (folder / row["id"]).exists():
             _ship_network(folder / row["id"], row, path)
         size += path.stat().st_size
         kept |= {path.name, path.with_suffix(".json").name}
-    for path in room.iterdir():
+    for path in target.iterdir():
         if path.name not in kept and path.suffix in (".json", ".safetensors"):
             path.unlink()
-    here = [row["id"] for row in rows if row["state"] == "done"]
-    here = next(name for name in here if (folder / name).exists())
-    done = read_json(folder / here / "done.json")
+    names = [row["id"] for row in rows if row["state"] == "done"]
+    example = next(name for name in names if (folder / name).exists())
+    done = read_json(folder / example / "done.json")
     card = model_card(
         rows,
         chosen,
@@ -152,17 +171,17 @@ def _ship(folder, room, chosen, rows):
         classes=done["classes"],
         test_images=done["images"]["test"],
     )
-    write_atomic(room / "README.md", card)
+    write_atomic(target / "README.md", card)
     return size
 
 
-def _ship_network(place, row, weights):
+def _ship_network(trial_folder: Path, row: Row, weights: Path) -> None:
     """Copies a trial's weights and writes the record that the zoo reads."""
-    config = read_json(place / "config.json")
-    done = read_json(place / "done.json")
-    shutil.copyfile(_weights(place.parent, row), weights)
-    inside = PurePosixPath(shipped_room(row, place.parent.name))
-    inside = inside.relative_to(row["dataset"])
+    config = read_json(trial_folder / "config.json")
+    done = read_json(trial_folder / "done.json")
+    study = trial_folder.parent.name
+    shutil.copyfile(_weights(trial_folder.parent, row), weights)
+    inside = PurePosixPath(shipped_folder(row, study)).relative_to(row["dataset"])
     test = done["test"] | {
         new: row[key] for key, new in MAP_MEANS.items() if row.get(key) is not None
     }
@@ -176,17 +195,17 @@ def _ship_network(place, row, weights):
             "seconds": row["seconds"],
             "test_images": done["images"]["test"],
             "test": test,
-            # On test images whose artefact goes with the label as in training.
+            # On test images whose artefact is correlated with the label as in training.
             **({"with_shortcut": done["with_shortcut"]} if row["shortcut"] else {}),
         },
-        "study": place.parent.name,
+        "study": study,
         "code": row["code"],
         "weights": (inside / weights.name).as_posix(),
         "weights_sha256": done["sha256"]["weights.safetensors"],
-        "versions": read_json(place / "environment.json")["versions"],
+        "versions": read_json(trial_folder / "environment.json")["versions"],
     }
     write_json(weights.with_suffix(".json"), record)
 
 
-def _weights(folder, row):
+def _weights(folder: Path, row: Row) -> Path:
     return folder / row["id"] / "weights.safetensors"

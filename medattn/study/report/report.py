@@ -1,12 +1,14 @@
-"""The report: the published figure beside ours, and what the seeds can bear."""
+"""The report: the published figure beside ours, and what the seeds show."""
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from medattn.figures import charts
 from medattn.study.analyse.calibration_table import bins_path, count_bins, read_bins
-from medattn.study.analyse.results import SHIPPED, read_reference, read_results
-from medattn.study.files import read_json, write_atomic
+from medattn.study.analyse.results import SHIPPED, Row, read_reference, read_results
+from medattn.study.files import read_json, read_json_lines, write_atomic
+from medattn.study.plan.trial import SHAPES
 from medattn.study.report import page
 from medattn.study.report.maps import map_sections
 from medattn.study.report.questions import (
@@ -16,15 +18,18 @@ from medattn.study.report.questions import (
     shortcut_section,
 )
 from medattn.study.report.sections import (
+    Panels,
     calibration_sections,
     contrast_sections,
+    from_scratch,
     panels_by_regime,
-    random_ones,
     score_table,
 )
 
-# Accuracy of always naming the commoner class on the study's test sets: its own test
-# logs hold the counts (279 of 550 positive; 127 of 6965; 861 of 1072).
+Costs: TypeAlias = Sequence[tuple[str, int, int, float]]
+
+# Accuracy of always predicting the commoner class on the study's test sets: its own
+# test logs hold the counts (279 of 550 positive; 127 of 6965; 861 of 1072).
 MAJORITY = {"aptos2019": 279 / 550, "isic2020": 6838 / 6965, "mimic_cxr": 861 / 1072}
 TITLES = {
     "aptos2019": "APTOS2019, eyes",
@@ -33,7 +38,13 @@ TITLES = {
 }
 
 
-def write_report(output, source=SHIPPED, *, complexity=None, trial=None):
+def write_report(
+    output: str | Path,
+    source: str | Path = SHIPPED,
+    *,
+    complexity: Costs | None = None,
+    trial: str | None = None,
+) -> tuple[Path, Path]:
     """Writes the report of a study, or of one of its trials.
 
     Args:
@@ -45,6 +56,9 @@ def write_report(output, source=SHIPPED, *, complexity=None, trial=None):
 
     Returns:
         The paths written.
+
+    Raises:
+        ValueError: If the name does not end in `.html`, or there are no results.
     """
     output = Path(output)
     if output.suffix.lower() not in (".html", ".htm"):
@@ -64,20 +78,25 @@ def write_report(output, source=SHIPPED, *, complexity=None, trial=None):
                 raise
             rows = []
         sections = study_sections(rows, complexity=complexity, folder=source)
-        title = "Attention in medical image classifiers: what the numbers bear"
+        title = "Attention in medical image classifiers: what the numbers show"
     beside = output.with_suffix(".md")
     write_atomic(output, page.html_page(title, sections))
     write_atomic(beside, page.markdown_page(title, sections))
     return output, beside
 
 
-def study_sections(rows, *, complexity=None, folder=None):
+def study_sections(
+    rows: Sequence[Row],
+    *,
+    complexity: Costs | None = None,
+    folder: str | Path | None = None,
+) -> list[page.Section]:
     """Makes the sections of the report.
 
     Args:
         rows: Results, of one study or several.
         complexity: As in `write_report`.
-        folder: Where predictions may lie, for the calibration curves.
+        folder: Where predictions may be, for the calibration curves.
 
     Returns:
         A list of `page.Section`s.
@@ -85,10 +104,10 @@ def study_sections(rows, *, complexity=None, folder=None):
     sections = [*published_sections()]
     studies = dict.fromkeys(row.get("study", "study") for row in rows)
     for study in studies:
-        mine = [row for row in rows if row.get("study", "study") == study]
-        codes = dict.fromkeys(row.get("code") for row in mine)
-        for code in codes:  # what two versions of the code gave is two studies
-            part = [row for row in mine if row.get("code") == code]
+        of_study = [row for row in rows if row.get("study", "study") == study]
+        codes = dict.fromkeys(row.get("code") for row in of_study)
+        for code in codes:  # results of two versions of the code are two studies
+            part = [row for row in of_study if row.get("code") == code]
             name = study if len(codes) == 1 else f"{study}, code {code}"
             sections += own_sections(name, part, folder)
     if not rows:
@@ -103,8 +122,8 @@ def study_sections(rows, *, complexity=None, folder=None):
     return sections
 
 
-def complexity_section(rows):
-    """Lists what networks cost, the study's beside what was published of them.
+def complexity_section(rows: Costs) -> page.Section:
+    """Lists what networks cost, with the published counts beside ours.
 
     Args:
         rows: `(network, parameters, in gates, mult-adds in millions)`.
@@ -132,15 +151,16 @@ def complexity_section(rows):
         "study's at 224 x 224. Of deit_tiny the published count leaves out the class "
         "token and the positions, 38,016."
     ]
-    heads = ("network", "parameters", "as published", "in gates", "share")
+    heads = ("network", "parameters", "as published", "in gates", "fraction")
     table = page.Table((*heads, "million mult-adds"), lines)
     return page.Section("What attention costs", text, tables=[table])
 
 
-def published_sections():
+def published_sections() -> list[page.Section]:
     """Draws the published results again, with what their figure leaves out."""
     published = read_reference("published_results")
-    panels, majority = {}, {}
+    panels: Panels = {}
+    majority: dict[str, float] = {}
     for row in published:
         title = TITLES[row["dataset"]]
         majority[title] = MAJORITY[row["dataset"]]
@@ -166,26 +186,28 @@ def published_sections():
                 "which networks started from random weights (hollow).",
                 f"On the skin images {below} of {skin} accuracies lie below that "
                 "line. And the networks with hollow markers differ from the others in "
-                "two things at once, the gate and the start: what their distance "
-                "comes from, this figure cannot tell.",
+                "two things at once, the gate and the start: which of them causes the "
+                "difference, this figure cannot tell.",
             ],
             figures=[("Test accuracy against training data, as published.", figure)],
         )
     ]
 
 
-def own_sections(study, rows, folder):
+def own_sections(
+    study: str, rows: Sequence[Row], folder: str | Path | None
+) -> list[page.Section]:
     """Makes the sections of one study of ours.
 
     Args:
         study: Its name.
         rows: Its results, of one version of the code.
-        folder: Where its predictions, or the shipped table of calibration, may lie.
+        folder: Where its predictions, or the shipped table of calibration, may be.
 
     Returns:
         A list of `page.Section`s; those after the first belong to it.
     """
-    done = [r for r in rows if r["state"] == "done" and r["dataset"] != "shapes"]
+    done = [r for r in rows if r["state"] == "done" and r["dataset"] != SHAPES]
     failed = [r for r in rows if r["state"] == "failed"]
     if not done:
         return [page.Section(f"Ours: {study}", ["No trial has finished."])]
@@ -197,7 +219,7 @@ def own_sections(study, rows, folder):
     figure = charts.regime_figure(
         panels_by_regime(done, "auroc"),
         label="test AUROC",
-        hollow=random_ones(done),
+        hollow=from_scratch(done),
         share=True,
     )
     first.figures.append(("Test AUROC against training data.", figure))
@@ -212,20 +234,21 @@ def own_sections(study, rows, folder):
     return [*sections, *calibration_sections(bins)]
 
 
-def _counted(done, failed):
-    """Says how many trials and seeds there are, and what is missing of them."""
+def _counted(done: Sequence[Row], failed: Sequence[Row]) -> list[str]:
+    """Writes how many trials and seeds there are, and which trials failed."""
     seeds = sorted({row["seed"] for row in done})
-    cell = ("dataset", "model", "regime", "initialisation", "shortcut")
-    held = {}
+    keys = ("dataset", "model", "regime", "initialisation", "shortcut")
+    cells: dict[tuple, set[int]] = {}
     for row in done:
-        held.setdefault(tuple(row[key] for key in cell), set()).add(row["seed"])
-    least, most = (f(map(len, held.values())) for f in (min, max))
-    each = f"{most}" if least == most else f"{least} to {most}"
+        cells.setdefault(tuple(row[key] for key in keys), set()).add(row["seed"])
+    counts = [len(of_cell) for of_cell in cells.values()]
+    fewest, most = min(counts), max(counts)
+    each = f"{most}" if fewest == most else f"{fewest} to {most}"
     text = [
-        f"{len(done)} trials of {len(held)} cells, {each} seed{'s' * (most > 1)} each "
+        f"{len(done)} trials of {len(cells)} cells, {each} seed{'s' * (most > 1)} each "
         f"(of seeds {', '.join(map(str, seeds))}), drawn images. A point is the mean "
         "over the seeds, a bar its 95% interval; a single seed has the DeLong interval "
-        "of its test set, which knows nothing of other seeds."
+        "of its test set, which does not include the spread over seeds."
     ]
     if failed:
         reasons = "; ".join(f"{r['id']}: {r['reason']}" for r in failed[:5])
@@ -233,35 +256,48 @@ def _counted(done, failed):
     return text
 
 
-def trial_sections(folder, name):
-    """Makes the page of one trial."""
-    place = folder / name
-    config = read_json(place / "config.json")
+def trial_sections(folder: Path, name: str) -> list[page.Section]:
+    """Makes the page of one trial.
+
+    Args:
+        folder: The study's.
+        name: Of the trial's folder in it.
+
+    Returns:
+        A list of `page.Section`s.
+
+    Raises:
+        ValueError: If there is no such trial.
+    """
+    trial_folder = folder / name
+    config = read_json(trial_folder / "config.json")
     if config is None:
         known = sorted(p.parent.name for p in folder.glob("*/config.json"))
         raise ValueError(
             f"There is no trial {name!r} in {str(folder)!r}. Expected one of "
             f"{known[:8]}{' ...' if len(known) > 8 else ''}. Received: trial={name!r}"
         )
-    outcome = read_json(place / "failed.json") or read_json(place / "done.json") or {}
-    path = place / "history.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else []
-    history = [json.loads(line) for line in lines]
+    outcome = (
+        read_json(trial_folder / "failed.json")
+        or read_json(trial_folder / "done.json")
+        or {}
+    )
+    history = read_json_lines(trial_folder / "history.jsonl")
     scores = [
         (key, f"{outcome['validation'].get(key, float('nan')):.4f}", f"{value:.4f}")
         for key, value in outcome.get("test", {}).items()
     ]
     facts = [(key, str(value)) for key, value in config.items()]
-    environment = read_json(place / "environment.json") or {}
+    environment = read_json(trial_folder / "environment.json") or {}
     facts += [(key, str(value)) for key, value in environment.items()]
     state = outcome.get("state", "not finished")
-    said = [f"State: {state}."]
+    text = [f"State: {state}."]
     if outcome.get("reason"):
-        said.append(outcome["reason"])
+        text.append(outcome["reason"])
     return [
         page.Section(
             name,
-            said,
+            text,
             figures=[("The training.", charts.training_figure(history))]
             * bool(history),
             tables=[page.Table(("score", "validation", "test"), scores)] * bool(scores),
