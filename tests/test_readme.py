@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from medattn.study.analyse.results import SHIPPED, read_results
-from medattn.study.analyse.statistics import contrast_table
+from medattn.study.analyse.contrasts import contrast_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

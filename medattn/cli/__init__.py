@@ -19,10 +19,13 @@ VERBS: dict[str, Any] = {
     "doctor": doctor.doctor,
     "explain": explain.explain,
     "report": report.report,
-    "study": study.study,
+    "study": study.VERBS,
     "train": train.train,
 }
-DESCRIPTIONS = {"data": "List, check, preview or prepare data sets."}  # of the tables
+DESCRIPTIONS = {  # of the tables
+    "data": "List, check, preview or prepare data sets.",
+    "study": "Plan, run and gather many trials; a study that was stopped continues.",
+}
 
 
 def main() -> None:

@@ -45,14 +45,14 @@ def train(
 
     keras.config.set_dtype_policy(precision)
     from medattn.study import Trial, save_trial, train_trial
-    from medattn.study.execute.train import load_parts
+    from medattn.study.execute.splits import load_splits
 
     if data is not None:
         dataset = "folder"
     trial = Trial(model, dataset, regime, seed, steps, batch_size, learning_rate, size)
     root = None if data is None else str(data)
     trained, measured = train_trial(trial, root=root)
-    measured["classes"] = list(load_parts(trial, root=root)["train"].card.classes)
+    measured["classes"] = list(load_splits(trial, root=root)["train"].card.classes)
     path = save_trial(output, trial, trained, measured)
     model_file = path.with_suffix(".keras")
     trained.save(model_file)

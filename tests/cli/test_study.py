@@ -1,4 +1,4 @@
-"""The study from the command line: planned, stopped, resumed, reported."""
+"""medattn study: what it prints, what it refuses, how it is stopped and resumed."""
 
 import json
 import os
@@ -12,9 +12,7 @@ from dataclasses import asdict
 import pytest
 
 from medattn.cli import main
-from medattn.study import PRESETS, study_status, trial_id
-from medattn.study.execute import scheduler as run
-from medattn.study.plan.study import change_study, read_study
+from medattn.study import PRESETS, read_results, read_study, study_status, trial_id
 
 SMALL = """
 models = ["micro_deit"]
@@ -41,7 +39,9 @@ def command(monkeypatch, capsys, *arguments):
     return code, printed.out, printed.err
 
 
-def test_a_plan_lists_the_trials_and_says_how_long(monkeypatch, capsys, tmp_path):
+def test_a_plan_lists_the_trials_and_estimates_their_time(
+    monkeypatch, capsys, tmp_path
+):
     options = ("study", "plan", "micro", "--folder", tmp_path, "--workers", "2")
     code, out, _ = command(monkeypatch, capsys, *options)
     assert code == 0
@@ -49,29 +49,15 @@ def test_a_plan_lists_the_trials_and_says_how_long(monkeypatch, capsys, tmp_path
     assert "504 trials: 7 networks, 3 data sets, regimes 1%, 10%, 50%, 100%" in out
     assert "about 1 h 5" in out and "2 trials at once" in out
     trial = PRESETS["micro"].trials()[0]
-    place = tmp_path / "micro" / trial_id(trial)
-    place.mkdir(parents=True)
-    (place / "failed.json").write_text(json.dumps({"state": "failed", "reason": "x"}))
+    folder = tmp_path / "micro" / trial_id(trial)
+    folder.mkdir(parents=True)
+    (folder / "failed.json").write_text(json.dumps({"state": "failed", "reason": "x"}))
     _, out, _ = command(monkeypatch, capsys, *options)
     assert f"1 of them have ended in {tmp_path / 'micro'}" in out
 
 
-def test_the_estimate_grows_with_steps_pixels_and_maps_and_knows_its_bounds():
-    short = change_study(PRESETS["micro"], seeds=(0,)).trials()
-    longer = change_study(
-        PRESETS["micro"], seeds=(0,), budget={"steps": 600, "size": 128}
-    ).trials()
-    one, two = (run.estimate_seconds(t, workers=2) for t in (short, longer))
-    steps = sum(300 * run.SECONDS_A_STEP[t.model] for t in short) / 2
-    assert two - one == pytest.approx(steps * (2 * 4 - 1))
-    none = run.estimate_seconds(short, analyzers=0, workers=2)
-    assert one - none == pytest.approx(len(short) * run.SECONDS_A_MAP / 2)
-    assert run.estimate_seconds(PRESETS["micro"].trials(), workers=2) <= 3 * 3600
-    assert run.estimate_seconds(PRESETS["paper"].trials()) is None
-
-
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["plan", "mikro"], "Did you mean micro"),
         (["plan", "micro", "--models", "micro_resnte"], "Did you mean micro_resnet"),
@@ -81,57 +67,68 @@ def test_the_estimate_grows_with_steps_pixels_and_maps_and_knows_its_bounds():
         (["plan", "none.toml"], "There is no study file"),
     ],
 )
-def test_a_slip_is_one_sentence_and_exit_code_2(
-    monkeypatch, capsys, tmp_path, arguments, said
+def test_a_mistake_is_one_sentence_and_exit_code_2(
+    monkeypatch, capsys, tmp_path, arguments, message
 ):
     code, _, err = command(
         monkeypatch, capsys, "study", *arguments, "--folder", tmp_path
     )
-    assert code == 2 and said in err and "Traceback" not in err
+    assert code == 2 and message in err and "Traceback" not in err
     assert not list(tmp_path.iterdir())
 
 
-def test_the_bar_tells_trials_time_left_and_auroc(tmp_path, monkeypatch, capsys):
-    study = change_study(read_study("micro"), models=("micro_deit",), seeds=(0,))
-    trials = {trial_id(t): t for t in study.trials()}
-    first, second, *_ = trials
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    bar = run._Bar(tmp_path, trials, trials, enabled=True)
-    bar.start -= 100
-    bar.ended(first, {"outcome": {"state": "done", "test": {"auroc": 0.9}}})
-    (tmp_path / second).mkdir()
-    line = json.dumps({"step": 100, "val_auroc": 0.8125})
-    (tmp_path / second / "history.jsonl").write_text(line + "\n")
-    bar.draw()
-    said = capsys.readouterr().err
-    # 400 of 12 x 300 steps in 100 s: 3,200 are left, 800 s.
-    assert "1/12 trials, 13 min 20 s left, AUROC now 0.812" in said
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["status", "--engine", "ray"],
+        ["plan", "--retry-failed"],
+        ["gather", "micro", "--models", "micro_resnet"],
+        ["promote", "micro", "--workers", "2"],
+        ["run", "--output", "x.csv"],
+    ],
+)
+def test_an_option_of_another_verb_is_refused(monkeypatch, capsys, tmp_path, arguments):
+    monkeypatch.chdir(tmp_path)
+    code, _, err = command(monkeypatch, capsys, "study", *arguments)
+    assert code == 2 and "nrecognized" in err
+    assert not list(tmp_path.iterdir())
 
 
-def test_the_shipped_report_is_written_as_page_and_markdown(
-    monkeypatch, capsys, tmp_path
-):
-    code, out, err = command(monkeypatch, capsys, "report", "-o", tmp_path / "r.html")
-    assert code == 0, err
-    assert out.splitlines() == [f"Wrote {tmp_path / n}" for n in ("r.html", "r.md")]
-    said = (tmp_path / "r.md").read_text()
-    assert "## As published" in said and "## What attention costs" in said
-    assert "| resnet50 | 23,512,130 | 23,512,130 | 0 |" in said
-    assert "## Ours: micro" in said and "### Calibration" in said
+def test_options_may_stand_before_the_study(monkeypatch, capsys, tmp_path):
+    options = ("--folder", tmp_path, "--seeds", "0", "--steps", "40")
+    code, out, _ = command(monkeypatch, capsys, "study", "status", *options)
+    assert code == 0 and out == "84 trials: 84 waiting\n"
+    code, out, _ = command(
+        monkeypatch, capsys, "study", "status", "--folder", tmp_path, "pretraining"
+    )
+    trials = len(PRESETS["pretraining"].trials())
+    assert code == 0 and out == f"{trials} trials: {trials} waiting\n"
+
+
+def test_results_are_gathered_into_a_csv(monkeypatch, capsys, tmp_path):
+    trial = PRESETS["micro"].trials()[0]
+    folder = tmp_path / "micro" / trial_id(trial)
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(asdict(trial)))
+    (folder / "failed.json").write_text(json.dumps({"state": "failed", "reason": "x"}))
+    code, out, _ = command(monkeypatch, capsys, "study", "gather", "--folder", tmp_path)
+    assert code == 0 and out == f"1 trials in {tmp_path / 'micro.csv'}\n"
+    (row,) = read_results(tmp_path / "micro.csv")
+    assert (row["id"], row["reason"]) == (trial_id(trial), "x")
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
-def test_ctrl_c_stops_cleanly_and_prints_the_line_that_resumes(tmp_path):
+def test_ctrl_c_stops_cleanly_and_prints_the_command_that_resumes(tmp_path):
     path = tmp_path / "my small.toml"  # a space, so that the line must be quoted
     path.write_text(SMALL)
-    asked = ["study", "run", str(path), "--folder", str(tmp_path), "--workers", "1"]
-    runner = subprocess.Popen(
-        [sys.executable, "-m", "medattn", *asked],
+    arguments = ["study", "run", str(path), "--folder", str(tmp_path), "--workers", "1"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "medattn", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell that started us in the background would have us deaf to Ctrl-C.
+        # A shell ignores Ctrl-C in processes that it starts in the background.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     study = read_study(path)
@@ -140,15 +137,15 @@ def test_ctrl_c_stops_cleanly_and_prints_the_line_that_resumes(tmp_path):
     deadline = time.monotonic() + 300
     while not history.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
-    runner.send_signal(signal.SIGINT)
-    _, err = runner.communicate(timeout=100)
-    assert runner.returncode == 130 and "Traceback" not in err
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=100)
+    assert process.returncode == 130 and "Traceback" not in err
     assert "Stopped: 0 of 1 trials are done" in err
     status = study_status(study, tmp_path)
-    assert status["stopped"] == 1 and status["running"] == 0  # nobody works on it
+    assert status["stopped"] == 1 and status["running"] == 0  # no process works on it
     before = len(history.read_text().splitlines())
     line = shlex.split(err.strip().splitlines()[-1])
-    assert line == ["medattn", *asked]
+    assert line == ["medattn", *arguments]
     again = subprocess.run(
         [sys.executable, "-m", *line], capture_output=True, text=True, timeout=500
     )

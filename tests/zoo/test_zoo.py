@@ -11,7 +11,8 @@ from sklearn.metrics import roc_auc_score
 
 from medattn.data import load_dataset
 from medattn.study import probabilities
-from medattn.study.plan.study import MICRO, REGIMES, SYNTHETIC
+from medattn.study.plan.presets import MICRO
+from medattn.study.plan.study import REGIMES, SYNTHETIC
 from medattn.zoo import FOLDER, find_zoo_record, list_zoo_models, load_zoo_model
 
 MODELS = ("micro_resnet", "se_micro_resnet", "cbam_micro_resnet")

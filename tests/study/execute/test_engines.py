@@ -178,9 +178,3 @@ def test_another_version_of_the_code_is_told_apart(tmp_path):
     status = study_status(study, tmp_path)
     assert (status["strangers"], status["other_code"]) == (1, 1)
     assert status["waiting"] == 1
-
-
-def test_durations_are_written_for_people():
-    assert running.duration(8.4) == "8 s"
-    assert running.duration(200) == "3 min 20 s"
-    assert running.duration(7500) == "2 h 05 min"
