@@ -1,12 +1,16 @@
 """The shipped micro weights, each with the trial that made it, and their loader.
 
-What needs a backend is imported on first use, so that the records are read in no time.
+What needs a backend is imported on first use, so that reading records is quick.
 """
 
 import hashlib
 import importlib
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import keras
 
 __all__ = [
     "check_zoo_files",
@@ -19,31 +23,32 @@ __all__ = [
 ]
 
 FOLDER = Path(__file__).parent
-OWN = ("list_own_models", "load_own_model")
-NAMES = ("model", "dataset")
+USER_MODELS = ("list_own_models", "load_own_model")
 PLAIN = ("random", None)  # initialisation and shortcut of the networks of micro
 
+Record: TypeAlias = dict[str, Any]  # of a shipped network, see `list_zoo_models`
 
-def __getattr__(name):
-    if name in OWN:
-        return getattr(importlib.import_module("medattn.zoo.own"), name)
+
+def __getattr__(name: str) -> Any:
+    if name in USER_MODELS:
+        return getattr(importlib.import_module("medattn.zoo.user_models"), name)
     raise AttributeError(f"module 'medattn.zoo' has no attribute {name!r}")
 
 
-def list_zoo_models(dataset=None, *, plain=True):
+def list_zoo_models(dataset: str | None = None, *, plain: bool = True) -> list[Record]:
     """Returns the records of the shipped models.
 
     Args:
         dataset: Only those trained on this data set, unless None.
         plain: Only those from random starts, trained on images without a planted
-            artefact; otherwise the pretrained and the shortcut-taught ones, too.
+            artefact; otherwise also the pretrained ones and those with a shortcut.
 
     Returns:
         A list of dicts: `trial` (model, dataset, regime, seed, steps, ...), `measured`
         (training images, epochs, `test` with its AUROC, ...) and `weights_sha256`.
     """
-    places = sorted(FOLDER.glob("*/*.json")) + sorted(FOLDER.glob("*/*/*.json"))
-    records = [json.loads(path.read_text()) for path in places]
+    paths = sorted(FOLDER.glob("*/*.json")) + sorted(FOLDER.glob("*/*/*.json"))
+    records = [json.loads(path.read_text()) for path in paths]
     return [
         record
         for record in records
@@ -53,20 +58,20 @@ def list_zoo_models(dataset=None, *, plain=True):
 
 
 def find_zoo_record(
-    name,
+    name: str,
     *,
-    dataset="fundus",
-    regime=1.0,
-    seed=0,
-    initialisation="random",
-    shortcut=None,
-):
+    dataset: str = "fundus",
+    regime: float = 1.0,
+    seed: int = 0,
+    initialisation: str = "random",
+    shortcut: float | None = None,
+) -> Record:
     """Finds the record of one shipped model.
 
     Args:
         name: Name of the model, such as `"cbam_micro_resnet"`.
         dataset: Data set that it was trained on.
-        regime: Share of the training data that it saw.
+        regime: Fraction of the training data that it saw.
         seed: Seed of its trial.
         initialisation: `"random"`, or `"shapes"`: its trunk was pretrained on a task of
             many classes.
@@ -97,7 +102,7 @@ def find_zoo_record(
     )
 
 
-def load_zoo_model(name, **which):
+def load_zoo_model(name: str, **which: Any) -> "keras.Model":
     """Loads a shipped model with its trained weights.
 
     Args:
@@ -120,10 +125,10 @@ def load_zoo_model(name, **which):
     return model
 
 
-def load_zoo_weights(model, **which):
-    """Gives a model that there is the weights of another shipped one of its name.
+def load_zoo_weights(model: "keras.Model", **which: Any) -> None:
+    """Gives an existing model the weights of another shipped one of its name.
 
-    What was compiled for the model stays valid: a page that shows many networks of one
+    What was compiled for the model stays valid: an app that shows many networks of one
     architecture compiles it once.
 
     Args:
@@ -138,12 +143,12 @@ def load_zoo_weights(model, **which):
     load_weights(model, _checked_file(find_zoo_record(model.name, **which)))
 
 
-def check_zoo_files():
+def check_zoo_files() -> list[str]:
     """Compares each shipped weights file with the hash in its record.
 
     Returns:
         A list with a sentence for each file that is missing or not the one that was
-        recorded; empty if all is well.
+        recorded; empty if there is none.
     """
     faults = []
     for record in list_zoo_models(plain=False):
@@ -154,34 +159,31 @@ def check_zoo_files():
     return faults
 
 
-def _kind(record):
-    """What tells apart networks of one model, data set, regime and seed."""
+def _kind(record: Record) -> tuple[str, float | None]:
+    """Returns what networks of one model, data set, regime and seed differ in."""
     return record["trial"]["initialisation"], record["trial"]["shortcut"]
 
 
-def _offered(records, wanted):
+def _offered(records: list[Record], wanted: dict[str, Any]) -> Any:
     """Lists what is shipped of the wanted model and data set, kind by kind."""
-    known = {key: sorted({r["trial"][key] for r in records}) for key in NAMES}
-    mine = [
-        r["trial"] for r in records if all(r["trial"][k] == wanted[k] for k in NAMES)
-    ]
-    if not mine:
-        return known
-    kinds = {}
-    for trial in mine:
-        kind = (trial["initialisation"], trial["shortcut"])
-        there = kinds.setdefault(kind, {"regime": set(), "seed": set()})
-        for key, values in there.items():
-            values.add(trial[key])
+    names = ("model", "dataset")
+    matching = [r for r in records if all(r["trial"][k] == wanted[k] for k in names)]
+    if not matching:
+        return {key: sorted({r["trial"][key] for r in records}) for key in names}
+    kinds: dict[tuple[str, float | None], dict[str, set]] = {}
+    for record in matching:
+        offered = kinds.setdefault(_kind(record), {"regime": set(), "seed": set()})
+        for key, values in offered.items():
+            values.add(record["trial"][key])
     return [
         {"initialisation": start, "shortcut": shortcut}
-        | {key: sorted(values) for key, values in there.items()}
-        for (start, shortcut), there in kinds.items()
+        | {key: sorted(values) for key, values in offered.items()}
+        for (start, shortcut), offered in kinds.items()
     ]
 
 
-def _checked_file(record):
-    """Returns where the weights lie, if they are the ones that were recorded."""
+def _checked_file(record: Record) -> Path:
+    """Returns the path of the weights, if they are the ones that were recorded."""
     path = FOLDER / record["trial"]["dataset"] / record["weights"]
     found = (
         hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else "no file"

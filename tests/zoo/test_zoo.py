@@ -1,4 +1,4 @@
-"""The shipped networks are what their records say."""
+"""The shipped networks agree with their records."""
 
 import hashlib
 import itertools
@@ -19,24 +19,24 @@ MODELS = ("micro_resnet", "se_micro_resnet", "cbam_micro_resnet")
 CELLS = tuple(itertools.product(SYNTHETIC, MICRO, REGIMES))
 # Every network once, every data set and regime at least once.
 SPREAD = [(SYNTHETIC[i % 3], name, REGIMES[i % 4]) for i, name in enumerate(MICRO)]
-MOST_BYTES = 30_000_000
+MAXIMUM_BYTES = 30_000_000
 VARIED = ("pretraining", "shortcut")  # studies whose networks are not plain
 
 
 @pytest.fixture(scope="module")
 def test_sets():
-    """A function from a data set's name to its test images, drawn once."""
-    drawn = {}
+    """A function from a data set's name to its test images, made once."""
+    made = {}
 
     def find(dataset):
-        if dataset not in drawn:
-            drawn[dataset] = load_dataset(dataset, split="test").arrays()
-        return drawn[dataset]
+        if dataset not in made:
+            made[dataset] = load_dataset(dataset, split="test").arrays()
+        return made[dataset]
 
     return find
 
 
-def test_every_network_and_regime_is_shipped_once_and_nothing_more():
+def test_every_network_and_regime_is_shipped_once_and_nothing_else():
     records = list_zoo_models()
     found = [
         (r["trial"]["dataset"], r["trial"]["model"], r["trial"]["regime"])
@@ -51,13 +51,13 @@ def test_every_network_and_regime_is_shipped_once_and_nothing_more():
             if r["trial"]["dataset"] == dataset
         }
         both = {f"{s}.{e}" for s in stems for e in ("json", "safetensors")}
-        rooms = {p.name for p in (FOLDER / dataset).iterdir() if p.is_dir()}
-        assert rooms <= set(VARIED) and files - rooms == both | {"README.md"}
+        folders = {p.name for p in (FOLDER / dataset).iterdir() if p.is_dir()}
+        assert folders <= set(VARIED) and files - folders == both | {"README.md"}
 
 
 def test_the_weights_are_float16_as_recorded_and_small():
     paths = sorted(FOLDER.rglob("*.safetensors"))
-    assert sum(p.stat().st_size for p in paths) < MOST_BYTES
+    assert sum(p.stat().st_size for p in paths) < MAXIMUM_BYTES
     assert all(p.stat().st_size < 4_000_000 for p in FOLDER.rglob("*") if p.is_file())
     known = {
         FOLDER / r["trial"]["dataset"] / r["weights"]: r
@@ -73,7 +73,7 @@ def test_the_weights_are_float16_as_recorded_and_small():
         assert kinds == {"F16"}
 
 
-def test_one_code_and_one_protocol_made_them_all():
+def test_all_networks_have_one_code_and_one_protocol():
     records = list_zoo_models()
     assert len({r["code"] for r in records}) == 1
     for key in ("steps", "batch_size", "size", "seed", "selection", "initialisation"):
@@ -81,7 +81,7 @@ def test_one_code_and_one_protocol_made_them_all():
 
 
 @pytest.mark.parametrize("dataset", SYNTHETIC)
-def test_the_card_of_each_data_set_says_what_the_records_say(dataset):
+def test_the_card_of_each_data_set_agrees_with_the_records(dataset):
     card = (FOLDER / dataset / "README.md").read_text()
     assert card.startswith("---\n") and "license: apache-2.0" in card
     assert "Not for diagnosis." in card
@@ -102,14 +102,14 @@ VARIED_RECORDS = [r for r in list_zoo_models(plain=False) if r not in list_zoo_m
 
 
 def of_kind(record):
-    """Gives the arguments that find a record again."""
+    """Returns the arguments that find a record."""
     trial = record["trial"]
     keys = ("dataset", "regime", "seed", "initialisation", "shortcut")
     return trial["model"], {key: trial[key] for key in keys}
 
 
 @pytest.mark.parametrize("record", VARIED_RECORDS, ids=lambda r: r["weights"])
-def test_a_varied_network_is_found_by_what_sets_it_apart(record):
+def test_a_varied_network_is_found_by_its_start_and_shortcut(record):
     name, kind = of_kind(record)
     assert find_zoo_record(name, **kind) == record
     assert record["study"] in VARIED and record["weights"].startswith(record["study"])
@@ -169,12 +169,12 @@ def test_more_data_helps_a_convolution(dataset, name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_networks_see_the_lesions_and_not_the_eye(trained, drawings, name):
-    """Taken away from the same eye, the lesions take the probability with them."""
-    sick = drawings["label"] == 1
+def test_networks_respond_to_the_lesions_and_not_to_the_eye(trained, drawings, name):
+    """The same eye without its lesions has a lower probability."""
+    positive = drawings["label"] == 1
     model = trained(name)
-    with_lesions = probabilities(model, drawings["image"][sick])[:, 1]
-    without = probabilities(model, drawings["twin"][sick])[:, 1]
+    with_lesions = probabilities(model, drawings["image"][positive])[:, 1]
+    without = probabilities(model, drawings["twin"][positive])[:, 1]
     assert np.mean(with_lesions > without) > 0.9
     assert np.median(with_lesions) > 0.9 and np.median(without) < 0.1
 
@@ -196,7 +196,7 @@ def test_records_count_the_images_of_their_regime(dataset):
         )
 
 
-def test_what_is_not_shipped_is_answered_with_what_is():
+def test_a_network_that_is_not_shipped_is_refused_with_the_list():
     with pytest.raises(ValueError, match="'regime': .*0.01, 0.1, 0.5, 1.0"):
         load_zoo_model("micro_resnet", regime=0.2)
 

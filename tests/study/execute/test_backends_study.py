@@ -1,4 +1,4 @@
-"""A trial on the other backends: it trains, is judged and resumes as on TensorFlow."""
+"""A trial on the other backends: it trains and is measured as on TensorFlow."""
 
 import importlib.util
 import json
@@ -44,15 +44,15 @@ def test_a_trial_runs_on_the_backend(backend, analyzers, tmp_path):
         env=environment(backend),
     )
     assert out.returncode == 0, out.stderr[-3000:]
-    (place,) = [p for p in (tmp_path / "s").iterdir() if p.is_dir()]
-    assert json.loads((place / "environment.json").read_text())["backend"] == backend
-    done = json.loads((place / "done.json").read_text())
+    (folder,) = [p for p in (tmp_path / "s").iterdir() if p.is_dir()]
+    assert json.loads((folder / "environment.json").read_text())["backend"] == backend
+    done = json.loads((folder / "done.json").read_text())
     assert done["steps"] == 24 and 0 <= done["test"]["auroc"] <= 1
-    lines = (place / "history.jsonl").read_text().splitlines()
+    lines = (folder / "history.jsonl").read_text().splitlines()
     losses = [json.loads(line)["loss"] for line in lines]
     assert [json.loads(line)["step"] for line in lines] == [8, 16, 24]
     assert losses[-1] < losses[0]
-    assert {p.name for p in place.glob("maps-*")} == {
+    assert {p.name for p in folder.glob("maps-*")} == {
         f"maps-{name}.npz" for name in analyzers
     }
-    assert list((place / "tensorboard" / "train").glob("events.out.tfevents.*"))
+    assert list((folder / "tensorboard" / "train").glob("events.out.tfevents.*"))

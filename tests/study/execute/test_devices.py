@@ -1,7 +1,7 @@
-"""Several devices: the same batches, dealt out, and a model that learns the same.
+"""Several devices: the same batches, and a model that learns the same.
 
-TensorFlow takes one processor for two only before it starts, so each test has a process
-of its own.
+TensorFlow splits one processor into two only before it starts, so each test has a
+process of its own.
 """
 
 import json
@@ -19,21 +19,21 @@ two = [tf.config.LogicalDeviceConfiguration()] * 2
 tf.config.set_logical_device_configuration(cpu, two)
 import keras
 from medattn.data import load_dataset
-from medattn.study import Trial, devices
-from medattn.study import train
+from medattn.study import Trial, probabilities
+from medattn.study.execute import devices, train
 """
 
 AHEAD = """
 data = load_dataset("fundus", regime=0.01)
 options = dict(training=True, seed=4)
 plain = [x.numpy() for x, _ in data.batches(16, **options).take(5)]
-there, places = [], set()
+ahead, used = [], set()
 for image, label in data.batches(16, device="CPU:1", **options):
-    there.append(image.numpy())
-    places |= {image.device.split("/")[-1], label.device.split("/")[-1]}
-    if len(there) == 5:
+    ahead.append(image.numpy())
+    used |= {image.device.split("/")[-1], label.device.split("/")[-1]}
+    if len(ahead) == 5:
         break
-same = all(np.array_equal(a, b) for a, b in zip(plain, there))
+same = all(np.array_equal(a, b) for a, b in zip(plain, ahead))
 model = keras.Sequential([keras.Input((64, 64, 3)), keras.layers.Flatten()])
 model.add(keras.layers.Dense(2))
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -41,7 +41,7 @@ model.compile("sgd", loss)
 stream = data.batches(16, device="CPU:1", **options)
 model.fit(stream, steps_per_epoch=2, epochs=2, verbose=0, shuffle=False)
 steps = int(model.optimizer.iterations.numpy())
-print(json.dumps(dict(places=sorted(places), same=same, steps=steps)))
+print(json.dumps(dict(devices=sorted(used), same=same, steps=steps)))
 """
 
 MIRRORED = """
@@ -71,19 +71,19 @@ moved = max(float(np.abs(a).max()) for a in one)
 
 devices.find_gpus = lambda: names  # as if they were accelerators
 trial = Trial("se_micro_resnet", regime=0.01, steps=8, rounds=2, size=32)
-model, parts, history = train.fit_trial(trial, folder=sys.argv[1])
-from medattn.study.metrics import probabilities
-images = parts["test"].arrays()[0][:30]
-chance = probabilities(model, images)
-again, _, remembered = train.fit_trial(trial, folder=sys.argv[1])
+model, splits, history = train.fit_trial(trial, folder=sys.argv[1])
+images = splits["test"].arrays()[0][:30]
+predicted = probabilities(model, images)
+again, _, resumed = train.fit_trial(trial, folder=sys.argv[1])
 same = all(
     np.array_equal(a, b) for a, b in zip(model.get_weights(), again.get_weights())
 )
 print(
     json.dumps(
         dict(
-            gap=gap, moved=moved, loss=loss, shared=shared, rows=len(chance), same=same,
-            steps=[line["step"] for line in history], known=remembered == history,
+            gap=gap, moved=moved, loss=loss, shared=shared,
+            rows=len(predicted), same=same,
+            steps=[line["step"] for line in history], resumed=resumed == history,
             mirrored=type(model.weights[0].value).__name__,
         )
     )
@@ -91,7 +91,7 @@ print(
 """
 
 
-def answer(code, *arguments):
+def output(code, *arguments):
     out = subprocess.run(
         [sys.executable, "-c", TWO + code, *map(str, arguments)],
         capture_output=True,
@@ -102,17 +102,19 @@ def answer(code, *arguments):
 
 
 @pytest.mark.slow
-def test_the_next_batch_waits_on_the_device_with_the_same_bits():
-    assert answer(AHEAD) == dict(places=["device:CPU:1"], same=True, steps=4)
+def test_batches_are_prefetched_to_the_device_with_the_same_bits():
+    assert output(AHEAD) == dict(devices=["device:CPU:1"], same=True, steps=4)
 
 
 @pytest.mark.slow
-def test_two_devices_learn_what_one_learns(tmp_path):
-    """The sums of a step come in another order, so equal to rounding."""
-    found = answer(MIRRORED, tmp_path)
+def test_two_devices_learn_the_same_as_one(tmp_path):
+    """The sums of a step have another order, so equal up to rounding."""
+    found = output(MIRRORED, tmp_path)
     assert found["gap"] < 1e-5 < 0.01 < found["moved"]
     assert found["loss"] == pytest.approx(found["shared"], rel=1e-5)
     assert found["mirrored"] == "MirroredVariable"
     assert found["rows"] == 30  # not once for each device
     assert found["steps"] == [4, 8]
-    assert found["known"] and found["same"]  # a finished trial is taken from its folder
+    assert (
+        found["resumed"] and found["same"]
+    )  # a finished trial is taken from its folder

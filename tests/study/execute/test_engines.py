@@ -1,4 +1,4 @@
-"""Engines: each ends every trial once, whatever dies on the way."""
+"""Engines: each ends every trial once, whatever process or node is killed."""
 
 import json
 import time
@@ -8,7 +8,7 @@ import pytest
 
 from medattn.study import Study, run_study, study_status
 from medattn.study.execute import engines
-from medattn.study.execute import scheduler as running
+from medattn.study.execute.scheduler import StudyStopped
 
 BUDGET = dict(size=32, steps=24, rounds=8, batch_size=8)
 
@@ -19,7 +19,7 @@ def tiny(name, seeds=(0,), **changes):
 
 
 @pytest.mark.slow
-def test_ray_ends_everything_once_though_a_node_is_killed(tmp_path, monkeypatch):
+def test_ray_ends_every_trial_once_though_a_node_is_killed(tmp_path, monkeypatch):
     """Three nodes; one is removed with all its processes while trials run on it."""
     monkeypatch.setenv("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
@@ -40,8 +40,8 @@ def test_ray_ends_everything_once_though_a_node_is_killed(tmp_path, monkeypatch)
 
         def watched(tasks, **options):
             for event in trained(tasks, **options):
-                underway = list((tmp_path / "s").glob("*/history.jsonl"))
-                if not killed and len(underway) >= 2:
+                started = list((tmp_path / "s").glob("*/history.jsonl"))
+                if not killed and len(started) >= 2:
                     cluster.remove_node(doomed, allow_graceful=False)
                     killed.append(cluster.add_node(num_cpus=1))
                 if event is not None:
@@ -70,7 +70,7 @@ def test_ray_ends_everything_once_though_a_node_is_killed(tmp_path, monkeypatch)
 
 
 @pytest.mark.slow
-def test_submitit_ends_everything(tmp_path):
+def test_submitit_ends_every_trial(tmp_path):
     pytest.importorskip("submitit")
     study = tiny("s", steps=4, rounds=2)
     status = run_study(
@@ -80,7 +80,7 @@ def test_submitit_ends_everything(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_bad_trial_is_told_and_the_rest_goes_on(tmp_path, capsys):
+def test_a_failed_trial_is_reported_and_the_others_continue(tmp_path, capsys):
     study = Study(
         "s",
         ("micro_deit", "micro_resnet"),
@@ -92,8 +92,8 @@ def test_a_bad_trial_is_told_and_the_rest_goes_on(tmp_path, capsys):
     status = run_study(study, tmp_path, workers=1)
     assert (status["done"], status["failed"]) == (1, 1)
     assert "diverged" in next(iter(status["failures"].values()))
-    said = capsys.readouterr().err
-    assert "test AUROC" in said and "The training diverged" in said
+    printed = capsys.readouterr().err
+    assert "test AUROC" in printed and "The training diverged" in printed
 
 
 def fake(events):
@@ -103,16 +103,16 @@ def fake(events):
     return engine
 
 
-def test_a_full_disk_stops_the_study_and_names_the_way_on(tmp_path, monkeypatch):
+def test_a_full_disk_stops_the_study_and_says_how_to_continue(tmp_path, monkeypatch):
     full = {"fault": "OSError: No space left on device", "full": True}
     monkeypatch.setitem(
         engines.ENGINES, "local", fake(lambda tasks: [(tasks[0]["id"], full)])
     )
-    with pytest.raises(running.StudyStopped, match="disk is full.*goes on"):
+    with pytest.raises(StudyStopped, match="disk is full.*continues"):
         run_study(tiny("s"), tmp_path, progress=False)
 
 
-def test_a_fault_is_told_and_leaves_the_trial_to_do(tmp_path, monkeypatch):
+def test_a_fault_is_reported_and_the_trial_stays_waiting(tmp_path, monkeypatch):
     broken = {"fault": "its process ended with code -9", "full": False}
     monkeypatch.setitem(
         engines.ENGINES, "local", fake(lambda tasks: [(tasks[0]["id"], broken)])
@@ -122,32 +122,32 @@ def test_a_fault_is_told_and_leaves_the_trial_to_do(tmp_path, monkeypatch):
     assert status["waiting"] == 1 and status["done"] == 0
 
 
-def test_the_engine_of_this_machine_ends_its_processes_on_ctrl_c(tmp_path):
+def test_the_local_engine_ends_its_processes_on_ctrl_c(tmp_path):
     study = tiny("s")
     tasks = [{"id": "x", "trial": {}, "folder": str(tmp_path), "threads": 1}]
     servers = []
-    made = engines._Server
+    original = engines._Server
 
-    class Seen(made):
+    class Recorded(original):
         def __init__(self, *args, **options):
             super().__init__(*args, **options)
             servers.append(self)
 
-    engines._Server = Seen
+    engines._Server = Recorded
     try:
-        running_now = engines.local(tasks, workers=1)
-        next(running_now)  # a second passes
+        events = engines.local(tasks, workers=1)
+        next(events)  # a second passes
         with pytest.raises(KeyboardInterrupt):
-            running_now.throw(KeyboardInterrupt)
+            events.throw(KeyboardInterrupt)
     finally:
-        engines._Server = made
+        engines._Server = original
     assert len(servers) == 1 and servers[0].process.poll() is not None
     assert study_status(study, tmp_path)["trials"] == 1
 
 
 @pytest.mark.slow
-def test_a_process_that_cannot_fork_ends_with_its_runner_too(tmp_path):
-    """As on JAX and torch: its trial would take an hour, its input ends at once."""
+def test_a_process_that_cannot_fork_ends_with_its_scheduler_too(tmp_path):
+    """As on JAX and torch: its trial takes an hour, and its input ends at once."""
     trial = dict(model="micro_deit", dataset="shapes", steps=500_000, rounds=50_000)
     task = {
         "id": "x", "trial": trial | {"size": 32}, "folder": str(tmp_path),
@@ -170,11 +170,11 @@ def test_unknown_engines_are_refused(tmp_path):
         run_study(tiny("s"), tmp_path, engine="locl")
 
 
-def test_another_version_of_the_code_is_told_apart(tmp_path):
+def test_trials_of_another_version_of_the_code_are_counted(tmp_path):
     study = tiny("s")
-    place = tmp_path / "s" / "shapes-micro_deit-100pct-seed0-0badc0de"
-    place.mkdir(parents=True)
-    (place / "config.json").write_text(json.dumps({"code": "of another version"}))
+    folder = tmp_path / "s" / "shapes-micro_deit-100pct-seed0-0badc0de"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps({"code": "of another version"}))
     status = study_status(study, tmp_path)
     assert (status["strangers"], status["other_code"]) == (1, 1)
     assert status["waiting"] == 1

@@ -1,4 +1,4 @@
-"""One command from a folder of one's own images to a model that others load."""
+"""From a folder of one's own images to a model that others load."""
 
 import json
 import subprocess
@@ -25,16 +25,16 @@ np.save(sys.argv[3], np.asarray(model(images)))
 @pytest.fixture
 def images(tmp_path):
     """Ninety photographs of two kinds: a bright square on the left or on the right."""
-    chance = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     for number in range(90):
         kind = ("left", "right")[number % 2]
-        pixels = chance.integers(0, 120, (40, 40, 3))
-        row, column = chance.integers(4, 28), chance.integers(2, 10)
+        pixels = rng.integers(0, 120, (40, 40, 3))
+        row, column = rng.integers(4, 28), rng.integers(2, 10)
         column += 20 * (kind == "right")
         pixels[row : row + 8, column : column + 8] = 240
-        place = tmp_path / "photos" / kind
-        place.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(pixels.astype(np.uint8)).save(place / f"{number:02d}.png")
+        folder = tmp_path / "photos" / kind
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number:02d}.png")
     return tmp_path / "photos"
 
 
@@ -51,7 +51,7 @@ def command(monkeypatch, capsys, *arguments):
 
 
 @pytest.mark.slow
-def test_a_folder_becomes_a_model_for_keras_explain_and_the_app(
+def test_a_model_of_a_folder_is_loaded_by_keras_explain_and_the_zoo(
     images, tmp_path, monkeypatch, capsys
 ):
     budget = ("--steps", "30", "--size", "32", "--batch-size", "16")
@@ -64,7 +64,7 @@ def test_a_folder_becomes_a_model_for_keras_explain_and_the_app(
     record = json.loads(path.with_suffix(".json").read_text())
     assert record["measured"]["classes"] == ["left", "right"]
 
-    # Plain Keras, in a process that knows nothing but our layers.
+    # Plain Keras, in a process that imports only our layers.
     given = np.random.default_rng(1).random((3, 32, 32, 3)).astype(np.float32)
     np.save(tmp_path / "images.npy", given)
     files = (path, tmp_path / "images.npy", tmp_path / "logits.npy")

@@ -1,4 +1,4 @@
-"""Studies of real data sets: their protocol, their readers' options, their folders."""
+"""Studies of real data sets: their protocol, their options, their folders."""
 
 import json
 import sys
@@ -13,8 +13,8 @@ from medattn.cli import main
 from medattn.data import load_dataset
 from medattn.study import PRESETS, Study, Trial, read_results, read_study, trial_id
 from medattn.study.analyse.results import COLUMNS, gather_results, write_results
-from medattn.study.execute.train import load_parts
-from medattn.study.plan import trial as room
+from medattn.study.execute.splits import load_splits
+from medattn.study.plan import trial as trial_module
 from medattn.study.plan.study import change_study
 from medattn.study.plan.trial import LATER, read_trial, trial_config
 
@@ -35,8 +35,8 @@ def aptos(tmp_path, monkeypatch):
     return folder
 
 
-def test_shipped_networks_keep_the_names_of_their_trials(monkeypatch):
-    """The fields that came later change no id of a trial that does not use them."""
+def test_shipped_networks_keep_the_ids_of_their_trials(monkeypatch):
+    """Fields that were added later change no id of a trial that does not use them."""
     key = ("dataset", "model", "regime", "seed", "initialisation", "shortcut")
     named = {tuple(row[k] for k in key): row for row in read_results()}
     checked = 0
@@ -45,7 +45,9 @@ def test_shipped_networks_keep_the_names_of_their_trials(monkeypatch):
         row = named.get(tuple(record["trial"][k] for k in key))
         if row is None or row["code"] != record.get("code"):
             continue
-        monkeypatch.setattr(room, "code_fingerprint", lambda code=row["code"]: code)
+        monkeypatch.setattr(
+            trial_module, "code_fingerprint", lambda code=row["code"]: code
+        )
         trial = read_trial(record["trial"])
         assert trial_id(trial) == row["id"]
         assert trial_config(trial) == record["trial"]
@@ -53,7 +55,7 @@ def test_shipped_networks_keep_the_names_of_their_trials(monkeypatch):
     assert checked >= 84
 
 
-def test_the_protocol_and_the_readers_options_name_other_trials():
+def test_another_protocol_or_other_options_have_another_id():
     plain = Trial("resnet50", "mimic_cxr_jpg")
     others = [
         Trial("resnet50", "mimic_cxr_jpg", protocol="study"),
@@ -66,10 +68,10 @@ def test_the_protocol_and_the_readers_options_name_other_trials():
     for trial in others:
         again = read_trial(json.loads(json.dumps(trial_config(trial))))
         assert again == trial and hash(again) == hash(trial)
-    turned = Trial(
+    reordered = Trial(
         "resnet50", "mimic_cxr_jpg", reader=[("negatives", "both"), ("view", "PA")]
     )
-    assert turned == others[2]
+    assert reordered == others[2]
 
 
 @pytest.mark.parametrize(
@@ -81,44 +83,46 @@ def test_the_protocol_and_the_readers_options_name_other_trials():
         dict(reader="view=PA"),
     ],
 )
-def test_an_impossible_reader_is_refused(change):
+def test_impossible_dataset_options_are_refused(change):
     with pytest.raises(ValueError, match="Expected .* Received"):
         Trial("micro_resnet", "mimic_cxr_jpg", **change)
 
 
-def test_a_trial_reads_what_its_protocol_and_options_ask_for(aptos):
-    of = dict(regime=0.5, seed=3, size=32)
+def test_a_trial_loads_the_data_of_its_protocol_and_options(aptos):
+    common = dict(regime=0.5, seed=3, size=32)
     found = {}
     for protocol in ("default", "study"):
-        trial = Trial("micro_resnet", "aptos2019", protocol=protocol, **of)
-        parts = load_parts(trial, root=str(aptos))
+        trial = Trial("micro_resnet", "aptos2019", protocol=protocol, **common)
+        splits = load_splits(trial, root=str(aptos))
         for split in ("train", "validation", "test"):
-            thin = of if split != "test" else of | {"regime": 1.0}
-            asked = load_dataset(
-                "aptos2019", split=split, root=aptos, protocol=protocol, **thin
+            of_split = common if split != "test" else common | {"regime": 1.0}
+            expected = load_dataset(
+                "aptos2019", split=split, root=aptos, protocol=protocol, **of_split
             )
-            assert parts[split].ids == asked.ids
-        found[protocol] = parts
+            assert splits[split].ids == expected.ids
+        found[protocol] = splits
     assert found["study"]["train"].ids != found["default"]["train"].ids
 
-    def everyone(trial):
-        parts = load_parts(trial, root=str(aptos)).values()
-        return {name for part in parts for name in part.ids}
+    def all_ids(trial):
+        splits = load_splits(trial, root=str(aptos)).values()
+        return {name for split in splits for name in split.ids}
 
-    whole = dict(regime=1.0, size=32)
-    assert len(everyone(Trial("micro_resnet", "aptos2019", **whole))) == 78
-    kept = Trial("micro_resnet", "aptos2019", reader={"duplicates": "keep"}, **whole)
-    assert len(everyone(kept)) == 80
+    full = dict(regime=1.0, size=32)
+    assert len(all_ids(Trial("micro_resnet", "aptos2019", **full))) == 78
+    duplicated = Trial(
+        "micro_resnet", "aptos2019", reader={"duplicates": "keep"}, **full
+    )
+    assert len(all_ids(duplicated)) == 80
 
 
-def test_the_paper_uses_its_own_protocol_and_the_repaired_one_the_default():
+def test_the_paper_study_uses_the_published_protocol_and_the_repaired_one_not():
     assert {t.protocol for t in PRESETS["paper"].trials()} == {"study"}
     assert {t.protocol for t in PRESETS["paper-repaired"].trials()} == {"default"}
     for study in (PRESETS["paper"], PRESETS["paper-repaired"]):
         study.check_names()
 
 
-def test_options_of_a_reader_stand_in_the_study_file(tmp_path):
+def test_dataset_options_are_read_from_the_study_file(tmp_path):
     path = tmp_path / "views.toml"
     path.write_text(
         'preset = "paper"\ndatasets = ["mimic_cxr_jpg"]\n[budget]\n'
@@ -126,13 +130,13 @@ def test_options_of_a_reader_stand_in_the_study_file(tmp_path):
         'view = "frontal"\nofficial_split = false\n'
     )
     trials = read_study(path).check_names().trials()
-    asked = (("official_split", False), ("view", "frontal"))
-    assert {(t.protocol, t.reader) for t in trials} == {("default", asked)}
-    assert all(t.class_weights for t in trials)  # what the preset said of the set stays
+    options = (("official_split", False), ("view", "frontal"))
+    assert {(t.protocol, t.reader) for t in trials} == {("default", options)}
+    assert all(t.class_weights for t in trials)  # the preset's options stay
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         (dict(datasets="fundus", budget={"protocol": "study"}), "no option 'protocol'"),
         (dict(datasets="retinamnist", budget={"protocol": "study"}), "no protocol"),
@@ -140,12 +144,12 @@ def test_options_of_a_reader_stand_in_the_study_file(tmp_path):
         (dict(datasets="shapes", budget={"protocol": "study"}), "without options"),
     ],
 )
-def test_a_plan_refuses_what_its_data_sets_do_not_have(changes, said):
-    with pytest.raises(ValueError, match=said):
+def test_options_that_a_data_set_does_not_have_are_refused(changes, message):
+    with pytest.raises(ValueError, match=message):
         change_study(Study(), **changes).check_names()
 
 
-def test_each_set_has_a_folder_of_its_name_or_the_only_one(aptos):
+def test_the_root_of_a_data_set_is_a_folder_of_its_name_or_the_only_one(aptos):
     study = Study(datasets=("aptos2019", "isic2020", "fundus"), root=str(aptos.parent))
     assert study.root_of("aptos2019") == str(aptos)
     assert study.root_of("fundus") is None
@@ -154,7 +158,7 @@ def test_each_set_has_a_folder_of_its_name_or_the_only_one(aptos):
     assert Study().root_of("aptos2019") is None
 
 
-def test_the_plan_tells_protocol_and_options(monkeypatch, capsys, tmp_path):
+def test_the_plan_shows_protocol_and_options(monkeypatch, capsys, tmp_path):
     def planned(*arguments):
         line = ["medattn", "study", "plan", *arguments, "--folder", str(tmp_path)]
         monkeypatch.setattr(sys, "argv", line)
@@ -174,17 +178,17 @@ def test_the_plan_tells_protocol_and_options(monkeypatch, capsys, tmp_path):
     assert "dataset.option=value" in capsys.readouterr().err
 
 
-def test_results_have_the_later_columns_only_where_a_trial_used_them(tmp_path):
+def test_results_have_a_later_column_only_if_a_trial_uses_it(tmp_path):
     trials = {
         "plain": Trial("micro_resnet"),
         "other": Trial("micro_resnet", "isic2020", protocol="study", reader={"a": 1}),
     }
     for name, trial in trials.items():
-        place = tmp_path / name / trial_id(trial)
-        place.mkdir(parents=True)
-        (place / "config.json").write_text(json.dumps(trial_config(trial)))
+        folder = tmp_path / name / trial_id(trial)
+        folder.mkdir(parents=True)
+        (folder / "config.json").write_text(json.dumps(trial_config(trial)))
         failed = {"state": "failed", "reason": "no files"}
-        (place / "failed.json").write_text(json.dumps(failed))
+        (folder / "failed.json").write_text(json.dumps(failed))
         write_results(gather_results(tmp_path / name), tmp_path / f"{name}.csv")
     header = (tmp_path / "plain.csv").read_text().splitlines()[0].split(",")
     assert header == [name for name in COLUMNS if name not in LATER]

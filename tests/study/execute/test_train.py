@@ -1,4 +1,4 @@
-"""One trial: repeatable, recorded, measured."""
+"""Training one trial: repeatable, recorded, measured."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ def short():
 
 
 @pytest.mark.slow
-def test_the_same_seed_gives_the_same_bits_and_another_does_not(short):
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(short):
     trial, model, measured = short
     again, measured_again = train_trial(trial, verbose=0)
     for one, two in zip(model.weights, again.weights, strict=True):
@@ -30,7 +30,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_does_not(short):
     assert not np.array_equal(third.weights[0].numpy(), model.weights[0].numpy())
 
 
-def test_the_record_says_what_was_done(short):
+def test_the_training_is_measured(short):
     trial, _, measured = short
     assert measured["train_images"] == 40
     assert measured["epochs"] == pytest.approx(12 * 32 / 40)
@@ -40,7 +40,7 @@ def test_the_record_says_what_was_done(short):
     assert 0 < test["relevance_mass_random"] < test["relevance_mass_edges"] < 1
 
 
-def test_what_is_saved_is_what_was_measured(short, tmp_path):
+def test_the_saved_record_and_weights_are_those_measured(short, tmp_path):
     trial, model, measured = short
     path = save_trial(tmp_path, trial, model, measured)
     record = json.loads(path.read_text())
@@ -56,7 +56,7 @@ def test_what_is_saved_is_what_was_measured(short, tmp_path):
     assert sorted(p.suffix for p in path.parent.iterdir()) == [".json", ".safetensors"]
 
 
-def test_a_diverging_run_is_refused_not_saved():
+def test_a_diverging_training_raises():
     with pytest.raises(ValueError, match="diverged"):
         train_trial(
             Trial("micro_resnet", regime=0.01, steps=12, size=32, learning_rate=1e30),
@@ -65,13 +65,13 @@ def test_a_diverging_run_is_refused_not_saved():
 
 
 @pytest.mark.parametrize("change", [dict(steps=0), dict(batch_size=0)])
-def test_a_budget_of_nothing_is_refused(change):
+def test_an_empty_budget_is_refused(change):
     with pytest.raises(ValueError, match="> 0. Received"):
         Trial("micro_resnet", **change)
 
 
 class Ranked:
-    """Stands where a model would, with logits that are known."""
+    """A model with known logits: two pixels of its image."""
 
     def predict_on_batch(self, images):
         return images[:, 0, 0, :2]

@@ -1,4 +1,4 @@
-"""The report within another page: the same sections, no page around them."""
+"""The report as a part of another page: the same sections, no page around them."""
 
 import re
 
@@ -20,7 +20,7 @@ def trial(model, seed, auroc):
     return empty | known
 
 
-def test_a_fragment_holds_the_sections_of_the_page_and_counts_seeds(tmp_path):
+def test_a_fragment_has_the_sections_of_the_page_and_lists_seeds(tmp_path):
     models = ("micro_resnet", "cbam_micro_resnet")
     rows = [
         trial(model, seed, 0.8 + 0.01 * seed + 0.002 * k)
@@ -32,31 +32,31 @@ def test_a_fragment_holds_the_sections_of_the_page_and_counts_seeds(tmp_path):
     assert seeds == {"micro": [0, 1, 2]}
     page = write_report(tmp_path / "report.html", tmp_path)[0].read_text()
     headings = re.findall(r"<h[23] id=[^>]+>([^<]+)<", html)
-    whole = re.findall(r"<h[23] id=[^>]+>([^<]+)<", page)
-    assert headings == [*whole, "What attention costs"]
+    of_page = re.findall(r"<h[23] id=[^>]+>([^<]+)<", page)
+    assert headings == [*of_page, "What attention costs"]
     assert "As published" in headings and "Ours: micro" in headings
     assert "<html" not in html and "<style>:root" not in html
 
 
-def test_without_results_the_published_figure_stands_alone(tmp_path):
+def test_without_results_only_the_published_figure_is_shown(tmp_path):
     html, seeds = report_fragment(tmp_path / "nothing")
     assert seeds == {} and "As published" in html and "No results yet" in html
 
 
-def counted(name):
+def computed(name):
     cost = complexity(create_model(name))
-    own = cost["parameters"]
-    return own["total"], own["attention"], cost["multiply_adds"]["total"] / 1e6
+    count = cost["parameters"]
+    return count["total"], count["attention"], cost["multiply_adds"]["total"] / 1e6
 
 
-def test_the_costs_are_those_that_the_micro_networks_have():
+def test_the_stored_costs_are_those_of_the_micro_networks():
     known = {name: tuple(rest) for name, *rest in known_costs()}
     assert list(known) == list_models()
     for name in ("se_micro_resnet", "cbam_micro_resnet", "micro_deit"):
-        assert known[name] == counted(name)
+        assert known[name] == computed(name)
 
 
 @pytest.mark.slow
-def test_the_costs_are_those_that_all_networks_have():
+def test_the_stored_costs_are_those_of_all_networks():
     for name, *rest in known_costs():
-        assert tuple(rest) == counted(name)
+        assert tuple(rest) == computed(name)

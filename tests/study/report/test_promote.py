@@ -1,4 +1,4 @@
-"""Promotion: what is shipped is what was measured, with a card, and nothing stale."""
+"""Promotion: the shipped files hold what was measured, and nothing outdated."""
 
 import shutil
 from dataclasses import asdict
@@ -18,23 +18,27 @@ LABELS = np.arange(200) % 2
 
 
 def finish(folder, trial, *, code="c0de", shift=1.0):
-    """Makes the folder of a finished trial, its weights untrained."""
-    place = folder / trial_id(trial)
-    place.mkdir(parents=True)
-    chance = np.random.default_rng(trial.seed)
-    score = 1 / (1 + np.exp(-shift * (2 * LABELS - 1) - chance.normal(size=200)))
+    """Makes the folder of a finished trial, with untrained weights."""
+    trial_folder = folder / trial_id(trial)
+    trial_folder.mkdir(parents=True)
+    rng = np.random.default_rng(trial.seed)
+    score = 1 / (1 + np.exp(-shift * (2 * LABELS - 1) - rng.normal(size=200)))
     both = np.stack([1 - score, score], axis=1)
     save_weights(
         create_model(trial.model, input_shape=(trial.size, trial.size, 3)),
-        place / "weights.safetensors",
+        trial_folder / "weights.safetensors",
     )
-    write_arrays(place / "predictions.npz", test_probabilities=both, test_labels=LABELS)
-    write_json(place / "config.json", asdict(trial) | {"code": code, "threads": 1})
-    write_json(place / "ids.json", {"train": {"sha256": "5ha"}})
-    environment = {"versions": {"keras": "3"}, "seconds": 9.0}
-    write_json(place / "environment.json", environment)
     write_arrays(
-        place / "maps-lrp.epsilon.npz",
+        trial_folder / "predictions.npz", test_probabilities=both, test_labels=LABELS
+    )
+    write_json(
+        trial_folder / "config.json", asdict(trial) | {"code": code, "threads": 1}
+    )
+    write_json(trial_folder / "ids.json", {"train": {"sha256": "5ha"}})
+    environment = {"versions": {"keras": "3"}, "seconds": 9.0}
+    write_json(trial_folder / "environment.json", environment)
+    write_arrays(
+        trial_folder / "maps-lrp.epsilon.npz",
         reason=np.array(""),
         relevance_mass=np.array([0.1, np.nan, 0.3]),
         random_relevance_mass=np.array([0.02, 0.03, 0.04]),
@@ -48,9 +52,11 @@ def finish(folder, trial, *, code="c0de", shift=1.0):
         "test": score_predictions(LABELS, both, draws=20),
         "validation": {"auroc": 0.7},
         "with_shortcut": None,
-        "sha256": {"weights.safetensors": file_sha256(place / "weights.safetensors")},
+        "sha256": {
+            "weights.safetensors": file_sha256(trial_folder / "weights.safetensors")
+        },
     }
-    write_json(place / "done.json", done)
+    write_json(trial_folder / "done.json", done)
     return done
 
 
@@ -63,22 +69,25 @@ def promoted(tmp_path_factory):
         for seed in (0, 1):
             trial = Trial(model, regime=0.1, seed=seed, size=32)
             done[model, seed] = finish(folder / "micro", trial)
-    lost = Trial("micro_resnet", regime=0.1, seed=2, size=32)
-    place = folder / "micro" / trial_id(lost)
-    place.mkdir()
-    write_json(place / "config.json", asdict(lost) | {"code": "c0de", "threads": 1})
+    failed_trial = Trial("micro_resnet", regime=0.1, seed=2, size=32)
+    trial_folder = folder / "micro" / trial_id(failed_trial)
+    trial_folder.mkdir()
+    write_json(
+        trial_folder / "config.json",
+        asdict(failed_trial) | {"code": "c0de", "threads": 1},
+    )
     failed = {"state": "failed", "kind": "diverged", "reason": "The training diverged."}
-    write_json(place / "failed.json", failed)
-    stale = folder / "zoo" / "fundus" / "micro_resnet-1pct-seed0.json"
-    stale.parent.mkdir(parents=True)
-    stale.write_text("{}")
+    write_json(trial_folder / "failed.json", failed)
+    outdated = folder / "zoo" / "fundus" / "micro_resnet-1pct-seed0.json"
+    outdated.parent.mkdir(parents=True)
+    outdated.write_text("{}")
     counts = promote_trials(
         folder / "micro", zoo=folder / "zoo", results=folder / "results"
     )
     return folder, done, counts
 
 
-def test_all_numbers_are_shipped_the_failed_trial_too(promoted):
+def test_all_trials_are_shipped_the_failed_one_too(promoted):
     folder, done, counts = promoted
     rows = read_results(folder / "results")
     assert counts[:2] == (5, 2) and len(rows) == 5
@@ -96,15 +105,15 @@ def test_all_numbers_are_shipped_the_failed_trial_too(promoted):
 
 def test_seed_0_is_shipped_as_float16_and_loads_from_the_zoo(promoted, monkeypatch):
     folder, _, (_, _, size) = promoted
-    room = folder / "zoo" / "fundus"
-    assert sorted(p.name for p in room.iterdir()) == [
+    shipped = folder / "zoo" / "fundus"
+    assert sorted(p.name for p in shipped.iterdir()) == [
         "README.md",
         "micro_resnet-10pct-seed0.json",
         "micro_resnet-10pct-seed0.safetensors",
         "se_micro_resnet-10pct-seed0.json",
         "se_micro_resnet-10pct-seed0.safetensors",
     ]
-    files = list(room.glob("*.safetensors"))
+    files = list(shipped.glob("*.safetensors"))
     assert size == sum(p.stat().st_size for p in files)
     with safe_open(files[0], framework="numpy") as weights:
         kinds = {weights.get_tensor(name).dtype for name in weights.keys()}  # noqa: SIM118
@@ -117,7 +126,7 @@ def test_seed_0_is_shipped_as_float16_and_loads_from_the_zoo(promoted, monkeypat
     assert record["measured"]["test"]["relevance_mass_random"] == pytest.approx(0.03)
 
 
-def test_the_card_is_a_hugging_face_card_and_says_what_was_measured(promoted):
+def test_the_card_is_a_hugging_face_card_with_the_measured_values(promoted):
     from huggingface_hub import ModelCard
 
     folder, done, _ = promoted
@@ -134,7 +143,7 @@ def test_the_card_is_a_hugging_face_card_and_says_what_was_measured(promoted):
     assert "Not for diagnosis." in card.text and "over the study's 2 seeds" in card.text
 
 
-def kinds_of_study(folder):
+def varied_studies(folder):
     """Makes finished folders of a pretraining and of a shortcut study."""
     common = dict(regime=0.1, size=32)
     for seed in (0, 1):
@@ -154,9 +163,13 @@ def test_varied_networks_are_shipped_beside_the_plain_ones(promoted, tmp_path):
     zoo_folder, results = tmp_path / "zoo", tmp_path / "results"
     shutil.copytree(plain / "zoo", zoo_folder)
     before = {p: p.read_bytes() for p in zoo_folder.rglob("*") if p.is_file()}
-    kinds_of_study(tmp_path)
+    varied_studies(tmp_path)
     counts = {}
-    for study in ("pretraining", "shortcut", "pretraining"):  # a second time is no more
+    for study in (
+        "pretraining",
+        "shortcut",
+        "pretraining",
+    ):  # repeating changes nothing
         counts[study] = promote_trials(
             tmp_path / study, zoo=zoo_folder, results=results
         )
@@ -182,12 +195,12 @@ def test_varied_networks_are_shipped_beside_the_plain_ones(promoted, tmp_path):
     assert card.text.count("| 2 |") == 1  # the mean is over seeds of that start only
 
 
-def test_each_kind_is_found_and_what_is_missing_is_answered(
+def test_each_kind_is_found_and_a_missing_one_is_refused_with_the_list(
     promoted, tmp_path, monkeypatch
 ):
     plain, _, _ = promoted
     shutil.copytree(plain / "zoo", tmp_path / "zoo")
-    kinds_of_study(tmp_path)
+    varied_studies(tmp_path)
     options = dict(zoo=tmp_path / "zoo", results=tmp_path / "results")
     for study in ("pretraining", "shortcut"):
         promote_trials(tmp_path / study, **options)
@@ -196,26 +209,26 @@ def test_each_kind_is_found_and_what_is_missing_is_answered(
     monkeypatch.setattr(zoo, "FOLDER", tmp_path / "zoo")
     assert len(zoo.list_zoo_models()) == 2
     assert len(zoo.list_zoo_models("fundus", plain=False)) == 5
-    of = dict(regime=0.1)
-    found = zoo.find_zoo_record("micro_resnet", **of)
+    which = dict(regime=0.1)
+    found = zoo.find_zoo_record("micro_resnet", **which)
     assert found["study"] == "micro" and found["trial"]["initialisation"] == "random"
-    pretrained = zoo.find_zoo_record("micro_resnet", initialisation="shapes", **of)
+    pretrained = zoo.find_zoo_record("micro_resnet", initialisation="shapes", **which)
     assert pretrained["study"] == "pretraining"
-    model = zoo.load_zoo_model("cbam_micro_resnet", shortcut=0.9, **of)
-    control = zoo.find_zoo_record("cbam_micro_resnet", shortcut=0, **of)
+    model = zoo.load_zoo_model("cbam_micro_resnet", shortcut=0.9, **which)
+    control = zoo.find_zoo_record("cbam_micro_resnet", shortcut=0, **which)
     assert control["trial"]["shortcut"] == 0.0
-    zoo.load_zoo_weights(model, shortcut=0, **of)
+    zoo.load_zoo_weights(model, shortcut=0, **which)
     kinds = "'initialisation': 'shapes', 'shortcut': None, 'regime': .0.1., 'seed': .0."
     with pytest.raises(ValueError, match=kinds):
         zoo.find_zoo_record("micro_resnet", initialisation="shapes", regime=1.0)
     with pytest.raises(ValueError, match="'shortcut': 0.9.*Received.*'shortcut': 0.5"):
-        zoo.load_zoo_model("cbam_micro_resnet", shortcut=0.5, **of)
+        zoo.load_zoo_model("cbam_micro_resnet", shortcut=0.5, **which)
     with pytest.raises(ValueError, match="'dataset': .'fundus'."):
         zoo.find_zoo_record("micro_resnet", dataset="chest", shortcut=0.9)
 
 
-def test_networks_too_large_to_ship_give_their_numbers_only(tmp_path, monkeypatch):
-    monkeypatch.setattr("medattn.study.report.promote.MOST_BYTES", 1000)
+def test_of_networks_too_large_only_the_results_are_shipped(tmp_path, monkeypatch):
+    monkeypatch.setattr("medattn.study.report.promote.MAXIMUM_BYTES", 1000)
     finish(tmp_path / "large", Trial("micro_resnet", regime=0.1, size=32))
     counts = promote_trials(
         tmp_path / "large", zoo=tmp_path / "zoo", results=tmp_path / "results"
@@ -226,15 +239,15 @@ def test_networks_too_large_to_ship_give_their_numbers_only(tmp_path, monkeypatc
 def test_nothing_of_a_credentialed_data_set_is_shipped(tmp_path):
     for name in ("aptos2019", "mimic_cxr_jpg"):
         trial = Trial("micro_resnet", name, size=32)
-        place = tmp_path / "mine" / trial_id(trial)
-        place.mkdir(parents=True)
-        write_json(place / "config.json", asdict(trial) | {"code": "c0de"})
-        write_json(place / "failed.json", {"state": "failed", "reason": "x"})
+        trial_folder = tmp_path / "mine" / trial_id(trial)
+        trial_folder.mkdir(parents=True)
+        write_json(trial_folder / "config.json", asdict(trial) | {"code": "c0de"})
+        write_json(trial_folder / "failed.json", {"state": "failed", "reason": "x"})
     shipping = dict(zoo=tmp_path / "zoo", results=tmp_path / "results")
     with pytest.raises(ValueError, match="mimic_cxr_jpg.*Expected .* Received"):
         promote_trials(tmp_path / "mine", **shipping)
     assert not (tmp_path / "zoo").exists() and not (tmp_path / "results").exists()
-    shutil.rmtree(place)
+    shutil.rmtree(trial_folder)
     assert promote_trials(tmp_path / "mine", **shipping) == (1, 0, 0)
 
 
@@ -243,16 +256,16 @@ def test_seeds_added_later_ship_what_all_at_once_would(tmp_path):
     for seed in (0, 1, 2):
         for model in ("micro_resnet", "se_micro_resnet"):
             trial = Trial(model, regime=0.1, size=32, seed=seed)
-            for place in ("all", "first" if seed < 2 else "second"):
-                finish(tmp_path / place / "micro", trial)
-    whole = dict(zoo=tmp_path / "zoo-whole", results=tmp_path / "results-whole")
+            for part in ("all", "first" if seed < 2 else "second"):
+                finish(tmp_path / part / "micro", trial)
+    once = dict(zoo=tmp_path / "zoo-once", results=tmp_path / "results-once")
     parts = dict(zoo=tmp_path / "zoo-parts", results=tmp_path / "results-parts")
-    expected = promote_trials(tmp_path / "all" / "micro", **whole)
+    expected = promote_trials(tmp_path / "all" / "micro", **once)
     promote_trials(tmp_path / "first" / "micro", **parts)
     counts = promote_trials(tmp_path / "second" / "micro", add=True, **parts)
     assert counts == expected == (6, 2, expected[2])
-    for room in ("zoo", "results"):
-        one, other = tmp_path / f"{room}-whole", tmp_path / f"{room}-parts"
+    for name in ("zoo", "results"):
+        one, other = tmp_path / f"{name}-once", tmp_path / f"{name}-parts"
         files = sorted(p.relative_to(one) for p in one.rglob("*") if p.is_file())
         assert files == sorted(
             p.relative_to(other) for p in other.rglob("*") if p.is_file()
@@ -260,14 +273,14 @@ def test_seeds_added_later_ship_what_all_at_once_would(tmp_path):
         for file in files:
             if file.parts[0] == "calibration":
                 continue
-            # Untrained networks of one seed are drawn anew: their weights differ.
+            # The untrained networks have random weights, which differ.
             if file.suffix in (".csv", ".md") or file.name.startswith("chances"):
                 assert (one / file).read_text() == (other / file).read_text(), file
     lines = {}
-    for name in ("whole", "parts"):
+    for name in ("once", "parts"):
         bins = read_bins(tmp_path / f"results-{name}" / "calibration" / "micro.csv")
         lines[name] = sorted(bins, key=lambda line: (line["model"], line["bin"]))
-    for one, other in zip(lines["whole"], lines["parts"], strict=True):
+    for one, other in zip(lines["once"], lines["parts"], strict=True):
         for key in ("said", "happened"):
             assert one.pop(key) == pytest.approx(other.pop(key), abs=2e-6)
         assert one == other

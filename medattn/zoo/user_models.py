@@ -1,25 +1,26 @@
-"""Models of one's own, of `medattn train`: listed in a folder, loaded in safe mode."""
+"""Models that a user trained with `medattn train`: listed, and loaded in safe mode."""
 
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from medattn.models import list_models  # registers the layers that files name
 
-MOST_BYTES = 500_000_000  # of a file, packed and unpacked
-MOST_RECORD = 1_000_000  # bytes of the record beside it
-LARGEST = 512  # pixels of an image's side
-TRUSTED = ("keras", "medattn")
-REFUSED = ("Lambda", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer")
+MAXIMUM_BYTES = 500_000_000  # of a file, packed and unpacked
+MAXIMUM_RECORD_BYTES = 1_000_000  # of the record beside it
+MAXIMUM_SIZE = 512  # height and width of an image in pixels
+TRUSTED_PACKAGES = ("keras", "medattn")
+REFUSED_CLASSES = ("Lambda", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer")
 
 
-def list_own_models(folder):
+def list_own_models(folder: str | Path) -> dict[str, dict[str, Any] | None]:
     """Lists the `.keras` files in a folder and below it.
 
     Args:
-        folder: Path of the folder. A link that leads out of it is not followed.
+        folder: Path of the folder. A link to a file outside it is not followed.
 
     Returns:
         A dict from the file's name within the folder to the record that
@@ -33,11 +34,11 @@ def list_own_models(folder):
     return found
 
 
-def load_own_model(folder, name):
+def load_own_model(folder: str | Path, name: str) -> keras.Model:
     """Loads one of the models that `list_own_models` lists.
 
-    A `.keras` file can name code to be run. So only classes of Keras and medattn are
-    accepted, no Lambda nor a wrapper of another framework, and Keras's safe mode is on.
+    A `.keras` file can name code to run. So only classes of Keras and medattn are
+    accepted, no Lambda and no wrapper of another framework, in Keras's safe mode.
 
     Args:
         folder: Path of the folder.
@@ -47,9 +48,8 @@ def load_own_model(folder, name):
         A `keras.Model` from images `(batch, size, size, 3)` to logits, not compiled.
 
     Raises:
-        ValueError: In one plain sentence, if there is no such model, it is no `.keras`
-            file, names code from elsewhere, or answers no image with two or more
-            logits.
+        ValueError: In one sentence, if there is no such model, it is no `.keras` file,
+            names code from elsewhere, or does not map an image to two or more logits.
     """
     offered = list_own_models(folder)
     if name not in offered:
@@ -58,7 +58,7 @@ def load_own_model(folder, name):
             f"Received: name={str(name)[:80]!r}"
         )
     path = Path(folder).resolve() / name
-    _check_parts(_read_config(path), path.name)
+    _check_classes(_read_config(path), path.name)
     list_models()
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
@@ -66,23 +66,24 @@ def load_own_model(folder, name):
         raise ValueError(
             f"{path.name} cannot be loaded ({str(error).splitlines()[0][:200]})."
         ) from error
-    return _check_ends(model, path.name)
+    _check_shapes(model, path.name)
+    return model
 
 
-def _read_config(path):
-    """Reads what a file says about its model, without running any of it."""
-    if path.stat().st_size > MOST_BYTES:
+def _read_config(path: Path) -> Any:
+    """Reads the config of a model from its file, without running any code of it."""
+    if path.stat().st_size > MAXIMUM_BYTES:
         raise ValueError(
-            f"{path.name} is too large. Expected at most {MOST_BYTES:,} bytes. "
+            f"{path.name} is too large. Expected at most {MAXIMUM_BYTES:,} bytes. "
             f"Received: {path.stat().st_size:,}"
         )
     try:
         with zipfile.ZipFile(path) as packed:
             unpacked = sum(part.file_size for part in packed.infolist())
-            if unpacked > MOST_BYTES:
+            if unpacked > MAXIMUM_BYTES:
                 raise ValueError(
-                    f"{path.name} is too large. Expected at most {MOST_BYTES:,} bytes "
-                    f"unpacked. Received: {unpacked:,}"
+                    f"{path.name} is too large. Expected at most {MAXIMUM_BYTES:,} "
+                    f"bytes unpacked. Received: {unpacked:,}"
                 )
             return json.loads(packed.read("config.json"))
     except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, json.JSONDecodeError):
@@ -91,20 +92,20 @@ def _read_config(path):
         ) from None
 
 
-def _check_parts(config, name):
-    """Refuses a config that names a class from elsewhere, wherever in it."""
+def _check_classes(config: Any, name: str) -> None:
+    """Refuses a config that names a class from elsewhere, at any depth."""
     if isinstance(config, list):
         for part in config:
-            _check_parts(part, name)
+            _check_classes(part, name)
     if not isinstance(config, dict):
         return
     if "class_name" in config:
         module = str(config.get("module") or "")
         registered = str(config.get("registered_name") or "")
         known = (
-            module.split(".")[0] in (*TRUSTED, "", "builtins")
+            module.split(".")[0] in (*TRUSTED_PACKAGES, "", "builtins")
             and registered.split(">")[0].split(".")[0] not in ("__main__",)
-            and str(config["class_name"]) not in REFUSED
+            and str(config["class_name"]) not in REFUSED_CLASSES
         )
         if not known:
             raise ValueError(
@@ -112,30 +113,31 @@ def _check_parts(config, name):
                 f"medattn only. Received: {module}.{config['class_name']}"[:300]
             )
     for part in config.values():
-        _check_parts(part, name)
+        _check_classes(part, name)
 
 
-def _check_ends(model, name):
-    ends = len(model.inputs), len(model.outputs)
+def _check_shapes(model: keras.Model, name: str) -> None:
+    """Refuses a model that does not map one square image to two or more logits."""
+    counts = len(model.inputs), len(model.outputs)
     shape_in, shape_out = model.input_shape, model.output_shape
-    right = ends == (1, 1) and len(shape_in) == 4 and len(shape_out) == 2
-    if right:
+    fits = counts == (1, 1) and len(shape_in) == 4 and len(shape_out) == 2
+    if fits:
         _, height, width, channels = shape_in
-        right = channels == 3 and height == width and height is not None
-        right = right and 8 <= height <= LARGEST and (shape_out[1] or 0) >= 2
-    if not right:
+        fits = channels == 3 and height == width and height is not None
+        fits = fits and 8 <= height <= MAXIMUM_SIZE and (shape_out[1] or 0) >= 2
+    if not fits:
         raise ValueError(
-            f"{name} answers no image. Expected (batch, size, size, 3) in, size at "
-            f"most {LARGEST}, and two or more logits out. Received: {shape_in} in, "
-            f"{shape_out} out"
+            f"{name} does not classify images. Expected (batch, size, size, 3) in, "
+            f"size at most {MAXIMUM_SIZE}, and two or more logits out. Received: "
+            f"{shape_in} in, {shape_out} out"
         )
-    return model
 
 
-def _record(path):
+def _record(path: Path) -> dict[str, Any] | None:
+    """Reads the record beside a model; None if there is no valid one."""
     beside = path.with_suffix(".json")
     try:
-        if beside.stat().st_size > MOST_RECORD:
+        if beside.stat().st_size > MAXIMUM_RECORD_BYTES:
             return None
         record = json.loads(beside.read_text())
     except (OSError, ValueError):

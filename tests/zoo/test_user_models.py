@@ -1,4 +1,4 @@
-"""Models of one's own: ours load as they were, hostile ones are refused unread."""
+"""Models of a user: ours load as they were, hostile ones are refused unread."""
 
 import json
 import zipfile
@@ -14,12 +14,12 @@ from medattn.zoo import list_own_models, load_own_model
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """As `medattn train --output` leaves it: one model with its record."""
-    place = tmp_path_factory.mktemp("runs")
-    (place / "fundus").mkdir()
+    folder = tmp_path_factory.mktemp("runs")
+    (folder / "fundus").mkdir()
     model = create_model("cbam_micro_resnet", input_shape=(32, 32, 3))
-    model.save(place / "fundus" / "cbam.keras")
-    (place / "fundus" / "cbam.json").write_text(json.dumps({"trial": {"regime": 0.1}}))
-    return place
+    model.save(folder / "fundus" / "cbam.keras")
+    (folder / "fundus" / "cbam.json").write_text(json.dumps({"trial": {"regime": 0.1}}))
+    return folder
 
 
 def rewritten(source, target, change):
@@ -52,7 +52,7 @@ def test_a_name_that_was_not_listed_is_refused(folder, tmp_path):
             load_own_model(folder, name)
 
 
-def test_a_lambda_is_refused_before_it_is_made(tmp_path):
+def test_a_lambda_is_refused_before_it_is_created(tmp_path):
     model = keras.Sequential(
         [keras.Input((8, 8, 3)), keras.layers.Lambda(lambda x: x[:, 0, 0])]
     )
@@ -62,7 +62,7 @@ def test_a_lambda_is_refused_before_it_is_made(tmp_path):
 
 
 @pytest.mark.parametrize("module", ["os", "subprocess", "numpy", "my_layers"])
-def test_a_class_from_elsewhere_is_refused_however_deep(folder, tmp_path, module):
+def test_a_class_from_elsewhere_is_refused_at_any_depth(folder, tmp_path, module):
     def change(config):
         hidden = {"class_name": "system", "module": module, "config": {}}
         config["config"]["layers"][3]["config"]["deep"] = [{"er": hidden}]
@@ -73,7 +73,7 @@ def test_a_class_from_elsewhere_is_refused_however_deep(folder, tmp_path, module
         load_own_model(tmp_path, "evil.keras")
 
 
-def test_what_is_no_keras_file_is_refused_in_a_sentence(folder, tmp_path):
+def test_a_file_that_is_no_keras_file_is_refused_in_a_sentence(folder, tmp_path):
     (tmp_path / "text.keras").write_text("hello")
     with zipfile.ZipFile(tmp_path / "empty.keras", "w") as packed:
         packed.writestr("nothing", "")
@@ -86,22 +86,22 @@ def test_what_is_no_keras_file_is_refused_in_a_sentence(folder, tmp_path):
     rewritten(
         folder / "fundus" / "cbam.keras", tmp_path / "odd.keras", lambda config: [1, 2]
     )
-    for name, said in (
+    for name, message in (
         ("text", "is no .keras file"),
         ("empty", "is no .keras file"),
         ("bomb", "too large"),
         ("odd", "cannot be loaded"),
     ):
-        with pytest.raises(ValueError, match=said) as error:
+        with pytest.raises(ValueError, match=message) as error:
             load_own_model(tmp_path, f"{name}.keras")
         assert "\n" not in str(error.value)
 
 
-def test_a_model_that_answers_no_image_is_refused(tmp_path):
+def test_a_model_whose_input_is_no_image_is_refused(tmp_path):
     keras.Sequential([keras.Input((8,)), keras.layers.Dense(2)]).save(
         tmp_path / "table.keras"
     )
-    with pytest.raises(ValueError, match="answers no image"):
+    with pytest.raises(ValueError, match="does not classify images"):
         load_own_model(tmp_path, "table.keras")
 
 
