@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from medattn.study.analyse.results import SHIPPED, read_results
 from medattn.study.analyse.contrasts import contrast_table
+from medattn.study.analyse.results import SHIPPED, read_results
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

@@ -36,8 +36,10 @@ def load_splits(trial: Trial, *, root: str | None = None) -> Splits:
         common["protocol"] = trial.protocol
     if root is not None:
         common["root"] = root
-    planted = {} if trial.shortcut is None else {"shortcut": trial.shortcut}
-    independent = {} if trial.shortcut is None else {"shortcut": 0.0}
+    planted: dict[str, Any] = {}
+    if trial.shortcut is not None:
+        planted["shortcut"] = trial.shortcut
+    independent: dict[str, Any] = {"shortcut": 0.0} if planted else {}
     fraction = trial.regime if trial.validation == "regime" else 1.0
     splits: Splits = {
         "train": load_dataset(

@@ -166,7 +166,7 @@ def published_sections() -> list[page.Section]:
         majority[title] = MAJORITY[row["dataset"]]
         series = panels.setdefault(title, {}).setdefault(row["model"], [])
         series.append((row["regime"], row["test_accuracy"], None, None))
-    hollow = {r["model"] for r in published if r["initialisation"] == "random"}
+    hollow = sorted({r["model"] for r in published if r["initialisation"] == "random"})
     figure = charts.regime_figure(
         panels, label="test accuracy", majority=majority, hollow=hollow
     )

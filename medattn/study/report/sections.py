@@ -57,12 +57,12 @@ def _order(label: str) -> tuple[int, int, str]:
     return list(charts.GATES).index(gate), list(charts.TRUNKS).index(trunk), label
 
 
-def from_scratch(rows: Sequence[Row]) -> set[str]:
+def from_scratch(rows: Sequence[Row]) -> list[str]:
     """Names the series to draw hollow: those from scratch, if others are not."""
     starts = {row["initialisation"] for row in rows}
     if len(starts) < 2:
-        return set()
-    return {_label(row) for row in rows if row["initialisation"] == "random"}
+        return []
+    return sorted({_label(row) for row in rows if row["initialisation"] == "random"})
 
 
 def _interval(
@@ -222,7 +222,8 @@ def calibration_sections(bins: Sequence[BinRow]) -> list[page.Section]:
             )
     curves = {
         dataset: {
-            label: np.array(series[label]).T for label in sorted(series, key=_order)
+            label: tuple(np.array(series[label]).T)
+            for label in sorted(series, key=_order)
         }
         for dataset, series in panels.items()
     }
@@ -231,8 +232,8 @@ def calibration_sections(bins: Sequence[BinRow]) -> list[page.Section]:
             "Calibration",
             [
                 f"Trained on {100 * regime:g}% of the data; all seeds' predictions "
-                f"together, bins with {charts.MINIMUM_IMAGES} images or more. On the dashed "
-                "line a prediction is true as often as its probability says."
+                f"together, bins with {charts.MINIMUM_IMAGES} images or more. On the "
+                "dashed line a prediction is true as often as its probability says."
             ],
             figures=[
                 (
