@@ -5,6 +5,7 @@ backend that was not chosen.
 """
 
 import importlib
+from typing import Any
 
 __version__ = "0.1.0"
 
@@ -27,7 +28,7 @@ PUBLIC = {
 __all__ = [*PUBLIC, *ROOMS]
 
 
-def __getattr__(name):
+def __getattr__(name: str) -> Any:
     if name in PUBLIC:
         return getattr(importlib.import_module(f"medattn.{PUBLIC[name]}"), name)
     if name in ROOMS:
@@ -35,5 +36,5 @@ def __getattr__(name):
     raise AttributeError(f"module 'medattn' has no attribute {name!r}")
 
 
-def __dir__():
+def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])

@@ -1,4 +1,4 @@
-"""The README is true: its code prints what it says, its numbers are measured."""
+"""The README: its code prints what it says, and its numbers are those measured."""
 
 import re
 from pathlib import Path
@@ -14,13 +14,13 @@ MODELS = ("micro_resnet", "se_micro_resnet", "cbam_micro_resnet")
 MASS = "lrp.epsilon:relevance_mass"
 
 
-def test_the_ten_lines_print_what_their_comments_say(capsys):
+def test_the_code_prints_what_its_comments_say(capsys):
     code = re.search(r"```python\n(.*?)```", README, re.DOTALL).group(1)
     assert len(code.strip().splitlines()) <= 10
     exec(compile(code, "README.md", "exec"), {})
     printed = capsys.readouterr().out.splitlines()
-    promised = re.findall(r"^print.*  #\s(.+)$", code, re.MULTILINE)
-    assert printed == promised
+    expected = re.findall(r"^print.*  #\s(.+)$", code, re.MULTILINE)
+    assert printed == expected
 
 
 def test_the_table_is_the_mean_over_the_shipped_seeds():
@@ -68,7 +68,7 @@ def test_its_links_and_pictures_exist():
         assert link.startswith("https://") or (ROOT / link).exists(), link
 
 
-def test_ci_calls_the_readmes_test_command():
+def test_ci_runs_the_test_command_of_the_readme():
     commands = re.findall(r"```\n(pip install uv[^\n]*)\n```", README)
     assert commands == [
         "pip install uv && uv run medattn app",

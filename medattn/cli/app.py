@@ -57,7 +57,7 @@ def app(
     pairs = None if auth is None else read_auth(auth)
     print("Loading the networks: a moment.", flush=True)
     import_backend()
-    # Each network is compiled once; TensorFlow takes a dozen of one kind for a mistake.
+    # Each network is compiled once; TensorFlow warns of several similar functions.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
     launch(
         host=host,

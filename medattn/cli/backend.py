@@ -1,28 +1,28 @@
-"""Starts the backend for the command line, without its notes."""
+"""Starts the backend of the command line without its messages."""
 
 import os
 import sys
 import tempfile
 
 
-def import_backend():
-    """Imports TensorFlow without the notes that its start prints around Python's logs.
+def import_backend() -> None:
+    """Imports TensorFlow without the messages that it writes past Python's logging.
 
-    Whatever it printed is shown after all if the import fails.
+    They are shown if the import fails.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
-    screen = os.dup(2)
-    with tempfile.TemporaryFile() as notes:
-        os.dup2(notes.fileno(), 2)
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as messages:
+        os.dup2(messages.fileno(), 2)
         try:
             import keras
 
             keras.ops.zeros(1)  # the device search prints, too
         except BaseException:
-            notes.seek(0)
-            os.write(screen, notes.read())
+            messages.seek(0)
+            os.write(stderr, messages.read())
             raise
         finally:
-            os.dup2(screen, 2)
-            os.close(screen)
+            os.dup2(stderr, 2)
+            os.close(stderr)

@@ -1,4 +1,4 @@
-"""The verb doctor: looks at all that medattn needs here, and says what to mend."""
+"""The verb doctor: checks everything that medattn needs, and says what to do."""
 
 import json
 import os
@@ -8,16 +8,24 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
+from typing import TYPE_CHECKING, Literal
 
 from medattn.cli.backend import import_backend
 
-GOOD, ABSENT, BAD = "ok", "absent", "fails"
-ROOM = 2 * 10**9  # bytes that should be free where prepared images go
-CLOSE = 1e-4  # of the logit: what the parts of an explanation may miss together
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+State = Literal["ok", "absent", "fails"]
+GOOD: State = "ok"
+ABSENT: State = "absent"
+BAD: State = "fails"
+MINIMUM_FREE = 2 * 10**9  # bytes, on the disk of the prepared images
+TOLERANCE = 1e-4  # of the logit: the largest error of an audit
 INNVESTIGATE = "import innvestigate, tf_keras; print(innvestigate.__name__)"
-START = 300  # seconds that a process with TensorFlow may take to start
+START_SECONDS = 300  # at most, for a process with TensorFlow to start
 EXTRAS = {
     "dicom": "to read DICOM files",
     "innvestigate": "to compare with the original library",
@@ -28,18 +36,18 @@ EXTRAS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """What one look found.
+    """The result of one check.
 
     Attributes:
-        name: What was looked at.
-        state: `"ok"`; `"absent"`: not there, and only needed for what `said` names;
+        name: What was checked.
+        state: `"ok"`; `"absent"`: not installed, and only needed for what `said` names;
             `"fails"`: medattn, or a part of it, will not work.
-        said: What is there, or what is wrong.
+        said: What was found, or what is wrong.
         cure: What to do, where there is something.
     """
 
     name: str
-    state: str
+    state: State
     said: str
     cure: str = ""
 
@@ -51,7 +59,7 @@ def doctor(*, quick: bool = False, json: bool = False) -> None:
     something does.
 
     Args:
-        quick: Only what takes no second: no backend is started.
+        quick: Only the checks that take less than a second: no backend is started.
         json: Print the findings as JSON instead of a table.
     """
     findings = examine(quick=quick)
@@ -63,41 +71,42 @@ def doctor(*, quick: bool = False, json: bool = False) -> None:
         sys.exit(1)
 
 
-def examine(*, quick=False):
-    """Looks at everything, one thing after the other.
+def examine(*, quick: bool = False) -> list[Finding]:
+    """Runs all checks, one after the other.
 
     Args:
-        quick: Whether to leave out what starts a backend.
+        quick: Whether to leave out the checks that start a backend.
 
     Returns:
-        A list of `Finding`s. A look that breaks is a finding, too.
+        A list of `Finding`s. A check that raises is a finding, too.
     """
-    looks = [python, packages, extras, devices, cache, zoo]
+    checks: list[Callable[[], list[Finding]]]
+    checks = [python, packages, extras, devices, cache, zoo]
     if not quick:
-        looks += [backend, explanation, imagenet, innvestigate]
-    findings = []
-    for look in looks:
+        checks += [backend, explanation, imagenet, innvestigate]
+    findings: list[Finding] = []
+    for check in checks:
         try:
-            findings += look()
-        except Exception as error:  # a doctor does not faint
+            findings += check()
+        except Exception as error:  # the other checks must run
             said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             cure = "report it with the output of medattn doctor --json"
-            findings.append(Finding(look.__name__, BAD, said, cure))
+            findings.append(Finding(check.__name__, BAD, said, cure))
     return findings
 
 
-def table(findings):
-    """Writes findings as a table, with what to do below each that is not well."""
-    wide = max(len(finding.name) for finding in findings)
+def table(findings: Sequence[Finding]) -> str:
+    """Writes findings as a table, with what to do below each that is not ok."""
+    width = max(len(finding.name) for finding in findings)
     lines = []
     for one in findings:
-        lines.append(f"{one.state:<8}{one.name:<{wide}}  {one.said}")
+        lines.append(f"{one.state:<8}{one.name:<{width}}  {one.said}")
         if one.cure:
-            lines.append(f"{'':<8}{'':<{wide}}  -> {one.cure}")
+            lines.append(f"{'':<8}{'':<{width}}  -> {one.cure}")
     return "\n".join(lines)
 
 
-def as_json(findings):
+def as_json(findings: Sequence[Finding]) -> str:
     """Writes findings as a JSON object with `well` and `findings`."""
     well = all(finding.state != BAD for finding in findings)
     return json.dumps(
@@ -105,11 +114,11 @@ def as_json(findings):
     )
 
 
-# The looks, each a function that returns a list of findings.
+# The checks, each a function that returns a list of findings.
 
 
-def python():
-    """Is this a Python that medattn runs on?"""
+def python() -> list[Finding]:
+    """Does medattn run on this version of Python?"""
     from packaging.specifiers import SpecifierSet
 
     here = platform.python_version()
@@ -120,26 +129,26 @@ def python():
     return [Finding("Python", GOOD, said)]
 
 
-def packages():
-    """Are the packages there that medattn cannot do without, in the right versions?"""
-    findings, well = [], 0
-    for wanted in _wanted():
-        wrong = _wrong(wanted)
+def packages() -> list[Finding]:
+    """Are the required packages installed, in the right versions?"""
+    findings, good = [], 0
+    for wanted in _requirements():
+        wrong = _problem(wanted)
         if wrong is None:
-            well += 1
+            good += 1
             continue
         cure = f"python -m pip install '{wanted.name}{wanted.specifier}'"
         findings.append(Finding(wanted.name, BAD, wrong, cure))
-    said = f"medattn {metadata.version('medattn')}; {well} packages as it asks for"
+    said = f"medattn {metadata.version('medattn')}; {good} packages as required"
     return [Finding("packages", GOOD, said), *findings]
 
 
-def extras():
+def extras() -> list[Finding]:
     """Which optional parts are installed?"""
     findings = []
     for extra, purpose in EXTRAS.items():
-        wanted = _wanted(extra)
-        wrong = [f"{one.name}: {w}" for one in wanted if (w := _wrong(one))]
+        wanted = _requirements(extra)
+        wrong = [f"{one.name}: {w}" for one in wanted if (w := _problem(one))]
         name = f"extra {extra}"
         if not wanted:
             said = f"not for Python {platform.python_version()}; only {purpose}"
@@ -154,8 +163,8 @@ def extras():
     return findings
 
 
-def devices():
-    """How many cores and how much memory are there?"""
+def devices() -> list[Finding]:
+    """How many cores and how much memory does the machine have?"""
     from medattn.study.execute.engines import available_cores
 
     said = f"{available_cores()} cores"
@@ -166,36 +175,36 @@ def devices():
     return [Finding("machine", GOOD, f"{said}, {size / 1e9:.0f} GB of memory")]
 
 
-def cache():
-    """Can prepared images be written, and is there room for them?"""
+def cache() -> list[Finding]:
+    """Can prepared images be written, and is there space for them?"""
     from medattn.data import cache_folder
 
     folder = cache_folder()
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    try:  # a file that has no name and is gone at once; no folder is made
-        with tempfile.TemporaryFile(dir=there):
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    try:  # with a temporary file; no folder is made
+        with tempfile.TemporaryFile(dir=existing):
             pass
     except OSError as error:
         said = f"{folder} cannot be written: {error.strerror or error}"
         cure = "set MEDATTN_CACHE to a folder of yours"
         return [Finding("cache", BAD, said, cure)]
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(existing).free
     said = f"{folder}, {free / 1e9:.0f} GB free"
-    if free < ROOM:
-        cure = "make room, or set MEDATTN_CACHE to a folder on another disk"
+    if free < MINIMUM_FREE:
+        cure = "free some space, or set MEDATTN_CACHE to a folder on another disk"
         return [Finding("cache", BAD, said, cure)]
     return [Finding("cache", GOOD, said)]
 
 
-def zoo():
-    """Are the shipped weights the ones that were recorded, bit for bit?"""
+def zoo() -> list[Finding]:
+    """Do the shipped weights have their recorded hashes?"""
     from medattn.zoo import check_zoo_files, list_zoo_models
 
     count = len(list_zoo_models(plain=False))
     faults = check_zoo_files()
     cure = "python -m pip install --force-reinstall --no-deps medattn"
     if not count:
-        return [Finding("shipped networks", BAD, "none is there", cure)]
+        return [Finding("shipped networks", BAD, "none is installed", cure)]
     findings = [Finding("shipped networks", BAD, fault, cure) for fault in faults]
     if not faults:
         said = f"{count} networks, each with the recorded hash"
@@ -203,7 +212,7 @@ def zoo():
     return findings
 
 
-def backend():
+def backend() -> list[Finding]:
     """Does Keras start, and on which devices?"""
     cure = "set KERAS_BACKEND to one that is installed: tensorflow, jax or torch"
     try:
@@ -216,15 +225,15 @@ def backend():
         said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         return [Finding("backend", BAD, said, cure)]
     if total != 64 * 64:
-        said = f"{name} multiplies wrongly: {total} instead of {64 * 64}"
-        return [Finding("backend", BAD, said, "install the backend anew")]
+        said = f"{name} multiplies incorrectly: {total} instead of {64 * 64}"
+        return [Finding("backend", BAD, said, "install the backend again")]
     said = f"{name} {metadata.version(name)}, keras {keras.__version__}; "
     said += _accelerators(name)
     return [Finding("backend", GOOD, said)]
 
 
-def explanation():
-    """Does a shipped network answer, and does its explanation add up?"""
+def explanation() -> list[Finding]:
+    """Does a shipped network predict, and does its explanation conserve the logit?"""
     from medattn.data import draw_images
     from medattn.explain import audit_line, create_analyzer
     from medattn.zoo import load_zoo_model
@@ -232,24 +241,24 @@ def explanation():
     model = load_zoo_model("micro_resnet")
     images = draw_images("fundus", [17])["image"].astype("float32") / 255
     analyzer = create_analyzer("lrp.epsilon", model, neuron_selection_mode="index")
-    ledger = analyzer.audit(images, 1)
-    error, logit = float(ledger["error"][0]), float(ledger["logit"][0])
-    if not abs(error) <= CLOSE * max(1.0, abs(logit)):
+    audit = analyzer.audit(images, 1)
+    error, logit = float(audit["error"][0]), float(audit["logit"][0])
+    if not abs(error) <= TOLERANCE * max(1.0, abs(logit)):
         cure = "report it with the output of medattn doctor --json"
-        return [Finding("explanation", BAD, audit_line(ledger), cure)]
-    return [Finding("explanation", GOOD, audit_line(ledger))]
+        return [Finding("explanation", BAD, audit_line(audit), cure)]
+    return [Finding("explanation", GOOD, audit_line(audit))]
 
 
-def imagenet():
-    """Which ImageNet weights were put here by hand, and are they the published ones?"""
+def imagenet() -> list[Finding]:
+    """Which ImageNet weights were saved by hand, and are they the published ones?"""
     from medattn.models.imagenet import SOURCES, check_digest, weights_folder
 
     findings, folder = [], weights_folder()
     for trunk, source in SOURCES.items():
         path, name = folder / source.file, f"ImageNet {trunk}"
         if not path.is_file():
-            said = "not put here by hand; only needed for pretrained networks"
-            cure = f"fetched when asked for; without a network: {path} from "
+            said = "not saved by hand; only needed for pretrained networks"
+            cure = f"fetched on first use; without an internet connection: {path} from "
             cure += source.page
             findings.append(Finding(name, ABSENT, said, cure))
             continue
@@ -263,10 +272,10 @@ def imagenet():
     return findings
 
 
-def innvestigate():
+def innvestigate() -> list[Finding]:
     """Does the original library start, in a process of its own?"""
     name = "iNNvestigate"
-    if any(_wrong(one) for one in _wanted("innvestigate")) or not _wanted(
+    if any(_problem(one) for one in _requirements("innvestigate")) or not _requirements(
         "innvestigate"
     ):
         return [Finding(name, ABSENT, "not installed, so not started")]
@@ -275,10 +284,10 @@ def innvestigate():
         env=os.environ | {"TF_USE_LEGACY_KERAS": "1", "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
         text=True,
-        timeout=START,
+        timeout=START_SECONDS,
     )
     if run.returncode:
-        said = (run.stderr.strip().splitlines() or ["it ended without a word"])[-1]
+        said = (run.stderr.strip().splitlines() or ["it ended without a message"])[-1]
         cure = "uv sync --extra innvestigate, in the project's folder"
         return [Finding(name, BAD, said[:200], cure)]
     version = metadata.version("innvestigate")
@@ -288,8 +297,8 @@ def innvestigate():
 # Helpers
 
 
-def _wanted(extra=""):
-    """Lists what medattn asks for: itself, or one of its extras."""
+def _requirements(extra: str = "") -> list["Requirement"]:
+    """Lists the requirements of medattn, or of one of its extras."""
     from packaging.requirements import Requirement
 
     found = []
@@ -303,18 +312,18 @@ def _wanted(extra=""):
     return found
 
 
-def _wrong(wanted):
-    """Says what is wrong with a package, or None."""
+def _problem(wanted: "Requirement") -> str | None:
+    """Describes what is wrong with a required package; None if nothing is."""
     try:
-        there = metadata.version(wanted.name)
+        installed = metadata.version(wanted.name)
     except metadata.PackageNotFoundError:
         return "is not installed"
-    if not wanted.specifier.contains(there, prereleases=True):
-        return f"{there} is installed, {wanted.specifier} is needed"
+    if not wanted.specifier.contains(installed, prereleases=True):
+        return f"{installed} is installed, {wanted.specifier} is needed"
     return None
 
 
-def _accelerators(name):
+def _accelerators(name: str) -> str:
     """Names the accelerators that the backend sees."""
     if name == "tensorflow":
         from medattn.study.execute.devices import find_gpus
@@ -328,4 +337,4 @@ def _accelerators(name):
         import torch
 
         found = [f"cuda:{n}" for n in range(torch.cuda.device_count())]
-    return ", ".join(found) or "no accelerator: it computes on the processor"
+    return ", ".join(found) or "no accelerator: it computes on the CPU"

@@ -1,20 +1,25 @@
-"""The verb explain: images in, predictions, maps and their numbers out."""
+"""The verb explain: predicts images and draws maps with their audits."""
 
 import logging
 import os
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from tyro.conf import Positional
 
 from medattn.cli.backend import import_backend
+from medattn.cli.images import find_images, open_image
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
 
 PICTURES = (".pdf", ".png", ".svg")
-IMAGES = ".bmp .dcm .dicom .gif .jpeg .jpg .pgm .png .pnm .ppm .tif .tiff .webp".split()
-MOST_ROWS = 12  # of one picture; more are drawn one by one into a folder
-WIDEST = 480  # pixels of a photograph in a picture of several
-NO_JUDGE = "A network trained on drawings is no judge of a real eye. No diagnosis."
+MAXIMUM_ROWS = 12  # of one picture; more images go one by one into a folder
+MAXIMUM_WIDTH = 480  # pixels of a photograph in a picture of several
+WARNING = "A network trained on drawings is no judge of a real eye. No diagnosis."
 
 
 def explain(
@@ -34,14 +39,14 @@ def explain(
 
     Args:
         images: Image files, folders of them, or patterns such as "eyes/*.png"; or
-            fundus:17, a drawn retina of the test set with known evidence; or
-            skimage:retina, the photograph that scikit-image brings. DICOM files need
+            fundus:17, a synthetic retina of the test set with known evidence; or
+            skimage:retina, the photograph in scikit-image. DICOM files need
             the extra dicom.
         output: The picture to write, a .png (or .pdf, .svg), with a row for each of at
             most 12 images; or a folder, for one picture an image.
         model: A shipped network: micro_resnet, se_micro_resnet, cbam_micro_resnet; or
             the .keras file of one of your own, of medattn train.
-        regime: Share of the training data that it saw: 0.01, 0.1, 0.5 or 1.
+        regime: Fraction of the training data that it saw: 0.01, 0.1, 0.5 or 1.
         method: lrp.epsilon unless given; several with commas, or by repeating it.
         target: The class to explain, by name or number; diseased unless given.
         reference: What DeepLIFT compares with: zeros, mean, blur, or an image file.
@@ -57,42 +62,41 @@ def explain(
     methods = [one for part in method for one in part.split(",") if one]
     methods = list(dict.fromkeys(methods)) or ["lrp.epsilon"]
     names = find_images(images)
-    if pictures and len(names) > MOST_ROWS:
+    if pictures and len(names) > MAXIMUM_ROWS:
         raise ValueError(
-            f"Too many images for one picture. Expected at most {MOST_ROWS}, or a "
+            f"Too many images for one picture. Expected at most {MAXIMUM_ROWS}, or a "
             f"folder as output. Received: {len(names)} images, output={str(output)!r}"
         )
-    # Before TensorFlow is imported: a mistake is answered at once.
+    # Before TensorFlow is imported, so that a wrong file is reported at once.
     first = open_image(names[0]) if len(names) == 1 else None
 
     import_backend()
-    # Each method is compiled once; TensorFlow takes a few of one kind for a mistake.
+    # Each method is compiled once; TensorFlow warns of several similar functions.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    ask = _Question(model, regime, methods, target, reference, engine)
-    answers: list[dict[str, Any]] = []
+    explainer = _Explainer(model, regime, methods, target, reference, engine)
+    results: list[dict[str, Any]] = []
     failed: list[str] = []
     for name in _with_progress(names):
         try:
-            answer = ask(name, *(first or open_image(name)))
+            result = explainer(name, *(first or open_image(name)))
         except ValueError as error:
             if len(names) == 1:
                 raise
             failed.append(str(error).rstrip("."))
             continue
         if not pictures:
-            _write(ask.draw([answer]), output / _file_name(name, answers))
-            answer.pop("photograph")  # a folder may hold more than memory does
-        answers.append(answer)
-    if answers:
+            _write(explainer.draw([result]), output / _file_name(name, results))
+            result.pop("photograph")  # a folder may hold more than memory does
+        results.append(result)
+    if results:
         if pictures:
-            _write(ask.draw(answers), output)
+            _write(explainer.draw(results), output)
         if save_array is not None:
-            ask.save(answers, save_array)
-    for answer in answers:
-        head = f"{answer['name']}: " if len(names) > 1 else ""
-        print(head + answer["title"], *answer["lines"], sep="\n")
-    if answers:
-        print(f"{ask.about}; {ask.how}", NO_JUDGE, f"Wrote {output}", sep="\n")
+            explainer.save(results, save_array)
+    _print_results(results, len(names) > 1)
+    if results:
+        summary = f"{explainer.about}; {explainer.how}"
+        print(summary, WARNING, f"Wrote {output}", sep="\n")
     if failed:
         raise ValueError(
             f"{len(failed)} of {len(names)} images could not be explained: "
@@ -100,63 +104,18 @@ def explain(
         )
 
 
-def find_images(given):
-    """Lists the images that the command line names; folders and patterns are opened."""
-    names = []
-    for one in given:
-        path = Path(one)
-        if one.startswith(("fundus:", "skimage:")) or path.is_file():
-            names.append(one)
-        elif path.is_dir():
-            inside = [p for p in sorted(path.iterdir()) if p.suffix.lower() in IMAGES]
-            if not inside:
-                raise ValueError(
-                    f"{path.name} is a folder without images. Expected names that end "
-                    f"in one of {', '.join(IMAGES)}."
-                )
-            names.extend(map(str, inside))
-        elif any(sign in one for sign in "*?["):
-            root = Path(path.anchor) if path.is_absolute() else Path()
-            pattern = str(path.relative_to(root))
-            inside = sorted(p for p in root.glob(pattern) if p.is_file())
-            if not inside:
-                raise ValueError(f"There is no file {one!r}.")
-            names.extend(map(str, inside))
-        else:
-            names.append(one)  # reading it says what is wrong
-    if not names:
-        raise ValueError(
-            "There is nothing to explain. Expected an image file, fundus:17 or "
-            "skimage:retina. Received: no name"
-        )
-    return names
+class _Explainer:
+    """Explains images of one network and one class by several methods."""
 
-
-def open_image(name):
-    """Finds an image that the command line names, and its evidence where known."""
-    from medattn.data import draw_images, find_card, read_image
-
-    if name == "skimage:retina":
-        import skimage.data
-
-        return skimage.data.retina().astype("float32") / 255, None
-    if name.startswith("fundus:"):
-        number = name.removeprefix("fundus:")
-        last = find_card("fundus").sizes["test"] - 1
-        if not number.isdecimal() or int(number) > last:
-            raise ValueError(
-                f"Unknown drawing. Expected fundus:0 to fundus:{last}. "
-                f"Received: {name!r}"
-            )
-        drawn = draw_images("fundus", [int(number)])
-        return drawn["image"][0].astype("float32") / 255, drawn["evidence"][0]
-    return read_image(name), None
-
-
-class _Question:
-    """One network, several methods, one class: asked of any image."""
-
-    def __init__(self, model, regime, methods, target, reference, engine):
+    def __init__(
+        self,
+        model: str,
+        regime: float,
+        methods: list[str],
+        target: str | None,
+        reference: str | None,
+        engine: str,
+    ) -> None:
         from medattn.data import find_card
         from medattn.explain import create_analyzer
         from medattn.zoo import find_zoo_record, load_zoo_model
@@ -179,22 +138,24 @@ class _Question:
                 "Only DeepLIFT has a reference. Expected --method deep_lift.rescale or "
                 f"deep_lift.reveal_cancel. Received: method={','.join(methods)!r}"
             )
-        compared = {"reference": self._reference(reference)} if reference else {}
+        options = {"reference": self._reference(reference)} if reference else {}
         self.analyzers = [
             create_analyzer(
                 method,
                 self.network,
                 neuron_selection_mode="index",
                 engine=engine,
-                **(compared if method.startswith("deep_lift") else {}),
+                **(options if method.startswith("deep_lift") else {}),
             )
             for method in methods
         ]
         by = " by iNNvestigate" if engine == "innvestigate" else ""
         self.how = f"{', '.join(methods)}{by} for {self.kind!r}"
 
-    def __call__(self, name, photograph, mask):
-        """Explains one image; returns a dict."""
+    def __call__(
+        self, name: str, photograph: "np.ndarray", mask: "np.ndarray | None"
+    ) -> dict[str, Any]:
+        """Explains one image."""
         import numpy as np
 
         from medattn.data import fit_image
@@ -203,23 +164,28 @@ class _Question:
         from medattn.study import probabilities
 
         batch = fit_image(photograph, self.size)[None]
-        chance = float(probabilities(self.network, batch)[0, self.target])
-        maps, notes, audits = [], [], []
+        probability = float(probabilities(self.network, batch)[0, self.target])
+        maps: list[np.ndarray] = []
+        notes: list[list[str]] = []
+        audits: list[dict[str, Any] | None] = []
         for analyzer in self.analyzers:
             maps.append(np.asarray(analyzer.analyze(batch, self.target))[0])
-            note, audit = [], None
+            note: list[str] = []
+            audit = None
             if hasattr(analyzer, "audit"):
                 audit = analyzer.audit(batch, self.target)
                 note.append(audit_line(audit))
             if mask is not None and mask.any():
-                share = relevance_mass(pixel_relevance(maps[-1])[None], mask[None])[0]
+                fraction = relevance_mass(pixel_relevance(maps[-1])[None], mask[None])[
+                    0
+                ]
                 note.append(
-                    f"{share:.0%} of the relevance lies inside the evidence, which "
+                    f"{fraction:.0%} of the relevance lies inside the evidence, which "
                     f"covers {np.mean(mask):.1%} of the image"
                 )
             audits.append(audit)
             notes.append(note)
-        lines = []
+        lines: list[str] = []
         for method, note in zip(self.methods, notes, strict=True):
             head = f"{method}: " if len(self.methods) > 1 else ""
             lines += [head + line for line in note]
@@ -227,19 +193,19 @@ class _Question:
         side = max(photograph.shape[:2])
         return dict(
             name=name,
-            photograph=fit_image(photograph, min(side, 3 * WIDEST)),
+            photograph=fit_image(photograph, min(side, 3 * MAXIMUM_WIDTH)),
             image=batch[0],
             mask=mask,
-            chance=chance,
-            title=f"P({self.kind}) {_rounded(chance)}",
+            probability=probability,
+            title=f"P({self.kind}) {_rounded(probability)}",
             maps=maps,
             notes=notes,
             audits=audits,
             lines=lines,
         )
 
-    def draw(self, answers):
-        """Draws one image with one method large, more as rows and columns."""
+    def draw(self, results: Sequence[dict[str, Any]]) -> "Figure":
+        """Draws one image with one method large, others as rows and columns."""
         from medattn.data import fit_image
         from medattn.figures import (
             explanation_figure,
@@ -247,56 +213,56 @@ class _Question:
             pixel_relevance,
         )
 
-        if len(answers) == len(self.methods) == 1:
-            (answer,) = answers
+        if len(results) == len(self.methods) == 1:
+            (result,) = results
             return explanation_figure(
-                answer["photograph"],
-                pixel_relevance(answer["maps"][0]),
-                title=answer["title"],
-                lines=[f"{self.about}; {self.how}", *answer["lines"], NO_JUDGE],
-                mask=answer["mask"],
+                result["photograph"],
+                pixel_relevance(result["maps"][0]),
+                title=result["title"],
+                lines=[f"{self.about}; {self.how}", *result["lines"], WARNING],
+                mask=result["mask"],
             )
         small = [
-            fit_image(photo, min(len(photo), WIDEST))
-            for photo in (answer["photograph"] for answer in answers)
+            fit_image(photo, min(len(photo), MAXIMUM_WIDTH))
+            for photo in (result["photograph"] for result in results)
         ]
         return explanation_grid(
             small,
-            [[pixel_relevance(m) for m in answer["maps"]] for answer in answers],
-            rows=[f"{Path(a['name']).name}: {a['title']}" for a in answers],
+            [[pixel_relevance(m) for m in result["maps"]] for result in results],
+            rows=[f"{Path(a['name']).name}: {a['title']}" for a in results],
             columns=self.methods,
             notes=[
                 [note[0] if audit else "" for note, audit in zip(*pair, strict=True)]
-                for pair in ((a["notes"], a["audits"]) for a in answers)
+                for pair in ((a["notes"], a["audits"]) for a in results)
             ],
-            masks=[answer["mask"] for answer in answers],
-            lines=[f"{self.about}; explained for {self.kind!r}", NO_JUDGE],
+            masks=[result["mask"] for result in results],
+            lines=[f"{self.about}; explained for {self.kind!r}", WARNING],
         )
 
-    def save(self, answers, path):
-        """Writes all that was found as arrays, `relevance` by image and method."""
+    def save(self, results: Sequence[dict[str, Any]], path: Path) -> None:
+        """Writes all results as arrays, `relevance` by image and method."""
         import numpy as np
 
-        arrays = dict(
-            names=np.array([answer["name"] for answer in answers]),
+        arrays: dict[str, Any] = dict(
+            names=np.array([result["name"] for result in results]),
             methods=np.array(self.methods),
             target=np.array(self.target),
             target_name=np.array(self.kind),
-            probability=np.array([answer["chance"] for answer in answers]),
-            images=np.stack([answer["image"] for answer in answers]),
-            relevance=np.stack([np.stack(answer["maps"]) for answer in answers]),
+            probability=np.array([result["probability"] for result in results]),
+            images=np.stack([result["image"] for result in results]),
+            relevance=np.stack([np.stack(result["maps"]) for result in results]),
         )
-        for place, method in enumerate(self.methods):
-            for key in answers[0]["audits"][place] or ():
+        for index, method in enumerate(self.methods):
+            for key in results[0]["audits"][index] or ():
                 arrays[f"audit.{method}.{key}"] = np.concatenate(
-                    [answer["audits"][place][key] for answer in answers]
+                    [result["audits"][index][key] for result in results]
                 )
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{os.getpid()}.{path.name}")
         np.savez_compressed(unfinished, **arrays)
         os.replace(unfinished, path)
 
-    def _reference(self, reference):
+    def _reference(self, reference: str) -> "str | np.ndarray":
         from medattn.data import fit_image
 
         if reference in ("blur", "mean", "zeros"):
@@ -304,8 +270,14 @@ class _Question:
         return fit_image(open_image(reference)[0], self.size)
 
 
-def _own_network(path):
-    """Loads a model of `medattn train`: it, its classes' names, a phrase about it."""
+def _print_results(results: Sequence[dict[str, Any]], named: bool) -> None:
+    for result in results:
+        head = f"{result['name']}: " if named else ""
+        print(head + result["title"], *result["lines"], sep="\n")
+
+
+def _own_network(path: Path) -> tuple[Any, Sequence[str], str]:
+    """Loads a model of `medattn train`, its class names and a phrase about it."""
     from medattn.zoo import list_own_models, load_own_model
 
     model = load_own_model(path.parent, path.name)
@@ -316,8 +288,8 @@ def _own_network(path):
     return model, classes, f"{path.name}, a model of your own"
 
 
-def _target(target, classes):
-    """Finds a class by its name or number; the second, what is looked for, unless."""
+def _target(target: str | None, classes: Sequence[str]) -> int:
+    """Finds a class by its name or number; by default the second, the disease."""
     if target is None:
         return 1
     if target in classes:
@@ -330,7 +302,7 @@ def _target(target, classes):
     )
 
 
-def _pictures(output):
+def _pictures(output: Path) -> bool:
     """Whether the output is a picture, and not a folder for them."""
     if output.is_dir() or not output.suffix:
         return False
@@ -342,16 +314,16 @@ def _pictures(output):
     )
 
 
-def _file_name(name, answers):
-    """Names a picture like its image, numbered where another one has the name."""
+def _file_name(name: str, results: Sequence[dict[str, Any]]) -> str:
+    """Names a picture like its image, with a number if the name is taken."""
     stem = Path(name.replace(":", "-")).stem
-    stems = [Path(answer["name"].replace(":", "-")).stem for answer in answers]
+    stems = [Path(result["name"].replace(":", "-")).stem for result in results]
     count = stems.count(stem)
     return f"{stem}-{count + 1}.png" if count else f"{stem}.png"
 
 
-def _with_progress(names):
-    """Shows how far it is, on a screen and for more than one."""
+def _with_progress(names: list[str]) -> Iterable[str]:
+    """Shows a progress bar on a terminal, for more than one image."""
     if len(names) == 1:
         return names
     from rich.console import Console
@@ -366,15 +338,15 @@ def _with_progress(names):
     )
 
 
-def _write(figure, path):
+def _write(figure: "Figure", path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{os.getpid()}.{path.name}")
     figure.savefig(unfinished)
     os.replace(unfinished, path)
 
 
-def _rounded(chance):
-    """Writes a probability so that rounding never claims certainty."""
-    if chance < 0.005:
+def _rounded(probability: float) -> str:
+    """Writes a probability so that rounding never gives certainty."""
+    if probability < 0.005:
         return "< 0.01"
-    return "> 0.99" if chance > 0.995 else f"= {chance:.2f}"
+    return "> 0.99" if probability > 0.995 else f"= {probability:.2f}"

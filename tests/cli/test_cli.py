@@ -1,4 +1,4 @@
-"""The command line, as its user meets it."""
+"""The command line: app, explain, train and report as a user calls them."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ def run(monkeypatch, capsys, *arguments):
     return code, printed.out, printed.err
 
 
-def test_the_readmes_command_draws_the_photograph_of_a_retina(tmp_path):
+def test_the_command_of_the_readme_explains_the_photograph_of_a_retina(tmp_path):
     """In a process of its own, as in a shell; stderr stays empty."""
     out = subprocess.run(
         [sys.executable, "-m", "medattn", "explain", "skimage:retina", "-o", "map.png"],
@@ -42,7 +42,9 @@ def test_the_readmes_command_draws_the_photograph_of_a_retina(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["map.png"]
 
 
-def test_a_drawing_comes_with_its_evidence(monkeypatch, capsys, tmp_path):
+def test_a_synthetic_image_is_explained_with_its_evidence(
+    monkeypatch, capsys, tmp_path
+):
     code, out, _ = run(
         monkeypatch,
         capsys,
@@ -61,7 +63,7 @@ def test_a_drawing_comes_with_its_evidence(monkeypatch, capsys, tmp_path):
 
 
 @pytest.mark.parametrize("method", ["gradient", "input_t_gradient"])
-def test_a_method_without_a_ledger_prints_no_sum(monkeypatch, capsys, tmp_path, method):
+def test_a_method_without_an_audit_prints_no_sum(monkeypatch, capsys, tmp_path, method):
     code, out, _ = run(
         monkeypatch,
         capsys,
@@ -75,7 +77,7 @@ def test_a_method_without_a_ledger_prints_no_sum(monkeypatch, capsys, tmp_path, 
     assert code == 0 and method in out and "= logit" not in out
 
 
-def test_pictures_of_other_kinds_are_explained_too(monkeypatch, capsys, tmp_path):
+def test_images_of_other_formats_are_explained_too(monkeypatch, capsys, tmp_path):
     grey = np.linspace(0, 65535, 100 * 80).astype(np.uint16).reshape(100, 80)
     Image.fromarray(grey).save(tmp_path / "grey16.png")
     Image.new("RGBA", (50, 90), (200, 90, 40, 128)).save(tmp_path / "rgba.png")
@@ -110,7 +112,7 @@ def bad_files(folder):
         ("", "5 of 5 images could not be explained: bomb.png is too large"),
     ],
 )
-def test_a_bad_file_is_one_sentence_and_exit_code_2(
+def test_a_bad_file_gives_one_sentence_and_exit_code_2(
     monkeypatch, capsys, tmp_path, name, said
 ):
     bad_files(tmp_path)
@@ -132,7 +134,7 @@ def test_a_bad_file_is_one_sentence_and_exit_code_2(
         (["-o", "map.docx"], "Unknown kind of picture"),
     ],
 )
-def test_an_unknown_choice_is_answered_with_the_choices(
+def test_an_unknown_choice_lists_the_choices(
     monkeypatch, capsys, tmp_path, arguments, said
 ):
     if "-o" not in arguments:
@@ -142,12 +144,12 @@ def test_an_unknown_choice_is_answered_with_the_choices(
 
 
 @pytest.mark.parametrize("image", ["fundus:1000", "fundus:-1", "fundus:x"])
-def test_a_drawing_out_of_range_is_refused(monkeypatch, capsys, tmp_path, image):
+def test_a_position_out_of_range_is_refused(monkeypatch, capsys, tmp_path, image):
     code, _, err = run(monkeypatch, capsys, "explain", image, "-o", tmp_path / "m.png")
     assert code == 2 and "fundus:0 to fundus:999" in err
 
 
-def test_a_mistyped_option_is_exit_code_2(monkeypatch, capsys):
+def test_a_mistyped_option_gives_exit_code_2(monkeypatch, capsys):
     code, _, err = run(monkeypatch, capsys, "train", "micro_resnet", "--regimes", "0.1")
     assert code == 2 and "regimes" in err and "Traceback" not in err
 
@@ -173,8 +175,10 @@ def test_training_prints_a_progress_bar_and_saves(monkeypatch, capsys, tmp_path)
 
 
 @pytest.mark.slow
-def test_training_in_mixed_precision_keeps_whole_weights(monkeypatch, capsys, tmp_path):
-    """In bfloat16 a step is reckoned, and the weights and the answer stay float32."""
+def test_training_in_mixed_precision_keeps_float32_weights(
+    monkeypatch, capsys, tmp_path
+):
+    """Layers compute in bfloat16; the weights and the logits stay float32."""
     import keras
 
     computed = {}

@@ -1,4 +1,4 @@
-"""medattn data: what it prints, what it refuses, what it survives."""
+"""The verb data: its output, its errors, and a kill in the middle."""
 
 import os
 import signal
@@ -11,14 +11,14 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from medattn import cli
+from medattn.cli import main
 
 
 def run(monkeypatch, capsys, *arguments):
     monkeypatch.setattr(sys, "argv", ["medattn", "data", *map(str, arguments)])
     code = 0
     try:
-        cli.main()
+        main()
     except SystemExit as stop:
         code = stop.code or 0
     out, err = capsys.readouterr()
@@ -39,20 +39,20 @@ def folder(monkeypatch, tmp_path):
     return tmp_path / "mine"
 
 
-def test_list_names_every_data_set_and_what_is_restricted(monkeypatch, capsys):
+def test_list_names_every_data_set_and_its_restrictions(monkeypatch, capsys):
     code, out, _ = run(monkeypatch, capsys, "list")
     assert code == 0 and "fundus" in out and "isic2020" in out
     line = next(line for line in out.splitlines() if line.startswith("mimic"))
     assert "CREDENTIALED" in line
 
 
-def test_check_counts_and_finds_nothing_in_a_sound_folder(monkeypatch, capsys, folder):
+def test_check_counts_a_folder_without_faults(monkeypatch, capsys, folder):
     code, out, _ = run(monkeypatch, capsys, "check", "folder", "--root", folder)
     assert code == 0 and "No faults found" in out
     assert "no 14, yes 14" in out
 
 
-def test_check_prints_every_fault_and_fails(monkeypatch, capsys, folder):
+def test_check_prints_every_fault_and_exits_with_1(monkeypatch, capsys, folder):
     (folder / "no" / "3.png").write_bytes(b"")
     (folder / "yes" / "4.png").write_bytes((folder / "no" / "5.png").read_bytes())
     code, out, _ = run(monkeypatch, capsys, "check", "folder", "--root", folder)
@@ -61,7 +61,7 @@ def test_check_prints_every_fault_and_fails(monkeypatch, capsys, folder):
     assert "5.png, 4.png look the same" in out
 
 
-def test_preview_draws_a_sheet(monkeypatch, capsys, folder, tmp_path):
+def test_preview_writes_a_contact_sheet(monkeypatch, capsys, folder, tmp_path):
     for arguments in (["chest"], ["folder", "--root", folder]):
         path = tmp_path / f"{arguments[0]}.png"
         code, _, _ = run(
@@ -72,22 +72,22 @@ def test_preview_draws_a_sheet(monkeypatch, capsys, folder, tmp_path):
             assert sheet.size == (6 * 32, 4 * 32)
 
 
-def test_options_of_a_data_set_are_words_with_values(
+def test_options_of_a_data_set_are_names_with_values(
     monkeypatch, capsys, folder, tmp_path
 ):
-    """The same images under another table; presets of a drawing."""
+    """The same images under another table, and presets of a synthetic data set."""
     rows = [(f"{kind}/{i}.png", kind) for kind in ("no", "yes") for i in range(5)]
     few = pd.DataFrame(rows, columns=["path", "label"])
     few.to_csv(folder / "few.csv", index=False)
-    asked = ("folder", "--root", folder, "--options", "table=few.csv")
-    code, out, _ = run(monkeypatch, capsys, "check", *asked)
+    arguments = ("folder", "--root", folder, "--options", "table=few.csv")
+    code, out, _ = run(monkeypatch, capsys, "check", *arguments)
     assert code == 0 and "In all: rows 10, files 40" in out
-    code, out, _ = run(monkeypatch, capsys, "prepare", *asked, "--size", "32")
+    code, out, _ = run(monkeypatch, capsys, "prepare", *arguments, "--size", "32")
     assert code == 0 and "10 images of 32 x 32" in out
     for preset in ("standard", "hard"):
         path = tmp_path / f"{preset}.png"
-        picture = ("--size", "32", "-o", path, "--options", f"preset={preset}")
-        code, _, err = run(monkeypatch, capsys, "preview", "chest", *picture)
+        options = ("--size", "32", "-o", path, "--options", f"preset={preset}")
+        code, _, err = run(monkeypatch, capsys, "preview", "chest", *options)
         assert code == 0, err
     assert path.read_bytes() != (tmp_path / "standard.png").read_bytes()
 
@@ -97,19 +97,26 @@ def test_options_of_a_data_set_are_words_with_values(
     [
         (["check", "folder", "--options", "few.csv"], "Expected name=value"),
         (["prepare", "folder", "--options", "view=PA"], "has no option 'view'"),
-        (["check", "fundus"], "is drawn"),
+        (["check", "fundus"], "is synthetic"),
+        (["check", "folder", "--options", "view=PA"], "has no option 'view'"),
+        (["check", "folder", "--options", "duplicates=drop"], "before --options"),
+        (["check", "folder", "--options", "table=["], "cannot be read"),
+        (["preview", "chest", "--options", "view=PA"], "has no option 'view'"),
+        (["preview", "chest", "--options", "shortcut=x"], "-1 <= shortcut <= 1"),
         (["check", "isic"], "Unknown data set 'isic'"),
         (["prepare", "isic2020"], "Expected root="),
     ],
 )
-def test_a_mistake_is_one_sentence(monkeypatch, capsys, arguments, said):
+def test_a_mistake_gives_one_sentence_and_exit_code_2(
+    monkeypatch, capsys, arguments, said
+):
     code, _, err = run(monkeypatch, capsys, *arguments)
     assert code == 2 and said in err
     assert len(err.strip().splitlines()) == 1
 
 
 def test_prepare_survives_a_kill_and_decodes_nothing_twice(folder, tmp_path):
-    """Killed in the middle; afterwards the shards that were whole are kept."""
+    """Killed in the middle; the finished shards are kept."""
     rows = []
     for i in range(400):
         name = f"yes/{i % 20}.png" if i % 2 else f"no/{i % 20}.png"
@@ -128,21 +135,21 @@ def test_prepare_survives_a_kill_and_decodes_nothing_twice(folder, tmp_path):
         f"prepare('folder', root={str(folder)!r}, size=32)\n"
     )
     environment = os.environ | {"MEDATTN_CACHE": str(tmp_path / "cache")}
-    begin = lambda: subprocess.Popen(  # noqa: E731
+    start = lambda: subprocess.Popen(  # noqa: E731
         [sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE
     )
-    process = begin()
-    sealed = []
+    process = start()
+    finished = []
     for _ in range(600):
-        sealed = list(tmp_path.glob("cache/prepared/*/0*.json"))
-        if sealed:
+        finished = list(tmp_path.glob("cache/prepared/*/0*.json"))
+        if finished:
             break
         time.sleep(0.02)
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
-    assert sealed and not list(tmp_path.glob("cache/prepared/*/index.json"))
-    written = {path: path.stat().st_mtime_ns for path in sealed}
-    again = begin()
+    assert finished and not list(tmp_path.glob("cache/prepared/*/index.json"))
+    written = {path: path.stat().st_mtime_ns for path in finished}
+    again = start()
     out, _ = again.communicate()
     assert again.returncode == 0 and b"400 images of 32 x 32" in out
     assert all(path.stat().st_mtime_ns == when for path, when in written.items())

@@ -1,4 +1,4 @@
-"""The verb doctor: what is well, what fails, what to do, and the exit code."""
+"""The verb doctor: its findings, its advice and its exit code."""
 
 import json
 import os
@@ -25,11 +25,11 @@ def run(monkeypatch, capsys, *arguments):
     return code, capsys.readouterr().out
 
 
-def findings_of(look):
-    return {finding.name: finding for finding in look()}
+def findings_of(check):
+    return {finding.name: finding for finding in check()}
 
 
-def test_here_nothing_fails_and_the_exit_code_is_zero(monkeypatch, capsys):
+def test_on_this_machine_nothing_fails_and_the_exit_code_is_zero(monkeypatch, capsys):
     code, out = run(monkeypatch, capsys, "--quick")
     assert code == 0 and "Nothing fails." in out
     count = len(zoo.list_zoo_models(plain=False))
@@ -41,14 +41,14 @@ def test_here_nothing_fails_and_the_exit_code_is_zero(monkeypatch, capsys):
 
 def test_json_holds_every_finding(monkeypatch, capsys):
     code, out = run(monkeypatch, capsys, "--quick", "--json")
-    told = json.loads(out)
-    assert code == 0 and told["well"] is True
-    assert [one["name"] for one in told["findings"]] == [
+    report = json.loads(out)
+    assert code == 0 and report["well"] is True
+    assert [one["name"] for one in report["findings"]] == [
         finding.name for finding in examine(quick=True)
     ]
 
 
-def test_a_quick_look_starts_no_backend():
+def test_quick_checks_start_no_backend():
     code = (
         "import sys; from medattn.cli.doctor import examine; examine(quick=True); "
         "print(sorted({'keras', 'tensorflow', 'jax', 'torch', 'gradio'} "
@@ -60,28 +60,28 @@ def test_a_quick_look_starts_no_backend():
     assert out.stdout.strip() == "[]"
 
 
-def test_a_spoilt_and_a_missing_weights_file_are_named(monkeypatch, tmp_path, capsys):
+def test_a_changed_and_a_missing_weights_file_are_named(monkeypatch, tmp_path, capsys):
     records = zoo.list_zoo_models()[:3]
     for record in records:
         folder = tmp_path / record["trial"]["dataset"]
         folder.mkdir(exist_ok=True)
-        whole = (zoo.FOLDER / folder.name / record["weights"]).read_bytes()
-        (folder / record["weights"]).write_bytes(whole)
+        content = (zoo.FOLDER / folder.name / record["weights"]).read_bytes()
+        (folder / record["weights"]).write_bytes(content)
         name = record["weights"].replace(".safetensors", ".json")
         (folder / name).write_text(json.dumps(record))
     monkeypatch.setattr(zoo, "FOLDER", tmp_path)
     assert zoo.check_zoo_files() == []
-    spoilt, missing = (
+    changed, missing = (
         tmp_path / record["trial"]["dataset"] / record["weights"]
         for record in records[:2]
     )
-    content = bytearray(spoilt.read_bytes())
+    content = bytearray(changed.read_bytes())
     content[-1] ^= 1  # one bit
-    spoilt.write_bytes(content)
+    changed.write_bytes(content)
     missing.unlink()
     faults = zoo.check_zoo_files()
     assert len(faults) == 2
-    assert spoilt.name in faults[0] and missing.name in faults[1]
+    assert changed.name in faults[0] and missing.name in faults[1]
     code, out = run(monkeypatch, capsys, "--quick")
     assert code == 1 and out.count("fails   shipped networks") == 2
     assert "-> python -m pip install --force-reinstall" in out
@@ -105,7 +105,7 @@ def test_a_missing_and_an_old_package_are_named_with_the_command(monkeypatch):
     assert set(found) == {"packages", "tyro", "gradio"}
 
 
-def test_an_optional_part_that_is_absent_fails_nothing(monkeypatch):
+def test_an_absent_optional_part_is_not_a_failure(monkeypatch):
     real = metadata.version
 
     def version(name):
@@ -119,7 +119,7 @@ def test_an_optional_part_that_is_absent_fails_nothing(monkeypatch):
     assert "medattn[dicom]" in found.cure
 
 
-def test_a_cache_that_cannot_be_written_is_said(monkeypatch, tmp_path):
+def test_a_cache_that_cannot_be_written_fails(monkeypatch, tmp_path):
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("MEDATTN_CACHE", str(tmp_path / "file"))
     (found,) = cli_doctor.cache()
@@ -127,11 +127,11 @@ def test_a_cache_that_cannot_be_written_is_said(monkeypatch, tmp_path):
     monkeypatch.setenv("MEDATTN_CACHE", str(tmp_path / "not" / "made" / "yet"))
     (found,) = cli_doctor.cache()
     assert found.state == GOOD and list(tmp_path.iterdir()) == [tmp_path / "file"]
-    monkeypatch.setattr(cli_doctor, "ROOM", 10**18)
+    monkeypatch.setattr(cli_doctor, "MINIMUM_FREE", 10**18)
     assert cli_doctor.cache()[0].state == BAD
 
 
-def test_a_file_that_is_not_the_published_one_is_found(monkeypatch, tmp_path):
+def test_a_file_that_is_not_the_published_one_fails(monkeypatch, tmp_path):
     from medattn.models.imagenet import SOURCES
 
     monkeypatch.setenv("MEDATTN_WEIGHTS", str(tmp_path))
@@ -141,7 +141,7 @@ def test_a_file_that_is_not_the_published_one_is_found(monkeypatch, tmp_path):
     assert found["ImageNet resnet50"].state == "absent"
 
 
-def test_a_look_that_breaks_is_a_finding_and_the_others_go_on(monkeypatch):
+def test_a_check_that_raises_is_a_finding_and_the_others_run(monkeypatch):
     def devices():
         raise RuntimeError("the\nmachine hides")
 
@@ -152,19 +152,19 @@ def test_a_look_that_breaks_is_a_finding_and_the_others_go_on(monkeypatch):
     assert found["shipped networks"].state == GOOD
 
 
-def test_the_table_says_what_to_do_below_the_line():
+def test_the_table_writes_what_to_do_below_the_finding():
     lines = table(
-        [Finding("a", GOOD, "well"), Finding("long", BAD, "ill", "mend it")]
+        [Finding("a", GOOD, "fine"), Finding("long", BAD, "broken", "repair it")]
     ).splitlines()
     assert lines == [
-        "ok      a     well",
-        "fails   long  ill",
-        "              -> mend it",
+        "ok      a     fine",
+        "fails   long  broken",
+        "              -> repair it",
     ]
-    assert json.loads(as_json([Finding("long", BAD, "ill")]))["well"] is False
+    assert json.loads(as_json([Finding("long", BAD, "broken")]))["well"] is False
 
 
-def test_a_backend_that_is_not_there_is_said_with_what_to_set():
+def test_an_unknown_backend_fails_with_the_variable_to_set():
     out = subprocess.run(
         [sys.executable, "-m", "medattn", "doctor", "--json"],
         env=os.environ | {"KERAS_BACKEND": "nonsense"},
@@ -178,7 +178,7 @@ def test_a_backend_that_is_not_there_is_said_with_what_to_set():
 
 
 @pytest.mark.slow
-def test_the_whole_examination_passes_here():
+def test_all_checks_pass_on_this_machine():
     out = subprocess.run(
         [sys.executable, "-m", "medattn", "doctor"], capture_output=True, text=True
     )

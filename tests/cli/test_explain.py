@@ -1,4 +1,4 @@
-"""medattn explain: many images, many methods, classes, references, arrays."""
+"""The verb explain: several images and methods, classes, references, arrays."""
 
 import sys
 
@@ -8,7 +8,7 @@ from PIL import Image
 
 from medattn.cli import explain as cli_explain
 from medattn.cli import main
-from medattn.cli.explain import find_images
+from medattn.cli.images import find_images
 
 
 def run(monkeypatch, capsys, *arguments):
@@ -26,7 +26,7 @@ def run(monkeypatch, capsys, *arguments):
 def test_several_methods_and_images_share_a_figure_and_are_saved(
     monkeypatch, capsys, tmp_path, trained
 ):
-    """The arrays are what the analyzers say, the sums what the audits say."""
+    """The arrays equal the analyzers' output, the sums the audits."""
     from medattn.explain import create_analyzer
 
     code, out, err = run(
@@ -73,8 +73,8 @@ def test_several_methods_and_images_share_a_figure_and_are_saved(
     assert {p.name for p in tmp_path.iterdir()} == {"m.png", "found.npz"}
 
 
-def test_a_folder_of_images_becomes_a_folder_of_pictures(monkeypatch, capsys, tmp_path):
-    """16 bits among them; a bad one is told at the end, and the others are done."""
+def test_a_folder_of_images_gives_a_folder_of_pictures(monkeypatch, capsys, tmp_path):
+    """One has 16 bits; a bad one is reported at the end, after the others."""
     folder = tmp_path / "eyes"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -94,9 +94,7 @@ def test_a_folder_of_images_becomes_a_folder_of_pictures(monkeypatch, capsys, tm
     assert out.count("P(diseased)") == 2
 
 
-def test_greys_of_16_bits_and_windowed_dicom_reach_the_network(
-    monkeypatch, capsys, tmp_path
-):
+def test_16_bit_greys_and_windowed_dicom_are_explained(monkeypatch, capsys, tmp_path):
     """pydicom's own scan, window 40 +- 200: (HU - 39.5) / 399 + 1 / 2, cut to [0, 1].
 
     DICOM PS3.3, C.11.2.1.2.1.
@@ -128,8 +126,8 @@ def test_greys_of_16_bits_and_windowed_dicom_reach_the_network(
     np.testing.assert_allclose(grey_seen[..., 0], grey / 65535, atol=5e-3)
 
 
-def test_several_images_show_how_far_it_is(monkeypatch, capsys):
-    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # as if stderr were a screen
+def test_several_images_show_a_progress_bar(monkeypatch, capsys):
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")  # as if stderr were a terminal
     assert list(cli_explain._with_progress(["a", "b"])) == ["a", "b"]
     printed = capsys.readouterr()
     assert printed.out == "" and "explaining" in printed.err and "100%" in printed.err
@@ -137,7 +135,7 @@ def test_several_images_show_how_far_it_is(monkeypatch, capsys):
     assert capsys.readouterr().err == ""
 
 
-def test_names_folders_and_patterns_are_found(tmp_path):
+def test_files_folders_and_patterns_are_found(tmp_path):
     for name in ("b.png", "a.PNG", "c.dcm", "d.txt"):
         (tmp_path / name).touch()
     found = find_images((str(tmp_path), "fundus:3"))
@@ -164,7 +162,7 @@ def test_names_folders_and_patterns_are_found(tmp_path):
         (["fundus:1"] * 12, "Too many images for one picture. Expected at most 12"),
     ],
 )
-def test_what_does_not_fit_is_one_sentence_and_exit_code_2(
+def test_a_wrong_option_gives_one_sentence_and_exit_code_2(
     monkeypatch, capsys, tmp_path, arguments, said
 ):
     code, out, err = run(
@@ -175,7 +173,9 @@ def test_what_does_not_fit_is_one_sentence_and_exit_code_2(
     assert not list(tmp_path.iterdir())
 
 
-def test_no_image_and_a_name_twice(monkeypatch, capsys, tmp_path):
+def test_without_images_it_fails_and_equal_names_are_numbered(
+    monkeypatch, capsys, tmp_path
+):
     code, _, err = run(monkeypatch, capsys, "-o", tmp_path / "m.png")
     assert code == 2 and "nothing to explain" in err
     first = [dict(name="x/eye.png")]
