@@ -45,6 +45,21 @@ def pass_path_only(button: Component) -> Component:
     return button
 
 
+def current_block() -> Any:
+    """Returns the layout block that is open, such as the `gr.Tab` being filled."""
+    from gradio.context import Context
+
+    return Context.block
+
+
+def current_page() -> "gr.Blocks":
+    """Returns the page that is being built."""
+    from gradio.context import Context
+
+    assert Context.root_block is not None
+    return Context.root_block
+
+
 def find_component(elem_id: str) -> "gr.blocks.Block | None":
     """Finds the component with an `elem_id` on the page that is being built."""
     from gradio.context import Context

@@ -47,7 +47,7 @@ class HostModels:
         lock: Held while a network computes, that of the `NetworkService`.
     """
 
-    def __init__(self, folder: str | Path | None, lock: "threading._RLock"):
+    def __init__(self, folder: str | Path | None, lock: "threading.RLock"):
         self._folder, self._lock = folder, lock
         # By file name: the model, and its analyzers.
         self._loaded: OrderedDict[str, tuple[keras.Model, dict]] = OrderedDict()

@@ -6,8 +6,8 @@ from html import escape
 import numpy as np
 
 from medattn.figures import colour_scale, grey, outline_rgba, png_bytes, relevance_rgba
+from medattn.figures.colours import OUTLINE, Colour
 from medattn_app.domain.cases import Case, cached_per_case
-from medattn_app.tabs.common.colours import Colour
 
 Picture = np.ndarray | str  # pixels, or the address of a PNG
 Layer = tuple[str, Picture]  # its name, and an RGBA picture
@@ -48,11 +48,10 @@ def map_layer(relevance: np.ndarray, scale: float | None = None) -> Layer:
 
 
 def outline_layer(
-    mask: np.ndarray, name: str = "evidence", colour: Colour | None = None
+    mask: np.ndarray, name: str = "evidence", colour: Colour = OUTLINE
 ) -> Layer:
     """Outlines a region for `pile`; in the evidence's colour unless one is given."""
-    options = {} if colour is None else {"colour": colour}
-    return name, outline_rgba(mask, **options)
+    return name, outline_rgba(mask, colour=colour)
 
 
 def evidence_layers(case: Case) -> list[Layer]:
@@ -85,4 +84,5 @@ def thumbnail(case: Case) -> str:
 
 @cached_per_case
 def _evidence_uri(case: Case) -> str:
+    assert case.evidence is not None
     return png_uri(outline_rgba(case.evidence))

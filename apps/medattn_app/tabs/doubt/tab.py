@@ -3,10 +3,9 @@
 from typing import Any
 
 import gradio as gr
-from gradio.context import Context as Building
 
 from medattn_app.domain.labels import sentence_of
-from medattn_app.gradio_private import event_field
+from medattn_app.gradio_private import current_block, event_field
 from medattn_app.service.context import Context
 from medattn_app.tabs.common.chooser import (
     Chooser,
@@ -34,7 +33,7 @@ def build(context: Context) -> None:
     Args:
         context: The page's `Context`.
     """
-    words, tab = context.words, Building.block
+    words, tab = context.words, current_block()
     gr.HTML(f'<p class="ma-lead">{words("doubt.lead")}</p>')
     with gr.Row(elem_classes="ma-page"):
         with gr.Column(scale=1, min_width=288, elem_classes="ma-controls"):

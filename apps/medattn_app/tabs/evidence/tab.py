@@ -6,10 +6,10 @@ from html import escape
 from typing import Any
 
 import gradio as gr
-from gradio.context import Context as Building
 
 from medattn.study import report_fragment
 from medattn_app.domain.texts import Words
+from medattn_app.gradio_private import current_block
 from medattn_app.service.conclusion import STUDIES
 from medattn_app.service.context import Context
 
@@ -26,7 +26,7 @@ def build(context: Context) -> None:
     Args:
         context: The page's `Context`.
     """
-    words, tab = context.words, Building.block
+    words, tab = context.words, current_block()
     gr.HTML(f'<p class="ma-lead">{escape(words("evidence.lead"))}</p>')
     report = gr.HTML(
         f'<p class="ma-note">{escape(words("evidence.drawing"))}</p>',

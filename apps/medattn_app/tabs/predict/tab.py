@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.context import Context as Building
 
 from medattn_app.domain.cases import Case
 from medattn_app.domain.labels import sentence_of
-from medattn_app.gradio_private import event_data
+from medattn_app.gradio_private import current_page, event_data
 from medattn_app.service.context import Context
 from medattn_app.tabs.common.chooser import build_chooser
 from medattn_app.tabs.common.scripts import compose_script
@@ -72,7 +71,7 @@ def build(context: Context) -> None:
                 elem_classes="ma-tests-view",
             )
     asked, shown = [chooser.dataset, session], [session, play]
-    Building.root_block.load(game.ask, asked, shown, **QUIET_EVENT)
+    current_page().load(game.ask, asked, shown, **QUIET_EVENT)
     play.submit(
         game.answer,
         [session, *chooser.network],
