@@ -358,15 +358,13 @@ for gates in (1, 2, 3):
 
 # %%
 def plain_difference(propagator, step, *args, **kwargs):
-    """The right difference of a product, with the derivatives at the image."""
-    right, held = (
-        differences.product(propagator, step, *args, **kwargs),
-        ops.stop_gradient,
-    )
+    """Uses the derivatives of a product at the image as its multipliers."""
+    exact = differences.product(propagator, step, *args, **kwargs)
     x, s = keras.tree.flatten(args)
-    shared = x.difference * held(s.value) + held(x.value) * s.difference
-    total = shared + held(right.difference - shared)
-    return differences.Pair(right.reference, total)
+    constant = ops.stop_gradient
+    linear = x.difference * constant(s.value) + constant(x.value) * s.difference
+    total = linear + constant(exact.difference - linear)  # the exact value forward
+    return differences.Pair(exact.reference, total)
 
 
 def missing(name, table, rule):
