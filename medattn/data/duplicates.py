@@ -113,6 +113,6 @@ def report_broken(
             row = f"{records.rows[index]}: the image " if records.rows else ""
             faults.add(
                 "broken image",
-                f"{row}{path} cannot be used. {broken[path]} Expected a whole image; "
-                "fetch the file again or remove it",
+                f"{row}{path} cannot be used. {broken[path]} Expected a complete "
+                "image; fetch the file again or remove it",
             )

@@ -261,8 +261,8 @@ def calibration_figure(
             styles[name] = style
         axis.set(xlim=(0, 1), ylim=(0, 1), aspect="equal")
         axis.set_title(title, fontsize=11, loc="left")
-        axis.set_xlabel("probability said")
-    axes[0].set_ylabel("share of positives")
+        axis.set_xlabel("predicted probability")
+    axes[0].set_ylabel("fraction of positives")
     _legend(figure, styles)
     return figure
 
