@@ -1,7 +1,7 @@
-"""Run under another KERAS_BACKEND by test_backends.py: answers, maps and a step.
+"""Run under another KERAS_BACKEND by test_backends.py: outputs, maps, a training step.
 
-Reads the weights and images that the calling test wrote, so that all backends answer
-the same question; writes what they answer.
+Reads the weights and images that the test wrote, so that all backends compute the same;
+writes the outputs.
 """
 
 import json
@@ -26,39 +26,41 @@ from medattn.models import (  # noqa: E402
 )
 
 images = np.load(f"{FOLDER}/images.npy")
-answers = {}
+outputs = {}
 for name in [name for name in list_models() if "micro" in name]:
     model = create_model(name)
     load_weights(model, f"{FOLDER}/{name}.safetensors")
-    answers[name] = model.predict_on_batch(images)  # compiled: JAX is slow else
+    outputs[name] = model.predict_on_batch(images)  # compiled: eager JAX is slow
     if name == "cbam_micro_resnet":
         analyzer = create_analyzer("lrp.epsilon", model)
-        answers[f"{name}.relevance"] = analyzer.analyze(images)
-        books = analyzer.audit(images)
-        scale = np.abs(books["logit"])
-        assert (np.abs(books["error"]) <= 1e-4 * scale + 1e-4).all(), books["error"]
+        outputs[f"{name}.relevance"] = analyzer.analyze(images)
+        audit = analyzer.audit(images)
+        scale = np.abs(audit["logit"])
+        assert (np.abs(audit["error"]) <= 1e-4 * scale + 1e-4).all(), audit["error"]
 
 arrays = np.load(f"{FOLDER}/layers.npz")
-tensors, given, outputs = [], [], {}
+tensors, given, layer_outputs = [], [], {}
 for name, config in json.loads(Path(f"{FOLDER}/layers.json").read_text()).items():
     layer = keras.saving.deserialize_keras_object(config)
-    own = [arrays[key] for key in arrays if key.startswith(f"{name}/input/")]
-    inputs = [keras.Input(array.shape[1:]) for array in own]
-    outputs[f"layer {name}"] = layer(inputs if len(inputs) > 1 else inputs[0])
+    layer_arrays = [arrays[key] for key in arrays if key.startswith(f"{name}/input/")]
+    inputs = [keras.Input(array.shape[1:]) for array in layer_arrays]
+    layer_outputs[f"layer {name}"] = layer(inputs if len(inputs) > 1 else inputs[0])
     for k, weight in enumerate(layer.weights):
         weight.assign(arrays[f"{name}/weight/{k}"])
-    tensors, given = tensors + inputs, given + own
-    if name == "hard":  # other numbers in other backends, but always one place a query
-        drawn = keras.ops.convert_to_numpy(layer.choose(layer.scores(own), True))
-        assert np.allclose(np.sort(drawn)[..., -1], 1) and np.allclose(drawn.sum(-1), 1)
-answers |= keras.Model(tensors, outputs).predict_on_batch(given)
+    tensors, given = tensors + inputs, given + layer_arrays
+    if name == "hard":  # other samples on other backends, but always one position
+        chosen = layer.choose(layer.scores(layer_arrays), True)
+        chosen = keras.ops.convert_to_numpy(chosen)
+        assert np.allclose(np.sort(chosen)[..., -1], 1)
+        assert np.allclose(chosen.sum(-1), 1)
+outputs |= keras.Model(tensors, layer_outputs).predict_on_batch(given)
 
 model = keras.models.load_model(f"{FOLDER}/saved.keras")
-answers["saved"] = keras.ops.convert_to_numpy(model(images))
+outputs["saved"] = keras.ops.convert_to_numpy(model(images))
 model.save(f"{FOLDER}/again.keras")
 again = keras.models.load_model(f"{FOLDER}/again.keras")
 np.testing.assert_allclose(
-    keras.ops.convert_to_numpy(again(images)), answers["saved"], rtol=1e-5
+    keras.ops.convert_to_numpy(again(images)), outputs["saved"], rtol=1e-5
 )
 
 plain = create_model("micro_resnet")
@@ -76,5 +78,5 @@ assert all(
     for w in map(keras.ops.convert_to_numpy, attended.weights)
 )
 
-np.savez(f"{FOLDER}/answers.npz", **answers)
+np.savez(f"{FOLDER}/outputs.npz", **outputs)
 print("backend", keras.backend.backend())

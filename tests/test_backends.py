@@ -19,12 +19,12 @@ MICRO = [name for name in list_models() if "micro" in name]
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory):
-    """Weights, images and a saved model, with TensorFlow's answers to them."""
+def reference(tmp_path_factory):
+    """Weights, images and a saved model, with the outputs of TensorFlow."""
     folder = tmp_path_factory.mktemp("backends")
     images = np.random.default_rng(0).random((2, 64, 64, 3)).astype(np.float32)
     np.save(folder / "images.npy", images)
-    answers = {}
+    outputs = {}
     rng = np.random.default_rng(1)
     for name in MICRO:
         model = create_model(name)
@@ -34,40 +34,40 @@ def asked(tmp_path_factory):
             # As float16 holds them, so that the file carries them exactly.
             weight.assign(rng.uniform(low, high, weight.shape).astype(np.float16))
         save_weights(model, folder / f"{name}.safetensors")
-        answers[name] = np.asarray(model(images))
+        outputs[name] = np.asarray(model(images))
         if name == "cbam_micro_resnet":
             analyzer = create_analyzer("lrp.epsilon", model)
-            answers[f"{name}.relevance"] = analyzer.analyze(images)
+            outputs[f"{name}.relevance"] = analyzer.analyze(images)
         if name == "se_micro_resnet":
             model.save(folder / "saved.keras")
-            answers["saved"] = answers[name]
+            outputs["saved"] = outputs[name]
     inputs, layers = {}, {}
     for name, case in CASES.items():
-        given = inputs_of(case)
-        layer = randomised(case.make(), given)
+        arrays = inputs_of(case)
+        layer = randomised(case.make(), arrays)
         layers[name] = keras.saving.serialize_keras_object(layer)
-        for k, array in enumerate(keras.tree.flatten(given)):
+        for k, array in enumerate(keras.tree.flatten(arrays)):
             inputs[f"{name}/input/{k}"] = array
         for k, weight in enumerate(layer.weights):
             inputs[f"{name}/weight/{k}"] = weight.numpy()
-        answers[f"layer {name}"] = np.asarray(layer(given))
+        outputs[f"layer {name}"] = np.asarray(layer(arrays))
     np.savez(folder / "layers.npz", **inputs)
     (folder / "layers.json").write_text(json.dumps(layers))
-    return folder, answers
+    return folder, outputs
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_another_backend_gives_the_same_answers_and_maps(asked, backend):
+def test_another_backend_gives_the_same_outputs_and_maps(reference, backend):
     # torch is large, so uv does not bring it: MEDATTN_TORCH names the folder of
     # `pip install --target FOLDER torch`.
-    beside = os.environ.get("MEDATTN_TORCH") if backend == "torch" else None
-    if importlib.util.find_spec(backend) is None and not beside:
+    torch_folder = os.environ.get("MEDATTN_TORCH") if backend == "torch" else None
+    if importlib.util.find_spec(backend) is None and not torch_folder:
         pytest.skip(f"{backend} is not installed; see MEDATTN_TORCH in .ci/run")
-    folder, expected = asked
+    folder, expected = reference
     environment = {**os.environ, "KERAS_BACKEND": backend}
-    if beside:
-        environment["PYTHONPATH"] = str(Path(beside).absolute())
+    if torch_folder:
+        environment["PYTHONPATH"] = str(Path(torch_folder).absolute())
     out = subprocess.run(
         [sys.executable, str(Path(__file__).parent / "backends.py"), str(folder)],
         env=environment,
@@ -76,7 +76,7 @@ def test_another_backend_gives_the_same_answers_and_maps(asked, backend):
     )
     assert out.returncode == 0, out.stderr[-3000:]
     assert f"backend {backend}" in out.stdout
-    found = np.load(folder / "answers.npz")
+    found = np.load(folder / "outputs.npz")
     assert set(found) == set(expected)
     for name, values in expected.items():
         scale = np.abs(values).max()

@@ -1,12 +1,11 @@
 """Explanations: a model rewritten so that its gradient is its explanation."""
 
 from medattn.explain.api import ANALYZERS, create_analyzer, list_analyzers
-from medattn.explain.attention.analyzers import (
+from medattn.explain.attention.gates import gate_maps, gate_reader
+from medattn.explain.attention.rollout import (
     attention_heads,
     class_token_maps,
     class_token_reader,
-    gate_maps,
-    gate_reader,
 )
 from medattn.explain.audit import audit_line
 from medattn.explain.backend import run_eagerly
@@ -16,17 +15,17 @@ from medattn.explain.graph.registry import register_rule
 from medattn.explain.metrics.deletion_curves import deletion, insertion
 from medattn.explain.metrics.localisation import (
     area_gain,
-    edge_map,
-    pixel_map,
     pointing_game,
     relevance_auc,
     relevance_mass,
     relevance_rank,
     shortcut_share,
-    sparseness,
 )
+from medattn.explain.metrics.pixel_maps import edge_map, pixel_map
 from medattn.explain.metrics.regions import overlap, top_region
-from medattn.explain.metrics.sanity_checks import max_sensitivity, randomisation_check
+from medattn.explain.metrics.sanity_checks import randomisation_check
+from medattn.explain.metrics.sensitivity import max_sensitivity
+from medattn.explain.metrics.sparseness import sparseness
 from medattn.explain.metrics.table import evaluate_maps, explainer, mean_rows
 
 __all__ = [

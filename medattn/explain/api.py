@@ -9,8 +9,8 @@ import keras
 from medattn.explain.analyzer import SELECTION_MODES, Analyzer
 from medattn.explain.attention.analyzers import ATTENTION_ANALYZERS
 from medattn.explain.deeplift.analyzers import DEEP_LIFT_ANALYZERS
+from medattn.explain.gradient.analyzers import GRADIENT_ANALYZERS
 from medattn.explain.gradient.cams import CAM_ANALYZERS
-from medattn.explain.gradient.family import GRADIENT_ANALYZERS
 from medattn.explain.innvestigate.engine import INNVESTIGATE_ANALYZERS
 from medattn.explain.lrp.analyzers import LRP_ANALYZERS
 

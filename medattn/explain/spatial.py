@@ -1,12 +1,15 @@
-"""Where tokens and feature maps lie in the image, and how they are spread over it."""
+"""Tokens and feature maps as positions in the image."""
 
 import math
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
+from medattn.layers.tensor import Tensor
 
-def token_grid(tokens, image_shape):
+
+def token_grid(tokens: int, image_shape: Sequence[int]) -> tuple[int, int, int] | None:
     """Finds the patches of an image among the tokens of a transformer.
 
     Args:
@@ -15,7 +18,7 @@ def token_grid(tokens, image_shape):
 
     Returns:
         `(first, rows, columns)`: the patches are the tokens from `first` on, row by
-        row; `first` is 1 behind a class token, else 0. None if square patches of one
+        row; `first` is 1 after a class token, else 0. None if square patches of one
         size, with at most one token before them, cannot fill the image.
     """
     height, width = image_shape
@@ -28,15 +31,15 @@ def token_grid(tokens, image_shape):
     return None
 
 
-def upsampled(maps, shape):
-    """Enlarges maps to the image, bilinearly, centres of pixels on centres.
+def upsampled(maps: Tensor, shape: Sequence[int]) -> np.ndarray:
+    """Enlarges maps to the image, bilinearly, aligned at the centres of pixels.
 
     Args:
         maps: `(batch, rows, columns)`.
         shape: `(height, width)`.
 
     Returns:
-        `(batch, height, width)`, a numpy array.
+        `(batch, height, width)`.
     """
     large = keras.ops.image.resize(
         np.asarray(maps, np.float32)[..., None],
@@ -47,10 +50,10 @@ def upsampled(maps, shape):
     return keras.ops.convert_to_numpy(large)[..., 0]
 
 
-def spread(maps, images):
-    """Gives every channel of a pixel an even share of its value.
+def spread(maps: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Divides the value of a pixel evenly among its channels.
 
-    Relevance is summed over channels wherever a map is drawn or measured, and so the
+    Relevance is summed over channels wherever a map is drawn or measured, so that the
     sum is the value again.
 
     Args:
@@ -60,13 +63,13 @@ def spread(maps, images):
     Returns:
         Same shape as `images`, float32.
     """
-    share = np.asarray(maps, np.float32)[..., None] / images.shape[-1]
-    return np.broadcast_to(share, images.shape).copy()
+    part = np.asarray(maps, np.float32)[..., None] / images.shape[-1]
+    return np.broadcast_to(part, images.shape).copy()
 
 
-def checked_pictures(analyzer):
-    """Refuses inputs over which no map can be spread."""
-    for tensor in analyzer.model.inputs:
+def check_image_inputs(inputs: Sequence[keras.KerasTensor]) -> None:
+    """Raises ValueError if an input of a model is not an image of known size."""
+    for tensor in inputs:
         if len(tensor.shape) != 4 or None in tensor.shape[1:3]:
             raise ValueError(
                 "This analyzer spreads its map over an image. Expected inputs of shape "

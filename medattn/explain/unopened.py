@@ -1,4 +1,6 @@
-"""What analyzers share that look at layers from outside and leave them in one piece."""
+"""The base of analyzers that compute composite layers in one piece."""
+
+from typing import Any
 
 import keras
 from keras import ops
@@ -6,31 +8,37 @@ from keras import ops
 from medattn.explain.analyzer import Analyzer
 from medattn.explain.graph.operations import ATOMIC
 from medattn.explain.graph.registry import stays_closed
+from medattn.explain.graph.steps import Step
 
 
-class Whole(Analyzer):
-    """Runs composite layers as they are; what passes between layers is float32."""
+class LayerwiseAnalyzer(Analyzer):
+    """Runs composite layers unopened; values between layers are float32."""
 
-    def stays_closed(self, layer):
+    def stays_closed(self, layer: keras.Layer) -> bool:
         return True
 
-    def compute_step(self, step, args, kwargs):
+    def compute_step(self, step: Step, args: Any, kwargs: Any) -> Any:
         layer = step.operation
         composite = isinstance(layer, keras.Layer) and not stays_closed(layer, ATOMIC)
         if not composite or layer.compute_dtype == "float32":
             return super().compute_step(step, args, kwargs)
-        # Its own layers cast to half precision, and its operations do not.
+        # Its inner layers cast to half precision, and its operations do not.
         args, kwargs = cast((args, kwargs), layer.compute_dtype)
         return cast(super().compute_step(step, args, kwargs), "float32")
 
 
-def cast(values, dtype):
-    """Casts all floating-point tensors of a nest."""
+def cast(values: Any, dtype: str) -> Any:
+    """Casts all floating-point tensors of a nest.
 
-    def one(value):
+    Args:
+        values: Any nest of lists, tuples and dicts.
+        dtype: The new type.
+    """
+
+    def cast_one(value: Any) -> Any:
+        if not hasattr(value, "dtype"):
+            return value
         floating = "float" in keras.backend.standardize_dtype(value.dtype)
         return ops.cast(value, dtype) if floating else value
 
-    return keras.tree.map_structure(
-        lambda value: one(value) if hasattr(value, "dtype") else value, values
-    )
+    return keras.tree.map_structure(cast_one, values)

@@ -1,4 +1,4 @@
-"""Small networks for the analyzers' tests, with random weights."""
+"""Small networks for the tests of analyzers, with random weights."""
 
 import contextlib
 
@@ -21,10 +21,20 @@ def randomised(model, seed=0):
     return model
 
 
+def uniformly_randomised(model, seed=0):
+    """Fills every weight from a uniform distribution."""
+    rng = np.random.default_rng(seed)
+    for weight in model.weights:
+        positive = weight.path.endswith(("gamma", "moving_variance"))
+        low, high = (0.5, 1.5) if positive else (-0.3, 0.3)
+        weight.assign(rng.uniform(low, high, weight.shape))
+    return model
+
+
 def calibrated(model, seed=0):
     """Fills every weight at random, and measures the batch norms' statistics.
 
-    So values keep their size however deep the network is, as in a trained one.
+    So values keep their size in any depth, as in a trained network.
     """
     randomised(model, seed)
     norms = [
@@ -48,7 +58,7 @@ def one_layer(inputs=6, outputs=4, seed=0, **options):
 
 @contextlib.contextmanager
 def uncompiled():
-    """Runs TensorFlow eagerly: much quicker for a large network called once."""
+    """Runs TensorFlow eagerly: much faster for a large network that is called once."""
     import tensorflow as tf
 
     tf.config.run_functions_eagerly(True)

@@ -90,11 +90,11 @@ def test_unless_compiled_uses_what_is_compiled(trained, images, monkeypatch):
 def test_points_in_one_batch_equal_points_one_by_one(
     trained, images, method, monkeypatch
 ):
-    from medattn.explain.gradient import family as gradient_family
+    from medattn.explain.gradient import gradient as gradient_module
 
     analyzer = create_analyzer(method, trained("micro_deit", 1.0))
     together = analyzer.analyze(images)
-    monkeypatch.setattr(gradient_family, "AT_ONCE", 1)
+    monkeypatch.setattr(gradient_module, "PIXELS_AT_ONCE", 1)
     alone = analyzer.analyze(images)
     np.testing.assert_allclose(together, alone, atol=1e-5 * np.abs(alone).max())
     np.testing.assert_allclose(

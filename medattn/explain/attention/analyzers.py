@@ -1,29 +1,11 @@
-"""Attention read from the model, by the names of its analyzers."""
+"""The attention methods, by the names of their analyzers."""
 
-from medattn.explain.attention.gates import (
-    ChannelGate,
-    SpatialGate,
-    gate_maps,
-    gate_reader,
-)
-from medattn.explain.attention.tokens import (
-    Rollout,
-    TransformerAttribution,
-    attention_heads,
-    class_token_maps,
-    class_token_reader,
-)
+from medattn.explain.attention.gates import ChannelGate, SpatialGate
+from medattn.explain.attention.reader import AttentionReader
+from medattn.explain.attention.rollout import Rollout
+from medattn.explain.attention.transformer import TransformerAttribution
 
-__all__ = [
-    "ATTENTION_ANALYZERS",
-    "attention_heads",
-    "class_token_maps",
-    "class_token_reader",
-    "gate_maps",
-    "gate_reader",
-]
-
-ATTENTION_ANALYZERS = {
+ATTENTION_ANALYZERS: dict[str, type[AttentionReader]] = {
     "attention.rollout": Rollout,
     "attention.transformer": TransformerAttribution,
     "attention.spatial_gate": SpatialGate,

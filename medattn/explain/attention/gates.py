@@ -1,14 +1,20 @@
-"""Gates on places and channels: their scores, and what they leave of an image."""
+"""The scores of gates on positions and channels, and as maps of the image."""
 
+from collections.abc import Callable, Sequence
+from typing import Literal, TypeAlias
+
+import keras
 import numpy as np
 from keras import ops
 
 from medattn.explain.attention.reader import AttentionReader
 from medattn.explain.backend import value_and_gradients
+from medattn.explain.graph.steps import Step
 from medattn.explain.spatial import spread, upsampled
 from medattn.layers import (
     BAM,
     CBAM,
+    AttentionLayer,
     ChannelAttention,
     CoordinateAttention,
     EfficientChannelAttention,
@@ -16,9 +22,11 @@ from medattn.layers import (
     SpatialAttention,
     SqueezeExcite,
 )
+from medattn.layers.tensor import Tensor
 
-KINDS = ("spatial", "channel")
-KINDS_OF = {
+Kind: TypeAlias = Literal["spatial", "channel"]
+KINDS: tuple[Kind, ...] = ("spatial", "channel")
+KINDS_OF: dict[type[AttentionLayer], tuple[Kind, ...]] = {
     BAM: KINDS,
     CBAM: KINDS,
     ChannelAttention: ("channel",),
@@ -30,18 +38,19 @@ KINDS_OF = {
 }
 
 
-class Gates(AttentionReader):
-    """The scores of the model's gates, drawn over the image; the same for every class.
+class GateReader(AttentionReader):
+    """The scores of the model's gates as a map; the same for every class.
 
     Args:
-        layer: Name of the gate to draw; None takes the mean over all.
+        layer: Name of one gate; None takes the mean over all.
     """
 
     options = {"layer": None}
-    kind = None
+    layer: str | None
+    kind: Kind
 
-    def chosen_stages(self):
-        stages = self._found(lambda step: self.kind in _kinds(step))
+    def chosen_stages(self) -> list[Step]:
+        stages = self._steps_where(lambda step: self.kind in _kinds(step))
         if not stages:
             self._refuse(f"a {self.kind} gate, such as CBAM,")
         names = [step.operation.name for step in stages]
@@ -54,23 +63,29 @@ class Gates(AttentionReader):
             )
         return [stages[names.index(self.layer)]]
 
-    def prepare(self):
+    def prepare(self) -> None:
         super().prepare()
+        self._read = value_and_gradients(
+            lambda images, neurons: (0.0, self.read(images)[1]), gradients=False
+        )
 
-        def scores(images, neurons):
-            return 0.0, self.read(images)[1]
-
-        self._read = value_and_gradients(scores, gradients=False)
-
-    def scores(self, step, x):
+    def scores(self, step: Step, x: Tensor) -> Tensor:
         x = ops.cast(x, step.operation.compute_dtype)
-        return ops.cast(self.drawn(_parts(step.operation, x)[self.kind], x), "float32")
+        scores = _scores_by_kind(step.operation, x)[self.kind]
+        return ops.cast(self.as_map(scores, x), "float32")
 
-    def drawn(self, scores, x):
-        """Turns scores into `(batch, height, width, 1)`."""
+    def as_map(self, scores: Tensor, x: Tensor) -> Tensor:
+        """Turns scores into a map, `(batch, height, width, 1)`.
+
+        Args:
+            scores: The scores of a gate.
+            x: The input of the gate.
+        """
         return scores
 
-    def _explain(self, images, neurons):
+    def _explain(
+        self, images: list[np.ndarray], neurons: np.ndarray
+    ) -> Sequence[np.ndarray]:
         _, scores = self._read(images, neurons)
         found = []
         for x in images:
@@ -79,39 +94,39 @@ class Gates(AttentionReader):
         return found
 
 
-class SpatialGate(Gates):
-    """Where the spatial gates let through: their weight of each place.
+class SpatialGate(GateReader):
+    """The scores of the spatial gates: their weight of each position.
 
     A gate with a weight for every value (BAM, coordinate attention) is averaged over
     channels.
 
     Args:
-        layer: Name of the gate to draw; None takes the mean over all.
+        layer: Name of one gate; None takes the mean over all.
 
     Reference:
         [Woo et al., 2018](https://doi.org/10.1007/978-3-030-01234-2_1), equation 3.
     """
 
-    kind = "spatial"
+    kind: Kind = "spatial"
 
 
-class ChannelGate(Gates):
-    """What the channel gates leave of each place.
+class ChannelGate(GateReader):
+    """The effect of the channel gates on each position.
 
-    A channel gate has one weight s_c for the whole image; on a place with the features
-    x_c it acts as their mean weighted by the features, sum_c s_c |x_c| / sum_c |x_c|,
-    which is drawn. For the weights themselves see `gate_maps`.
+    A channel gate has one weight s_c for the whole image; its effect on a position with
+    the features x_c is their mean weighted by the features, sum_c s_c |x_c| / sum_c
+    |x_c|. For the weights themselves see `gate_maps`.
 
     Args:
-        layer: Name of the gate to draw; None takes the mean over all.
+        layer: Name of one gate; None takes the mean over all.
 
     Reference:
         [Hu et al., 2018](https://doi.org/10.1109/CVPR.2018.00745), equation 4.
     """
 
-    kind = "channel"
+    kind: Kind = "channel"
 
-    def drawn(self, scores, x):
+    def as_map(self, scores: Tensor, x: Tensor) -> Tensor:
         size = ops.abs(x)
         return ops.divide_no_nan(
             ops.sum(scores * size, axis=-1, keepdims=True),
@@ -119,37 +134,38 @@ class ChannelGate(Gates):
         )
 
 
-class _Weights(Gates):
-    """The gates' scores as they are."""
+class _ScoreReader(GateReader):
+    """The gates' scores, not as maps."""
 
     options = {"layer": None, "kind": "spatial"}
 
-    def drawn(self, scores, x):
-        return scores
 
-
-def gate_maps(model, x, *, kind="spatial"):
+def gate_maps(
+    model: keras.Model, x: np.ndarray, *, kind: Kind = "spatial"
+) -> dict[str, np.ndarray]:
     """Reads the gates of every stage.
 
     Args:
         model: A functional or Sequential `keras.Model` with gates of `medattn.layers`.
         x: `(batch, height, width, channels)`, pixels in [0, 1].
-        kind: `"spatial"`: the weight of each place, or `"channel"`: of each channel.
+        kind: `"spatial"`: the weight of each position, or `"channel"`: of each channel.
             A gate with a weight for every value is averaged over the other.
 
     Returns:
         From the layer's name to its scores: `(batch, rows, columns, 1)` for spatial
-        gates, `(batch, 1, 1, channels)` for channel gates, of each stage's own size.
+        gates, `(batch, 1, 1, channels)` for channel gates, in the size of each stage.
     """
     return gate_reader(model, kind=kind)(x)
 
 
-def gate_reader(model, *, kind="spatial"):
-    """Compiles `gate_maps` once, for a model that many images are shown to.
+def gate_reader(
+    model: keras.Model, *, kind: Kind = "spatial"
+) -> Callable[[np.ndarray], dict[str, np.ndarray]]:
+    """Compiles `gate_maps` once, for many calls with one model.
 
     Args:
-        model: As in `gate_maps`.
-        kind: As in `gate_maps`.
+        model: See `gate_maps`.
+        kind: See `gate_maps`.
 
     Returns:
         A function from images to what `gate_maps` returns.
@@ -158,23 +174,26 @@ def gate_reader(model, *, kind="spatial"):
         raise ValueError(
             f"Unknown kind of gate. Expected one of {KINDS}. Received: kind={kind!r}"
         )
-    reader = _Weights(model, kind=kind)
+    reader = _ScoreReader(model, kind=kind)
     names = [step.operation.name for step in reader.stages]
 
-    def read(x):
+    def read(x: np.ndarray) -> dict[str, np.ndarray]:
         images, neurons = reader._checked(x, None)
         return dict(zip(names, reader._read(images, neurons)[1], strict=True))
 
     return read
 
 
-def _kinds(step):
-    """Names what a step's gate weighs."""
+def _kinds(step: Step) -> tuple[Kind, ...]:
+    """Returns what a step's gate weighs: positions, channels, both or neither."""
     return next((KINDS_OF[k] for k in KINDS_OF if isinstance(step.operation, k)), ())
 
 
-def _parts(layer, x):
-    """Computes a gate's weights of channels and of places, as far as it has them."""
+def _scores_by_kind(layer: AttentionLayer, x: Tensor) -> dict[Kind, Tensor]:
+    """Computes a gate's weights of channels and of positions.
+
+    A gate that weighs only one of them has a mean for the other.
+    """
     if isinstance(layer, CBAM):
         channel = layer.channel.scores(x)
         return {"channel": channel, "spatial": layer.spatial.scores(x * channel)}

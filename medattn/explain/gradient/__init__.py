@@ -1,1 +1,1 @@
-"""The gradient family, class activation maps and neuron visualisation."""
+"""Gradient methods, class activation maps and neuron visualisation."""

@@ -1,14 +1,18 @@
-"""A network told in tf_keras's layers for iNNvestigate, or refused with the reason."""
+"""A network as a list of tf_keras layers for iNNvestigate, or a refusal with reason."""
 
 import hashlib
 import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from keras import ops
 
+from medattn.explain.analyzer import Analyzer
 from medattn.explain.graph.operations import NORMALISERS
 from medattn.explain.graph.steps import (
     ACTIVATION,
+    Step,
     activation_name,
     from_keras,
     ids,
@@ -17,13 +21,14 @@ from medattn.explain.graph.steps import (
     name_of,
     tensors,
 )
+from medattn.layers.tensor import Tensor
 
-# iNNvestigate's time to build grows with the square of the layers and more; beyond
-# this many it has not been seen to end within a few minutes.
-MOST_LAYERS = 100
+# iNNvestigate's time to build grows with the square of the layers and more; with more
+# layers than this it did not finish within a few minutes.
+MAX_LAYERS = 100
 
 ACTIVATIONS = ("elu", "relu", "sigmoid", "softplus", "tanh")
-SETTINGS = {
+SETTINGS: dict[str, tuple[str, ...]] = {
     "AveragePooling2D": ("pool_size", "strides", "padding"),
     "BatchNormalization": ("axis", "epsilon", "center", "scale"),
     "Conv2D": (
@@ -43,7 +48,7 @@ SETTINGS = {
     "Reshape": ("target_shape",),
     "ZeroPadding2D": ("padding",),
 }
-WEIGHTS = {
+WEIGHTS: dict[str, tuple[str, ...]] = {
     "BatchNormalization": ("gamma", "beta", "moving_mean", "moving_variance"),
     "Conv2D": ("kernel", "bias"),
     "Dense": ("kernel", "bias"),
@@ -65,68 +70,70 @@ REASONS = {
 
 
 class Network:
-    """What the worker needs to rebuild one.
+    """What the process needs to rebuild a network.
 
     Args:
         analyzer: An `Analyzer`, which has opened the model and knows its output.
         inside: Whether leading normalising layers stay in the network, as the plain
-            gradients need; else they are applied to the image before.
+            gradients need; otherwise they are applied to the image before.
 
     Attributes:
-        words: For `innvestigate_worker.rebuild`.
+        spec: The layers, for `worker.rebuild`.
 
     Raises:
-        ValueError: If iNNvestigate cannot do the network.
+        ValueError: If iNNvestigate does not support the network.
     """
 
-    def __init__(self, analyzer, *, inside):
-        self.analyzer = weakref.proxy(analyzer)  # it owns this: no circle
+    def __init__(self, analyzer: Analyzer, *, inside: bool) -> None:
+        self.analyzer = weakref.proxy(analyzer)  # it owns this object: no cycle
         graph, output = analyzer.graph, analyzer.output
         if len(graph.inputs) != 1:
             raise _refusal("it has several inputs", f"{len(graph.inputs)} inputs")
         steps = _needed(graph.steps, output)
-        self.normalisers, steps = _leading(steps, graph.inputs[0])
+        self.normalisers, steps = _split_normalisers(steps, graph.inputs[0])
         for step in steps:
             if name_of(step) in REASONS:
-                raise _unfit(step)
-        if len(steps) > MOST_LAYERS:
+                raise _unsupported(step)
+        if len(steps) > MAX_LAYERS:
             raise _refusal(
                 "it is too large: the time to build its graph grows faster than the "
-                f"square of its layers. Expected at most {MOST_LAYERS} of them",
+                f"square of its layers. Expected at most {MAX_LAYERS} of them",
                 f"{len(steps)} layers",
             )
-        self.told, self.steps = [], []
+        self.layers: list[dict[str, Any]] = []
+        self.steps: list[Step | None] = []  # of each layer; None for the normalisation
         start = self.normalisers[-1].outputs[0] if self.normalisers else graph.inputs[0]
         self.numbers = {id(start): 0}
         self.inside = inside and bool(self.normalisers)
         if self.inside:
             affine = {"scale": {"array": "scale"}, "offset": {"array": "offset"}}
-            self._tell(None, "Rescaling", affine, [0])
+            self._add_layer(None, "Rescaling", affine, [0])
             self.numbers[id(start)] = 1
         for step in steps:
-            self._add(step)
-        self.words = {
+            self._add_step(step)
+        self.spec = {
             "shape": list(graph.inputs[0].shape[1:]),
-            "layers": self.told,
+            "layers": self.layers,
             "output": self.numbers[id(output)],
         }
 
-    def arrays(self):
-        """Reads the weights as they are now; returns arrays by their keys."""
-        held = {}
-        for step, told in zip(self.steps, self.told, strict=True):
-            for key in told["weights"]:
-                held[key] = _numpy(getattr(step.operation, key.split(".")[1]))
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Reads the present weights, by their keys."""
+        arrays = {}
+        for step, layer in zip(self.steps, self.layers, strict=True):
+            for key in layer["weights"]:
+                assert step is not None
+                arrays[key] = _numpy(getattr(step.operation, key.split(".")[1]))
         if self.inside:
             black, white = self.normalise(0.0), self.normalise(1.0)
-            held |= {"scale": (white - black)[0], "offset": black[0]}
-        return held
+            arrays |= {"scale": (white - black)[0], "offset": black[0]}
+        return arrays
 
-    def normalise(self, images):
+    def normalise(self, images: np.ndarray | float) -> np.ndarray:
         """Applies the leading normalising layers.
 
         Args:
-            images: A batch, or a number: an image of nothing but it.
+            images: A batch, or a number: an image with this value everywhere.
         """
         if isinstance(images, float):
             shape = self.analyzer.graph.inputs[0].shape[1:]
@@ -135,109 +142,117 @@ class Network:
             images = self.analyzer.compute_step(step, (images,), {})
         return _numpy(images)
 
-    def _add(self, step):
-        """Tells one step, or joins an activation to the layer that brings it."""
+    def _add_step(self, step: Step) -> None:
+        """Adds one step, or sets the activation of the layer to which it belongs."""
         name, operation = name_of(step), step.operation
         sources = self._sources(step)
         if not from_keras(operation):
-            raise _unfit(step, "iNNvestigate does not know it")
+            raise _unsupported(step, "iNNvestigate does not know it")
         if name in ("Activation", "Relu", "ReLU"):
-            bend = "relu" if is_relu(step) else None
-            bend = bend or (activation_name(step) if name == "Activation" else None)
-            if bend == "linear":
-                self.numbers[id(step.outputs[0])] = sources[0]
-                return
-            if bend not in ACTIVATIONS:
-                raise _unfit(step, SOFTMAX if bend == "softmax" else None)
-            if step.part == ACTIVATION:
-                self.told[sources[0] - 1]["config"]["activation"] = bend
-                self.numbers[id(step.outputs[0])] = sources[0]
-                return
-            self._tell(step, "Activation", {"activation": bend}, sources)
+            self._add_activation(step, sources)
         elif name in ("Add", "Concatenate"):
             if len({tuple(t.shape) for t in tensors(step.args)}) > 1 and name == "Add":
-                raise _unfit(step, "its terms differ in shape")
+                raise _unsupported(step, "its terms differ in shape")
             axis = {"axis": operation.axis} if name == "Concatenate" else {}
-            self._tell(step, name, axis, sources)
+            self._add_layer(step, name, axis, sources)
         elif name in SETTINGS:
             if getattr(operation, "data_format", None) == "channels_first":
-                raise _unfit(step, "its channels come first")
+                raise _unsupported(step, "its channels come first")
             config = operation.get_config()
             config = {key: config[key] for key in SETTINGS[name] if key in config}
-            self._tell(step, name, config, sources)
+            self._add_layer(step, name, config, sources)
         else:
-            raise _unfit(step)
+            raise _unsupported(step)
 
-    def _tell(self, step, kind, config, sources):
+    def _add_activation(self, step: Step, sources: list[int]) -> None:
+        activation = "relu" if is_relu(step) else None
+        if activation is None and name_of(step) == "Activation":
+            activation = activation_name(step)
+        if activation == "linear":
+            self.numbers[id(step.outputs[0])] = sources[0]
+            return
+        if activation not in ACTIVATIONS:
+            raise _unsupported(step, SOFTMAX if activation == "softmax" else None)
+        if step.part == ACTIVATION:
+            self.layers[sources[0] - 1]["config"]["activation"] = activation
+            self.numbers[id(step.outputs[0])] = sources[0]
+            return
+        self._add_layer(step, "Activation", {"activation": activation}, sources)
+
+    def _add_layer(
+        self, step: Step | None, kind: str, config: dict[str, Any], sources: list[int]
+    ) -> None:
         weights = []
         for key in WEIGHTS.get(kind, ()):
-            if getattr(step.operation, key, None) is not None:
-                weights.append(f"{len(self.told)}.{key}")
-        self.told.append(
+            if step is not None and getattr(step.operation, key, None) is not None:
+                weights.append(f"{len(self.layers)}.{key}")
+        self.layers.append(
             {"kind": kind, "config": config, "sources": sources, "weights": weights}
         )
         self.steps.append(step)
         if step is not None:
-            self.numbers[id(step.outputs[0])] = len(self.told)
+            self.numbers[id(step.outputs[0])] = len(self.layers)
 
-    def _sources(self, step):
+    def _sources(self, step: Step) -> list[int]:
         """Returns the numbers of the layers that a step reads."""
-        names = tensors((step.args, step.kwargs))
-        if any(id(name) not in self.numbers for name in names):
-            raise _unfit(step, "it reads what does not come from the image alone")
-        extra = [
+        read = tensors((step.args, step.kwargs))
+        if any(id(tensor) not in self.numbers for tensor in read):
+            raise _unsupported(step, "it reads values that are not of the image alone")
+        constants = [
             leaf
             for leaf in (step.args if name_of(step) == "Add" else ())
             if not is_symbolic(leaf) and not isinstance(leaf, list | tuple)
         ]
-        if extra:
-            raise _unfit(step, "it adds a constant")
-        return [self.numbers[id(name)] for name in names]
+        if constants:
+            raise _unsupported(step, "it adds a constant")
+        return [self.numbers[id(tensor)] for tensor in read]
 
 
-def fingerprint(arrays):
-    """Tells weights from changed ones."""
-    mark = hashlib.blake2b()
+def fingerprint(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Computes a hash by which changed weights are noticed."""
+    digest = hashlib.blake2b()
     for key in sorted(arrays):
-        mark.update(np.ascontiguousarray(arrays[key]).tobytes())
-    return mark.digest()
+        digest.update(np.ascontiguousarray(arrays[key]).tobytes())
+    return digest.digest()
 
 
-def _needed(steps, output):
-    """Leaves out the steps that the output does not depend on."""
-    wanted, kept = {id(output)}, []
+def _needed(steps: Sequence[Step], output: Tensor) -> list[Step]:
+    """Leaves out the steps on which the output does not depend."""
+    needed, kept = {id(output)}, []
     for step in reversed(steps):
-        if wanted.intersection(ids(step.outputs)):
-            wanted.update(ids((step.args, step.kwargs)))
+        if needed.intersection(ids(step.outputs)):
+            needed.update(ids((step.args, step.kwargs)))
             kept.append(step)
     return kept[::-1]
 
 
-def _leading(steps, image):
-    """Splits off the normalising layers between the image and all that reads it."""
-    place = image
-    leading = []
+def _split_normalisers(
+    steps: list[Step], image: Tensor
+) -> tuple[list[Step], list[Step]]:
+    """Separates the normalising layers between the image and all other steps."""
+    tensor = image
+    normalisers: list[Step] = []
     while True:
-        readers = [s for s in steps if id(place) in ids((s.args, s.kwargs))]
+        readers = [s for s in steps if id(tensor) in ids((s.args, s.kwargs))]
         if len(readers) != 1 or name_of(readers[0]) not in NORMALISERS:
-            return leading, [s for s in steps if s not in leading]
-        leading.append(readers[0])
-        place = readers[0].outputs[0]
+            return normalisers, [s for s in steps if s not in normalisers]
+        normalisers.append(readers[0])
+        tensor = readers[0].outputs[0]
 
 
-def _numpy(tensor):
+def _numpy(tensor: Tensor) -> np.ndarray:
     return np.asarray(ops.convert_to_numpy(ops.cast(tensor, "float32")))
 
 
-def _unfit(step, reason=None):
+def _unsupported(step: Step, reason: str | None = None) -> ValueError:
     reason = REASONS.get(name_of(step), reason or "iNNvestigate has no rule for it")
     name = f"{step.operation.name!r} ({type(step.operation).__name__})"
     known = sorted([*SETTINGS, "Activation", "Add", "Concatenate"])
     return _refusal(f"{reason}. Expected layers among {known}", f"the step {name}")
 
 
-def _refusal(reason, received):
+def _refusal(reason: str, received: str) -> ValueError:
     return ValueError(
-        f"iNNvestigate cannot do this network: {reason}, or engine='medattn'. "
+        f"iNNvestigate does not support this network: {reason}, or engine='medattn'. "
         f"Received: {received}"
     )

@@ -1,1 +1,1 @@
-"""How good a map is: localisation, deletion, sanity checks, sensitivity."""
+"""Metrics of relevance maps: localisation, deletion, sanity checks, sensitivity."""

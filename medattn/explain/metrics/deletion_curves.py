@@ -1,77 +1,85 @@
-"""Deletion and insertion: does the prediction change with the pixels a map names?"""
+"""Deletion and insertion: does the prediction depend on the pixels that a map marks?"""
 
-from collections import namedtuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from medattn.explain.metrics.localisation import pixel_map
+from medattn.explain.metrics.numeric import is_integer
+from medattn.explain.metrics.pixel_maps import Channels, Sign, pixel_map
 
-Curve = namedtuple("Curve", "fractions values area")
+
+class Curve(NamedTuple):
+    """The prediction while pixels are replaced; see `deletion`."""
+
+    fractions: np.ndarray
+    values: np.ndarray
+    area: np.ndarray
 
 
 def deletion(
-    predict,
-    images,
-    relevance,
+    predict: Callable[[np.ndarray], Any],
+    images: np.ndarray,
+    relevance: np.ndarray,
     *,
-    steps=32,
-    replacement="blur",
-    channels="sum",
-    sign="signed",
-    seed=0,
-):
-    """Takes pixels away, the most relevant first; a good map lets the prediction fall.
+    steps: int = 32,
+    replacement: str | np.ndarray = "blur",
+    channels: Channels = "sum",
+    sign: Sign = "signed",
+    seed: int = 0,
+) -> Curve:
+    """Replaces pixels, the most relevant first; with a good map the prediction drops.
 
     Args:
-        predict: A function from `(batch, height, width, channels)` to one value a
+        predict: A function from `(batch, height, width, channels)` to one value per
             sample, such as the probability of the class explained.
         images: `(batch, height, width, channels)`, pixels in [0, 1].
         relevance: `(batch, height, width, channels)` or `(batch, height, width)`.
-        steps: How many times pixels are taken, evenly many each time.
-        replacement: What comes in their place: `"blur"` (the image under a Gaussian of
-            an eighth of its height), `"mean"` (its mean colour), `"zeros"` (black), or
-            an array of the shape of `images` or that broadcasts to it.
+        steps: Number of steps, each with the same number of pixels.
+        replacement: The new values: `"blur"` (the image under a Gaussian of an eighth
+            of its height), `"mean"` (its mean colour), `"zeros"` (black), or an array
+            of the shape of `images` or that broadcasts to it.
         channels: See `pixel_map`.
-        sign: See `pixel_map`; `"signed"`, so that what speaks against goes last.
-        seed: Pixels of equal relevance are taken in an order drawn from it.
+        sign: See `pixel_map`; with `"signed"`, evidence against the class comes last.
+        seed: Seed of the order of pixels with the same relevance.
 
     Returns:
-        A `Curve`: `fractions` taken, `(steps + 1,)` from 0 to 1; `values` of `predict`,
-        `(batch, steps + 1)`; `area` under each, `(batch,)`: lower is better.
+        A `Curve`: `fractions` replaced, `(steps + 1,)` from 0 to 1; `values` of
+        `predict`, `(batch, steps + 1)`; `area` under each, `(batch,)`: lower is better.
 
     Reference:
-        [Petsiuk et al., 2018](https://arxiv.org/abs/1806.07421), section 3.2; taking
-        pixels in order of relevance is [Samek et al.,
+        [Petsiuk et al., 2018](https://arxiv.org/abs/1806.07421), section 3.2; pixels in
+        order of relevance: [Samek et al.,
         2017](https://doi.org/10.1109/TNNLS.2016.2599820).
     """
     images = np.asarray(images, np.float32)
     replaced = _replaced(images, replacement)
-    place = _queue(images, relevance, channels, sign, seed)
-    return _curve(predict, images, replaced, place, steps)
+    rank = _ranks(images, relevance, channels, sign, seed)
+    return _curve(predict, images, replaced, rank, steps)
 
 
 def insertion(
-    predict,
-    images,
-    relevance,
+    predict: Callable[[np.ndarray], Any],
+    images: np.ndarray,
+    relevance: np.ndarray,
     *,
-    steps=32,
-    replacement="blur",
-    channels="sum",
-    sign="signed",
-    seed=0,
-):
-    """Puts pixels into an empty image, the most relevant first; the mirror of deletion.
+    steps: int = 32,
+    replacement: str | np.ndarray = "blur",
+    channels: Channels = "sum",
+    sign: Sign = "signed",
+    seed: int = 0,
+) -> Curve:
+    """Inserts pixels into an empty image, the most relevant first: reversed deletion.
 
     Args:
-        predict: As in `deletion`, like the rest.
+        predict: See `deletion`.
         images: `(batch, height, width, channels)`, pixels in [0, 1].
         relevance: `(batch, height, width, channels)` or `(batch, height, width)`.
-        steps: How many times pixels are put in.
+        steps: Number of steps, each with the same number of pixels.
         replacement: The image at the start.
         channels: See `pixel_map`.
         sign: See `pixel_map`.
-        seed: As in `deletion`.
+        seed: See `deletion`.
 
     Returns:
         A `Curve` as of `deletion`; a larger area is better.
@@ -80,52 +88,63 @@ def insertion(
     """
     images = np.asarray(images, np.float32)
     replaced = _replaced(images, replacement)
-    place = _queue(images, relevance, channels, sign, seed)
-    return _curve(predict, replaced, images, place, steps)
+    rank = _ranks(images, relevance, channels, sign, seed)
+    return _curve(predict, replaced, images, rank, steps)
 
 
-def _queue(images, relevance, channels, sign, seed):
-    """Numbers the pixels by relevance, the largest 0, same shape as the maps."""
-    size = pixel_map(relevance, channels=channels, sign=sign)
-    if images.shape[:3] != size.shape:
+def _ranks(
+    images: np.ndarray,
+    relevance: np.ndarray,
+    channels: Channels,
+    sign: Sign,
+    seed: int,
+) -> np.ndarray:
+    """Ranks the pixels by relevance, the largest is 0, `(batch, height, width)`."""
+    pixels = pixel_map(relevance, channels=channels, sign=sign)
+    if images.shape[:3] != pixels.shape:
         raise ValueError(
             "The maps do not fit the images. Expected maps of shape "
-            f"{images.shape[:3]}. Received: {size.shape}"
+            f"{images.shape[:3]}. Received: {pixels.shape}"
         )
-    rows = size.reshape(len(size), -1)
-    # Least significant key first: equal pixels stand in an order of chance.
-    chance = np.random.default_rng(seed).random(rows.shape[1])
-    order = [np.lexsort((chance, -row)) for row in rows]
-    return np.argsort(order, axis=1).reshape(size.shape)
+    rows = pixels.reshape(len(pixels), -1)
+    # The last key of lexsort comes first: equal pixels are in random order.
+    ties = np.random.default_rng(seed).random(rows.shape[1])
+    order = [np.lexsort((ties, -row)) for row in rows]
+    return np.argsort(order, axis=1).reshape(pixels.shape)
 
 
-def _curve(predict, start, end, place, steps):
-    """Turns one image into another, pixel by pixel as they stand in the queue."""
-    batch, height, width = place.shape
-    whole = isinstance(steps, int) and not isinstance(steps, bool)
-    if not whole or not 1 <= steps <= height * width:
+def _curve(
+    predict: Callable[[np.ndarray], Any],
+    start: np.ndarray,
+    end: np.ndarray,
+    rank: np.ndarray,
+    steps: int,
+) -> Curve:
+    """Changes one image into another, pixel by pixel in the order of their ranks."""
+    batch, height, width = rank.shape
+    if not is_integer(steps) or not 1 <= steps <= height * width:
         raise ValueError(
-            "The pixels cannot be taken in so many steps. Expected steps from 1 to "
+            "Unusable number of steps. Expected steps from 1 to "
             f"{height * width}. Received: steps={steps!r}"
         )
-    values = []
+    rows = []
     counts = np.rint(np.linspace(0, height * width, steps + 1)).astype(int)
     for count in counts:
-        changed = np.where((place < count)[..., None], end, start)
+        changed = np.where((rank < count)[..., None], end, start)
         value = np.asarray(predict(changed), np.float64)
         if value.shape != (batch,):
             raise ValueError(
-                "The prediction to follow is one number a sample. Expected a function "
+                "The prediction must be one number per sample. Expected a function "
                 f"that returns shape ({batch},). Received: {value.shape}"
             )
-        values.append(value)
-    values = np.stack(values, axis=1)
+        rows.append(value)
+    values = np.stack(rows, axis=1)
     fractions = counts / (height * width)
     return Curve(fractions, values, np.trapezoid(values, fractions, axis=1))
 
 
-def _replaced(images, replacement):
-    """Returns what stands in the place of pixels taken away."""
+def _replaced(images: np.ndarray, replacement: str | np.ndarray) -> np.ndarray:
+    """Returns the values that replace the pixels, same shape as the images."""
     if not isinstance(replacement, str):
         replacement = np.asarray(replacement, np.float32)
         try:

@@ -1,56 +1,69 @@
-"""Two regions of an image laid over one another: how much do they share?"""
+"""The most relevant region of a map, and the overlap of two regions."""
 
-from collections import namedtuple
+from typing import NamedTuple
 
 import numpy as np
 
-from medattn.explain.metrics.localisation import pixel_map
+from medattn.explain.metrics.numeric import is_integer
+from medattn.explain.metrics.pixel_maps import Channels, Sign, pixel_map
 
-Overlap = namedtuple("Overlap", "iou of_first of_second")
+
+class Overlap(NamedTuple):
+    """How far two regions agree; see `overlap`."""
+
+    iou: float
+    of_first: float
+    of_second: float
 
 
-def top_region(relevance, count, *, channels="sum", sign="absolute", seed=0):
-    """Marks the most relevant pixels of a map, so that it can be held to a region.
+def top_region(
+    relevance: np.ndarray,
+    count: int,
+    *,
+    channels: Channels = "sum",
+    sign: Sign = "absolute",
+    seed: int = 0,
+) -> np.ndarray:
+    """Selects the most relevant pixels of a map, to compare them with a region.
 
     Args:
         relevance: `(height, width, channels)` or `(height, width)`, one map.
-        count: How many pixels to mark, such as the size of the evidence.
+        count: Number of pixels, such as the size of the evidence.
         channels: See `pixel_map`.
         sign: See `pixel_map`.
-        seed: Of pixels with equal relevance, chance takes which.
+        seed: Seed of the random order of pixels with the same relevance.
 
     Returns:
-        `(height, width)`, bool, with `count` pixels marked.
+        `(height, width)`, bool, with `count` pixels selected.
 
     Raises:
-        ValueError: If the map has not so many pixels.
+        ValueError: If the map has fewer pixels.
     """
-    size = pixel_map(np.asarray(relevance)[None], channels=channels, sign=sign)[0]
-    whole = isinstance(count, int | np.integer) and not isinstance(count, bool)
-    if not whole or not 0 <= count <= size.size:
+    pixels = pixel_map(np.asarray(relevance)[None], channels=channels, sign=sign)[0]
+    if not is_integer(count) or not 0 <= count <= pixels.size:
         raise ValueError(
-            "The map has not so many pixels. Expected a count from 0 to "
-            f"{size.size}. Received: count={count!r}"
+            "The map has fewer pixels. Expected a count from 0 to "
+            f"{pixels.size}. Received: count={count!r}"
         )
-    chance = np.random.default_rng(seed).random(size.size)
-    order = np.lexsort((chance, -size.ravel()))
-    marked = np.zeros(size.size, bool)
-    marked[order[:count]] = True
-    return marked.reshape(size.shape)
+    ties = np.random.default_rng(seed).random(pixels.size)
+    order = np.lexsort((ties, -pixels.ravel()))
+    selected = np.zeros(pixels.size, bool)
+    selected[order[:count]] = True
+    return selected.reshape(pixels.shape)
 
 
-def overlap(first, second):
+def overlap(first: np.ndarray, second: np.ndarray) -> Overlap:
     """Measures how far two regions agree.
 
-    `iou = |A and B| / |A or B|`, and what share of each lies in the other.
+    `iou = |A and B| / |A or B|`, and the fraction of each that is in the other.
 
     Args:
         first: A, `(height, width)`, bool.
         second: B, same shape.
 
     Returns:
-        An `Overlap`: `iou`; `of_first`, the share of A inside B; `of_second`, the share
-        of B inside A; each in [0, 1], or NaN where that region is empty.
+        An `Overlap`: `iou`; `of_first`, the fraction of A inside B; `of_second`, the
+        fraction of B inside A; each in [0, 1], or NaN where that region is empty.
     """
     first, second = np.asarray(first, bool), np.asarray(second, bool)
     if first.shape != second.shape:
@@ -60,9 +73,11 @@ def overlap(first, second):
         )
     both, either = (first & second).sum(), (first | second).sum()
     return Overlap(
-        _share(both, either), _share(both, first.sum()), _share(both, second.sum())
+        _fraction(both, either),
+        _fraction(both, first.sum()),
+        _fraction(both, second.sum()),
     )
 
 
-def _share(part, whole):
-    return float(part / whole) if whole else float("nan")
+def _fraction(part: int, total: int) -> float:
+    return float(part / total) if total else float("nan")

@@ -1,19 +1,30 @@
-"""All measures of several methods side by side, with the two baselines to beat."""
+"""All metrics of several methods in one table, with the two baselines."""
 
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+import keras
 import numpy as np
 from keras import ops
 
 from medattn.explain.api import create_analyzer
 from medattn.explain.backend import value_and_gradients
-from medattn.explain.gradient.family import Input
-from medattn.explain.metrics import localisation as quality
+from medattn.explain.gradient.baselines import Input
+from medattn.explain.metrics import localisation
 from medattn.explain.metrics.deletion_curves import deletion, insertion
-from medattn.explain.metrics.sanity_checks import max_sensitivity, randomisation_check
+from medattn.explain.metrics.pixel_maps import Channels, Sign, edge_map
+from medattn.explain.metrics.sanity_checks import randomisation_check
+from medattn.explain.metrics.sensitivity import max_sensitivity
+from medattn.explain.metrics.sparseness import sparseness
+from medattn.layers.tensor import Tensor
+
+Explain: TypeAlias = Callable[[np.ndarray], Any]  # from images to maps
+Table: TypeAlias = dict[str, dict[str, np.ndarray]]
 
 RANDOM, EDGES = "random map", "edge detector"
 
-# Which end of each measure is better; None where neither is.
-BETTER = {
+# Which end of each metric is better; None where neither is.
+BETTER: dict[str, Literal["high", "low"] | None] = {
     "relevance_mass": "high",
     "relevance_rank": "high",
     "pointing_game": "high",
@@ -27,25 +38,32 @@ BETTER = {
     "max_sensitivity": "low",
     "sparseness": None,
 }
+LOCALISATION = {
+    "relevance_mass": localisation.relevance_mass,
+    "relevance_rank": localisation.relevance_rank,
+    "pointing_game": localisation.pointing_game,
+    "relevance_auc": localisation.relevance_auc,
+    "area_gain": localisation.area_gain,
+}
 
 
 def evaluate_maps(
-    model,
-    images,
-    analyzers,
+    model: keras.Model,
+    images: np.ndarray,
+    analyzers: str | Iterable[str] | Mapping[str, Callable[[keras.Model], Explain]],
     *,
-    neuron,
-    masks=None,
-    artefacts=None,
-    checks=True,
-    channels="sum",
-    sign="absolute",
-    replacement="blur",
-    steps=32,
-    radius=0.02,
-    samples=10,
-    seed=0,
-):
+    neuron: int | Sequence[int] | np.ndarray,
+    masks: np.ndarray | None = None,
+    artefacts: np.ndarray | None = None,
+    checks: bool = True,
+    channels: Channels = "sum",
+    sign: Sign = "absolute",
+    replacement: str | np.ndarray = "blur",
+    steps: int = 32,
+    radius: float = 0.02,
+    samples: int = 10,
+    seed: int = 0,
+) -> Table:
     """Measures the maps of several methods, a random map and an edge detector.
 
     Args:
@@ -53,93 +71,96 @@ def evaluate_maps(
         images: `(batch, height, width, channels)`, pixels in [0, 1].
         analyzers: Names as in `list_analyzers()`; or a dict from a title to a function
             from a model to a function from images to maps.
-        neuron: The logit that is explained, one integer or one a sample.
-        masks: Where the evidence lies, `(batch, height, width)`, bool; without it the
-            measures that need it are left out.
-        artefacts: Where a known shortcut lies, same shape; likewise.
+        neuron: The logit that is explained, one integer or one per sample.
+        masks: Where the evidence is, `(batch, height, width)`, bool; without masks the
+            metrics that need them are left out.
+        artefacts: Where a known shortcut is, same shape; likewise.
         checks: Whether to randomise the model (all of it, at once) and to add noise,
             which builds every analyzer twice.
-        channels: How a pixel's channels become one number, see `quality.pixel_map`.
-        sign: What counts, `"absolute"` or `"positive"`. Deletion and insertion go by
-            the signed map always, the positive first.
-        replacement: Of deletion and insertion, as there.
-        steps: Likewise.
-        radius: Of `max_sensitivity`.
-        samples: Likewise.
-        seed: Of the random map, ties, the shuffling and the noise.
+        channels: How the channels of a pixel become one number, see `pixel_map`.
+        sign: What counts, `"absolute"` or `"positive"`. Deletion and insertion always
+            use the signed map, positive relevance first.
+        replacement: See `deletion`.
+        steps: See `deletion`.
+        radius: See `max_sensitivity`.
+        samples: See `max_sensitivity`.
+        seed: Seed of the random map, ties, the permutations and the noise.
 
     Returns:
         From each title, those of `analyzers` and then `"random map"` and `"edge
-        detector"`, to a dict from each measure of `BETTER` to its values, `(batch,)`.
+        detector"`, to a dict from each metric of `BETTER` to its values, `(batch,)`.
         Deletion and insertion are areas under the probability of the neuron. NaN is
         unknown: average with `numpy.nanmean`, or see `mean_rows`.
     """
     predict = _probability(model, images, neuron)
-    read = dict(channels=channels, sign=sign)
-    table = {}
+    table: Table = {}
     for title, explain_with in _methods(analyzers, neuron, seed).items():
         explain = explain_with(model)
         maps = explain(images)
         row = table[title] = {}
         if masks is not None:
-            for name in (
-                "relevance_mass",
-                "relevance_rank",
-                "pointing_game",
-                "relevance_auc",
-                "area_gain",
-            ):
-                row[name] = getattr(quality, name)(maps, masks, **read)
-        if masks is not None and artefacts is not None:
-            row["shortcut_share"] = quality.shortcut_share(
-                maps, masks, artefacts, **read
-            )
+            for name, metric in LOCALISATION.items():
+                row[name] = metric(maps, masks, channels=channels, sign=sign)
+            if artefacts is not None:
+                row["shortcut_share"] = localisation.shortcut_share(
+                    maps, masks, artefacts, channels=channels, sign=sign
+                )
         for curve in (deletion, insertion):
             row[curve.__name__] = curve(
                 predict, images, maps, replacement=replacement, steps=steps, seed=seed
             ).area
         if checks:
             found = randomisation_check(
-                explain_with, model, images, stages=1, seed=seed, **read
+                explain_with,
+                model,
+                images,
+                stages=1,
+                channels=channels,
+                sign=sign,
+                seed=seed,
             )
             row["randomised_spearman"] = found.spearman[-1]
             row["randomised_ssim"] = found.ssim[-1]
             row["max_sensitivity"] = max_sensitivity(
                 explain, images, radius=radius, samples=samples, seed=seed
             )
-        row["sparseness"] = quality.sparseness(maps, **read)
+        row["sparseness"] = sparseness(maps, channels=channels, sign=sign)
     return table
 
 
-def mean_rows(table):
-    """Averages `evaluate_maps` over images, one row a method.
+def mean_rows(
+    table: Mapping[str, Mapping[str, np.ndarray]],
+) -> list[dict[str, str | float]]:
+    """Averages `evaluate_maps` over images, one row per method.
 
     Args:
         table: What `evaluate_maps` returned.
 
     Returns:
-        A list of dicts: `map`, then each measure's mean over the images where it is
+        A list of dicts: `map`, then the mean of each metric over the images where it is
         known; NaN where it is known for none.
     """
     return [
-        {"map": title} | {name: _mean(values) for name, values in measures.items()}
-        for title, measures in table.items()
+        {"map": title} | {name: _mean(values) for name, values in metrics.items()}
+        for title, metrics in table.items()
     ]
 
 
-def explainer(name, neuron, **options):
-    """Says how a method is built, in the form that the checks ask for.
+def explainer(
+    name: str, neuron: int | Sequence[int] | np.ndarray, **options: Any
+) -> Callable[[keras.Model], Explain]:
+    """Returns how an analyzer is built, in the form that the checks need.
 
     Args:
-        name: As in `create_analyzer`.
-        neuron: The logit to explain, one integer or one a sample.
-        **options: Of the analyzer.
+        name: See `create_analyzer`.
+        neuron: The logit to explain, one integer or one per sample.
+        **options: Options of the analyzer.
 
     Returns:
         A function from a model to a function from images to maps.
     """
 
-    def explain_with(model):
+    def explain_with(model: keras.Model) -> Explain:
         analyzer = create_analyzer(
             name, model, neuron_selection_mode="index", **options
         )
@@ -148,41 +169,52 @@ def explainer(name, neuron, **options):
     return explain_with
 
 
-def _methods(analyzers, neuron, seed):
+def _methods(
+    analyzers: str | Iterable[str] | Mapping[str, Callable[[keras.Model], Explain]],
+    neuron: int | Sequence[int] | np.ndarray,
+    seed: int,
+) -> dict[str, Callable[[keras.Model], Explain]]:
+    """Returns the methods by title, with the baselines last."""
     if isinstance(analyzers, str):
         analyzers = [analyzers]
-    if not isinstance(analyzers, dict):
-        analyzers = {name: explainer(name, neuron) for name in analyzers}
+    if isinstance(analyzers, Mapping):
+        methods = dict(analyzers)
+    else:
+        methods = {name: explainer(name, neuron) for name in analyzers}
     rng = np.random.default_rng(seed)
-    baselines = {
-        # New noise each time: it depends on nothing.
+    baselines: dict[str, Callable[[keras.Model], Explain]] = {
+        # New noise at each call: the map depends on nothing.
         RANDOM: lambda model: lambda images: rng.normal(size=np.shape(images)),
-        EDGES: lambda model: quality.edge_map,
+        EDGES: lambda model: edge_map,
     }
-    taken = sorted(set(baselines) & set(analyzers))
-    if taken:
+    reserved = sorted(set(baselines) & set(methods))
+    if reserved:
         raise ValueError(
-            "The baselines are always there under their own names. Expected other "
-            f"titles. Received: {taken}"
+            "The titles of the baselines are reserved. Expected other "
+            f"titles. Received: {reserved}"
         )
-    return analyzers | baselines
+    return methods | baselines
 
 
-def _probability(model, images, neuron):
+def _probability(
+    model: keras.Model,
+    images: np.ndarray,
+    neuron: int | Sequence[int] | np.ndarray,
+) -> Callable[[np.ndarray], np.ndarray]:
     """Compiles the probability of the neuron that is explained."""
     reader = Input(model, "index")
     neurons = reader._checked(images, neuron)[1]
 
-    def chances(given):
+    def probabilities(given: list[Tensor]) -> tuple[float, Tensor]:
         logits = ops.cast(reader.logits(given), "float32")
-        squash = ops.sigmoid if reader.classes == 1 else ops.softmax
-        return 0.0, squash(logits)
+        activation = ops.sigmoid if reader.classes == 1 else ops.softmax
+        return 0.0, activation(logits)
 
-    compiled = value_and_gradients(chances, gradients=False)
+    compiled = value_and_gradients(probabilities, gradients=False)
     rows = np.arange(len(neurons))
     return lambda changed: compiled([changed])[1][rows, neurons]
 
 
-def _mean(values):
+def _mean(values: np.ndarray) -> float:
     known = np.asarray(values)[~np.isnan(values)]
     return float(known.mean()) if known.size else float("nan")

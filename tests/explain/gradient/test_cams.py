@@ -1,4 +1,4 @@
-"""Class activation maps: the papers' equations in numpy, on tf-keras-vis's answers."""
+"""Class activation maps: the papers' equations in numpy, against tf-keras-vis."""
 
 import keras
 import numpy as np
@@ -15,7 +15,7 @@ from medattn.models import create_model
 
 @pytest.fixture(scope="module")
 def small():
-    """A small network with a head that is not linear, so that places differ."""
+    """A small network with a nonlinear head, so that positions differ."""
     keras.utils.set_random_seed(0)
     inputs = keras.Input((16, 16, 3))
     x = layers.Conv2D(5, 3, activation="relu", padding="same", name="early")(inputs)
@@ -26,7 +26,7 @@ def small():
     return model, np.random.default_rng(0).random((4, 16, 16, 3)).astype(np.float32)
 
 
-def features_and_slopes(model, images, neurons, name):
+def features_and_gradients(model, images, neurons, name):
     """A_k and the derivative of the logit by it, at a layer with one call."""
     after = keras.Model(
         model.inputs[0], [model.outputs[0], model.get_layer(name).output]
@@ -48,9 +48,9 @@ def gradcam(A, dA):
 
 
 def gradcam_plus_plus(A, dA):
-    """alpha = dA^2 / (2 dA^2 + sum(A) dA^3), made to sum to one over places."""
-    below = 2 * dA**2 + A.sum((1, 2), keepdims=True) * dA**3
-    alpha = dA**2 / np.where(dA == 0, 1, below)
+    """alpha = dA^2 / (2 dA^2 + sum(A) dA^3), scaled to sum to one over positions."""
+    denominator = 2 * dA**2 + A.sum((1, 2), keepdims=True) * dA**3
+    alpha = dA**2 / np.where(dA == 0, 1, denominator)
     total = alpha.sum((1, 2), keepdims=True)
     weight = (alpha / np.where(total == 0, 1, total) * np.maximum(dA, 0)).sum((1, 2))
     return np.maximum(np.einsum("bhwk,bk->bhw", A, weight), 0)
@@ -65,7 +65,7 @@ def layercam(A, dA):
 def test_maps_are_the_papers_formula(small, formula, layer):
     model, images = small
     neurons = np.array([2, 0, 1, 2])
-    A, dA, _ = features_and_slopes(model, images, neurons, layer or "last")
+    A, dA, _ = features_and_gradients(model, images, neurons, layer or "last")
     analyzer = create_analyzer(
         formula.__name__, model, neuron_selection_mode="index", layer=layer
     )
@@ -79,16 +79,18 @@ def test_maps_are_the_papers_formula(small, formula, layer):
 def test_scorecam_weighs_each_map_by_the_probability_under_its_mask(small):
     model, images = small
     neurons = np.array([2, 0, 1, 2])
-    A, _, _ = features_and_slopes(model, images, neurons, "last")
+    A, _, _ = features_and_gradients(model, images, neurons, "last")
     expected = np.zeros((4, 8, 8))
-    for at in range(4):
+    for sample in range(4):
         for k in range(6):
-            large = zoom(A[at, :, :, k], 2, order=1, mode="nearest")
+            large = zoom(A[sample, :, :, k], 2, order=1, mode="nearest")
             span = large.max() - large.min()
             mask = (large - large.min()) / (span + 1e-7)
-            logits = np.asarray(model(images[at : at + 1] * mask[None, ..., None]))[0]
-            chance = np.exp(logits - logits.max())
-            expected[at] += A[at, :, :, k] * (chance / chance.sum())[neurons[at]]
+            masked = images[sample : sample + 1] * mask[None, ..., None]
+            logits = np.asarray(model(masked))[0]
+            weights = np.exp(logits - logits.max())
+            probability = (weights / weights.sum())[neurons[sample]]
+            expected[sample] += A[sample, :, :, k] * probability
     analyzer = create_analyzer("scorecam", model, neuron_selection_mode="index")
     found = analyzer.analyze(images, neurons).sum(-1)
     np.testing.assert_allclose(found, enlarged(expected), rtol=1e-3, atol=1e-4)
@@ -103,9 +105,9 @@ def test_the_largest_logit_is_explained_unless_one_is_chosen(small):
 
 
 @pytest.mark.slow
-def test_behind_a_linear_head_three_of_them_are_known(trained, drawings):
+def test_with_a_linear_head_three_methods_are_known(trained, drawings):
     """After mean pooling dA is the same everywhere: LayerCAM = Grad-CAM++, and on one
-    feature map at a time Grad-CAM is the rectified sum of w_k A_k / places."""
+    feature map at a time Grad-CAM is the rectified sum of w_k A_k / positions."""
     model, images = trained("se_micro_resnet"), drawings["image"][:3]
     maps = {
         name: create_analyzer(name, model, neuron_selection_mode="index").analyze(
@@ -128,9 +130,9 @@ def test_a_map_is_the_same_alone_and_in_a_batch_and_never_negative(small, name):
     model, images = small
     options = {"max_n": 2} if name == "scorecam" else {}
     analyzer = create_analyzer(name, model, **options)
-    whole = analyzer.analyze(images)
-    assert whole.shape == images.shape and whole.min() >= 0 and whole.max() > 0
-    np.testing.assert_allclose(analyzer.analyze(images[2:3]), whole[2:3], atol=1e-5)
+    batch = analyzer.analyze(images)
+    assert batch.shape == images.shape and batch.min() >= 0 and batch.max() > 0
+    np.testing.assert_allclose(analyzer.analyze(images[2:3]), batch[2:3], atol=1e-5)
 
 
 def test_a_feature_map_inside_a_nested_model_and_before_a_softmax(small):
@@ -147,13 +149,13 @@ def test_a_feature_map_inside_a_nested_model_and_before_a_softmax(small):
 
 
 @pytest.mark.slow
-def test_the_map_of_a_transformer_lies_on_its_patches():
-    """Only what the last attention reads still moves the class token."""
+def test_the_map_of_a_transformer_is_on_its_patches():
+    """Only the input of the last attention has an effect on the class token."""
     keras.utils.set_random_seed(1)
     model = create_model("micro_deit")
     images = np.random.default_rng(1).random((2, 64, 64, 3)).astype(np.float32)
     neurons = np.array([0, 1])
-    A, dA, _ = features_and_slopes(model, images, neurons, "blocks_2_norm1")
+    A, dA, _ = features_and_gradients(model, images, neurons, "blocks_2_norm1")
     A, dA = (x[:, 1:].reshape(2, 8, 8, -1) for x in (A, dA))
     analyzer = create_analyzer("gradcam", model, neuron_selection_mode="index")
     expected = zoom(gradcam(A, dA), (1, 8, 8), order=1)
@@ -161,17 +163,17 @@ def test_the_map_of_a_transformer_lies_on_its_patches():
     np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-4 * expected.max())
 
 
-def test_the_model_is_left_as_it_was(small):
+def test_the_model_is_unchanged(small):
     model, images = small
     before = [w.copy() for w in model.get_weights()]
     nodes = [len(layer._inbound_nodes) for layer in model.layers]
     create_analyzer("scorecam", model).analyze(images[:1])
     assert [len(layer._inbound_nodes) for layer in model.layers] == nodes
-    for now, then in zip(model.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(now, then)
+    for new, old in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(new, old)
 
 
-def test_half_precision_is_explained_in_full(small):
+def test_half_precision_is_explained_in_single_precision(small):
     model, images = small
     policy = keras.dtype_policies.DTypePolicy("mixed_bfloat16")
     inputs = keras.Input((16, 16, 3))
@@ -195,18 +197,18 @@ def one_logit():
 
 
 @pytest.mark.parametrize(
-    ("name", "build", "options", "told"),
+    ("name", "build", "options", "message"),
     [
         ("gradcam", dense_only, {}, "no feature map to weigh"),
-        ("scorecam", one_logit, {}, "always 1 for one logit"),
+        ("scorecam", one_logit, {}, "always 1 for a single logit"),
         ("layercam", one_logit, {"layer": "nonsense"}, "layer='nonsense'"),
         ("layercam", one_logit, {"max_n": 3}, "max_n"),
     ],
 )
-def test_what_has_no_map_is_refused_in_three_parts(name, build, options, told):
+def test_missing_feature_maps_are_refused_in_three_parts(name, build, options, message):
     with pytest.raises(ValueError, match=r"Expected.*Received: ") as error:
         create_analyzer(name, build(), **options)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def test_too_many_feature_maps_and_wrong_images_are_refused(small):
@@ -222,14 +224,14 @@ def test_too_many_feature_maps_and_wrong_images_are_refused(small):
         analyzer.analyze(images[:0], 0)
 
 
-def test_another_backend_is_told_what_to_use(monkeypatch):
+def test_another_backend_is_refused_with_the_alternative(monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
     with pytest.raises(ValueError, match="Expected.*tensorflow.*Received: 'jax'"):
         check_backend("GradCAM")
 
 
 @pytest.mark.slow
-def test_a_visualised_neuron_answers_more_than_to_noise_and_the_same_each_time(small):
+def test_a_visualised_neuron_is_more_active_than_on_noise_and_repeatable(small):
     model, _ = small
     noise = np.random.default_rng(5).random((16, 16, 16, 3)).astype(np.float32)
     options = dict(steps=30, total_variation=1.0, jitter=1)

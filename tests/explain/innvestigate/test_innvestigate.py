@@ -1,4 +1,4 @@
-"""The original library behind the same call: what it refuses, how it ends, parity."""
+"""The original library behind the same call: refusals, the process, equal maps."""
 
 import gc
 import importlib.util
@@ -58,7 +58,7 @@ def convolutions():
 
 
 def strided():
-    """Activations of their own; strides; average pooling; a leading normalisation."""
+    """Separate activations; strides; average pooling; a leading normalisation."""
     x = inputs = keras.Input((9, 9, 3))
     x = layers.Normalization(mean=[0.4, 0.5, 0.6], variance=[0.1, 0.2, 0.3])(x)
     x = layers.Conv2D(4, 3, strides=2, padding="same")(x)
@@ -75,10 +75,10 @@ def residual():
     x = inputs = keras.Input((8, 8, 3))
     x = layers.Conv2D(4, 3, padding="same")(x)
     shortcut = x
-    for place in range(2):
+    for index in range(2):
         x = layers.Conv2D(4, 3, padding="same", use_bias=False)(x)
         x = layers.BatchNormalization()(x)
-        x = layers.Activation("relu")(x) if not place else x
+        x = layers.Activation("relu")(x) if not index else x
     x = layers.Activation("relu")(layers.Add()([shortcut, x]))
     x = layers.GlobalAveragePooling2D()(x)
     return randomised(keras.Model(inputs, layers.Dense(4)(x)), seed=1)
@@ -97,7 +97,7 @@ def densely_connected():
 
 
 def images(model, count=3):
-    """Half of the batch as pixels are, half with both signs."""
+    """Half of the batch in [0, 1], as pixels are, half with both signs."""
     rng = np.random.default_rng(1)
     shape = (count, *model.input_shape[1:])
     return np.concatenate([rng.random(shape), rng.normal(size=shape)]).astype("f4")
@@ -105,7 +105,7 @@ def images(model, count=3):
 
 @pytest.fixture(scope="module")
 def theirs():
-    """A function to iNNvestigate's analyzers; the first keeps the process alive."""
+    """A function that creates its analyzers; the first keeps the process alive."""
     kept = [create_analyzer("input", convolutions(), engine="innvestigate")]
 
     def create(name, model, **options):
@@ -116,18 +116,16 @@ def theirs():
 
 
 def assert_same_maps(ours, theirs, rtol=1e-2):
-    """Holds maps together as closely as iNNvestigate's own tests hold theirs."""
+    """Compares maps with the tolerance of iNNvestigate's own tests."""
     scale = np.abs(theirs).max()
     assert scale > 0 and np.isfinite(theirs).all()
     np.testing.assert_allclose(ours / scale, theirs / scale, rtol=0, atol=rtol)
 
 
-@pytest.mark.parametrize(("name", "said"), NATIVE_ONLY)
-def test_networks_that_it_cannot_do_are_refused_before_it_starts(
-    monkeypatch, name, said
-):
+@pytest.mark.parametrize(("name", "message"), NATIVE_ONLY)
+def test_unsupported_networks_are_refused_before_it_starts(monkeypatch, name, message):
     monkeypatch.setattr(subprocess, "Popen", None)
-    with pytest.raises(ValueError, match=said) as refused:
+    with pytest.raises(ValueError, match=message) as refused:
         create_analyzer("lrp.epsilon", create_model(name), engine="innvestigate")
     assert "engine='medattn'" in str(refused.value)
     assert "Received: the step '" in str(refused.value)
@@ -149,12 +147,12 @@ def test_two_inputs_a_constant_and_a_probability_are_refused(monkeypatch):
     shifted = keras.Model(a, layers.Dense(2)(a + 1.0))
     with pytest.raises(ValueError, match="adds a constant"):
         create_analyzer("gradient", shifted, engine="innvestigate")
-    sure = keras.Model(a, layers.Dense(2, activation="softmax")(a))
+    probability = keras.Model(a, layers.Dense(2, activation="softmax")(a))
     with pytest.raises(ValueError, match="knows no softmax"):
-        create_analyzer("gradient", sure, engine="innvestigate", softmax="after")
+        create_analyzer("gradient", probability, engine="innvestigate", softmax="after")
 
 
-def test_names_engines_and_options_are_answered_with_the_valid_ones():
+def test_unknown_names_engines_and_options_are_refused_with_the_valid_ones():
     model = convolutions()
     with pytest.raises(ValueError, match="'medattn', 'innvestigate'"):
         create_analyzer("lrp.z", model, engine="zennit")
@@ -166,7 +164,7 @@ def test_names_engines_and_options_are_answered_with_the_valid_ones():
         create_analyzer("lrp.z", model, engine="innvestigate", time_limit=0)
 
 
-def test_a_missing_extra_is_one_sentence_with_the_command(monkeypatch):
+def test_a_missing_extra_is_refused_with_the_command_to_install_it(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match="uv sync --extra innvestigate") as missing:
         create_analyzer("lrp.z", convolutions(), engine="innvestigate")
@@ -174,8 +172,8 @@ def test_a_missing_extra_is_one_sentence_with_the_command(monkeypatch):
 
 
 @needs_it
-def test_epsilon_is_the_same_map_and_the_caller_stays_as_it_was(theirs):
-    """Options pass through, the index chooses, changed weights are seen."""
+def test_epsilon_gives_the_same_map_and_the_caller_is_unchanged(theirs):
+    """Options are passed on, the index chooses, changed weights are noticed."""
     import tensorflow as tf
 
     model = convolutions()
@@ -200,24 +198,22 @@ def test_epsilon_is_the_same_map_and_the_caller_stays_as_it_was(theirs):
 
 
 @needs_it
-def test_what_it_refuses_itself_is_passed_on_and_the_next_call_works(theirs):
-    bent = keras.Input((4, 4, 3))
-    end = layers.Dense(2)(
-        layers.Flatten()(layers.Conv2D(2, 3, activation="tanh")(bent))
-    )
-    model = keras.Model(bent, end)
+def test_its_own_refusal_is_passed_on_and_the_next_call_works(theirs):
+    inputs = keras.Input((4, 4, 3))
+    x = layers.Conv2D(2, 3, activation="tanh")(inputs)
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
     with pytest.raises(ValueError, match="only supports ReLU") as refused:
         theirs("deep_taylor", model)
     assert "iNNvestigate refuses" in str(refused.value)
     x = images(model)
-    map_ = theirs("input_t_gradient", model).analyze(x)
-    assert_same_maps(create_analyzer("input_t_gradient", model).analyze(x), map_)
+    found = theirs("input_t_gradient", model).analyze(x)
+    assert_same_maps(create_analyzer("input_t_gradient", model).analyze(x), found)
 
 
 @needs_it
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SHARED)
-def test_every_shared_analyzer_is_the_same_on_convolutions(theirs, name):
+def test_every_shared_analyzer_gives_the_same_map_on_convolutions(theirs, name):
     model = convolutions()
     x = images(model)
     assert_same_maps(
@@ -227,8 +223,8 @@ def test_every_shared_analyzer_is_the_same_on_convolutions(theirs, name):
 
 @needs_it
 @pytest.mark.slow
-def test_alpha_beta_and_z_plus_fast_are_the_same_where_they_are_defined(theirs):
-    """Alpha must be said to theirs; their fast z-plus takes inputs for positive."""
+def test_alpha_beta_and_z_plus_fast_give_the_same_maps_where_they_are_defined(theirs):
+    """Theirs needs alpha as an option; its fast z-plus assumes inputs >= 0."""
     model = convolutions()
     x = images(model)
     options = dict(alpha=3, beta=2, bias=False)
@@ -258,7 +254,7 @@ def test_alpha_beta_and_z_plus_fast_are_the_same_where_they_are_defined(theirs):
         "lrp.sequential_preset_b",
     ],
 )
-def test_strides_paddings_and_a_normalised_image_are_the_same(theirs, name):
+def test_strides_paddings_and_a_normalised_image_give_the_same_maps(theirs, name):
     model = strided()
     x = images(model)
     assert_same_maps(
@@ -270,7 +266,9 @@ def test_strides_paddings_and_a_normalised_image_are_the_same(theirs, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("build", [residual, densely_connected])
 @pytest.mark.parametrize("name", ["lrp.epsilon", "lrp.z"])
-def test_epsilon_and_z_are_the_same_on_residual_and_dense_nets(theirs, build, name):
+def test_epsilon_and_z_give_the_same_maps_on_residual_and_dense_networks(
+    theirs, build, name
+):
     """Where variance and scale of the batch norms are one: see docs/innvestigate.md."""
     model = build()
     x = images(model)
@@ -281,8 +279,8 @@ def test_epsilon_and_z_are_the_same_on_residual_and_dense_nets(theirs, build, na
 
 @needs_it
 @pytest.mark.slow
-def test_a_batch_norm_with_a_variance_is_where_theirs_stops_adding_up(theirs):
-    """It divides by sqrt(variance squared + epsilon): the written note, held."""
+def test_their_relevance_does_not_add_up_at_a_batch_norm_with_a_variance(theirs):
+    """It divides by sqrt(variance squared + epsilon), see docs/innvestigate.md."""
     model = residual()
     for layer in model.layers:
         if isinstance(layer, layers.BatchNormalization):
@@ -292,13 +290,13 @@ def test_a_batch_norm_with_a_variance_is_where_theirs_stops_adding_up(theirs):
     audit = ours.audit(x)
     assert np.abs(audit["error"]).max() < 1e-4 * np.abs(audit["logit"]).max()
     other = theirs("lrp.z", model).analyze(x)
-    apart = np.abs(other - ours.analyze(x)).max() / np.abs(ours.analyze(x)).max()
-    assert apart > 0.1
+    difference = np.abs(other - ours.analyze(x)).max() / np.abs(ours.analyze(x)).max()
+    assert difference > 0.1
 
 
 @needs_it
 @pytest.mark.slow
-def test_the_process_ends_with_its_last_analyzer_and_after_its_time(theirs):
+def test_the_process_ends_with_its_last_analyzer_and_at_the_time_limit(theirs):
     first = theirs("lrp.z", convolutions())
     process = first._worker._process
     limited = theirs("gradient", convolutions(), time_limit=60)
@@ -307,7 +305,7 @@ def test_the_process_ends_with_its_last_analyzer_and_after_its_time(theirs):
     with pytest.raises(TimeoutError, match="took too long.*it was stopped"):
         limited.analyze(images(limited.model))
     assert process.poll() is not None
-    limited.time_limit = 60  # and a new process takes its place
+    limited.time_limit = 60  # and a new process starts
     assert limited.analyze(images(limited.model)).any()
     other = limited._worker._process
     del limited
@@ -334,7 +332,7 @@ def test_the_process_ends_when_the_caller_is_killed():
     )
     with caller:
         number = int(caller.stdout.readline())
-        os.kill(number, 0)  # it lives
+        os.kill(number, 0)  # it runs
         caller.kill()
     for _ in range(100):
         try:
