@@ -162,9 +162,9 @@ def check_gradients(case):
     names = [f"input {k}" for k in range(len(watched))]
     names += [weight.path for weight in layer.trainable_weights]
     watched += [weight.value for weight in layer.trainable_weights]
-    for name, slope in zip(names, tape.gradient(total, watched), strict=True):
-        assert slope is not None and np.abs(slope.numpy()).max() > 1e-6, name
-        assert np.isfinite(slope.numpy()).all(), name
+    for name, gradient in zip(names, tape.gradient(total, watched), strict=True):
+        assert gradient is not None and np.abs(gradient.numpy()).max() > 1e-6, name
+        assert np.isfinite(gradient.numpy()).all(), name
 
 
 def check_training_step(case):

@@ -69,7 +69,7 @@ def test_a_paper_gate_changes_the_logits_and_is_trained():
 
 
 def test_attach_builds_the_same_network_as_the_builder():
-    """A plain ResNet given SE behind each last batch norm is the SE ResNet."""
+    """A ResNet with SE attached after each last batch norm is the SE ResNet."""
     plain, built = create_model("micro_resnet"), create_model("se_micro_resnet")
     attended = attach(plain, SqueezeExcite(8), "*_3_bn")
     named = {w.path.replace("_3_bn_squeeze_excite", "_se"): w for w in attended.weights}

@@ -10,7 +10,7 @@ from medattn.models import complexity, create_model
 
 
 def test_a_small_network_by_hand():
-    """Conv: 6 x 6 places x 3 x 3 x 2 x 4. SE: 4 x 2 + 2 x 4. Head: 4 x 3."""
+    """Conv: 6 x 6 positions x 3 x 3 x 2 x 4. SE: 4 x 2 + 2 x 4. Head: 4 x 3."""
     inputs = keras.Input((8, 8, 2))
     x = layers.Conv2D(4, 3)(inputs)
     x = SqueezeExcite(2)(x)

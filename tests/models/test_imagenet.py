@@ -15,7 +15,7 @@ import pytest
 from medattn.models import create_model, imagenet, list_models, load_pretrained
 from medattn.models.imagenet import SOURCES, imagenet_file
 
-# Weights at the bottom and the top of each trunk: their name -> ours.
+# Weights at both ends of each trunk: name in the file -> name in the model.
 PROBES = {
     "resnet50": {
         "conv1.weight": "conv1_conv/kernel",

@@ -203,7 +203,7 @@ def test_densenet121_gives_the_logits_of_keras_applications():
 
 @pytest.mark.slow
 def test_resnet50_gives_the_logits_of_keras_applications_if_the_stride_is_moved():
-    """Theirs strides in the 1 x 1, ours (and torchvision's) in the 3 x 3: moved, equal.
+    """Theirs strides in the 1 x 1, ours (as torchvision's) in the 3 x 3.
 
     Otherwise the same weights give other logits, so their weights do not fit here.
     """
@@ -231,8 +231,8 @@ def test_resnet50_gives_the_logits_of_keras_applications_if_the_stride_is_moved(
             layer.set_weights(weights)
         for model in (ours, moved):
             if weights:
-                mine = model.get_layer(layer.name)
-                mine.set_weights(weights[: len(mine.weights)])
+                same = model.get_layer(layer.name)
+                same.set_weights(weights[: len(same.weights)])
     images = rng.random((2, 64, 64, 3)).astype(np.float32)
     expected = np.asarray(theirs(np.asarray(ours.get_layer("normalise")(images))))
     scale = np.abs(expected).max()

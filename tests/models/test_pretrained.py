@@ -73,7 +73,7 @@ def test_pretrained_trunks_load_below_attention_and_gates_keep_their_weights(
 
 
 def torchlike(model):
-    """A state with the names of torchvision's ResNet, for a micro network of ours."""
+    """The weights of a micro network, by the names of torchvision's ResNet."""
     from medattn.models.pretrained import RESNET, original_name
 
     state = {}
