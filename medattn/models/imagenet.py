@@ -77,8 +77,9 @@ def imagenet_file(name: str) -> Path:
             path = Path(_fetch_hub(source) if source.revision else _fetch_keras(source))
         except Exception as error:  # each library raises its own kinds of errors
             raise OSError(
-                f"The ImageNet weights of {trunk!r} are not on this machine and could "
-                f"not be fetched: download {source.url.format(revision=source.revision)} "
+                f"The ImageNet weights of {trunk!r} are not on this machine and "
+                f"could not be fetched: "
+                f"download {source.url.format(revision=source.revision)} "
                 f"(see {source.page}) and put it at {path}, or in the folder that "
                 "MEDATTN_WEIGHTS names. "
                 f"Received: {type(error).__name__}: {_first_line(error)}"
