@@ -179,7 +179,16 @@ def test_a_photograph_is_uploaded_and_answered_with_a_caution(open_page, tmp_pat
     Image.fromarray(skimage.data.retina()).save(tmp_path / "retina.jpg")
     with page.expect_file_chooser() as chooser:
         page.locator(".mx-upload").click()
+    requests = []
+    page.on("request", lambda request: requests.append(request))
     after(page, lambda: chooser.value.set_files(tmp_path / "retina.jpg"))
+    # The image makes one trip: its upload is answered with its map, and neither the
+    # picture nor the answer is requested again.
+    assert sum("/gradio_api/upload?" in r.url for r in requests) == 1
+    called = [
+        r.post_data_json["fn_name"] for r in requests if "component_server" in r.url
+    ]
+    assert set(called) <= {"fill", "conclude"}
     assert "only ever seen drawings" in page.get_by_test_id("caution").inner_text()
     assert page.get_by_test_id("truth").inner_text() == "nobody knows"
     after(page, choose(page, "attention", "none"))

@@ -79,10 +79,36 @@ def test_an_uploaded_image_is_found_by_its_key_only(calls, tmp_path):
     from PIL import Image
 
     Image.new("RGB", (80, 80), (200, 90, 60)).save(tmp_path / "mine.png")
-    key = calls.receive(tmp_path / "mine.png")
+    key = calls.receive(tmp_path / "mine.png", FIRST)["uploaded"]
     reply = calls.answer({"question": FIRST, "uploaded": key})
     assert reply["caution"] and "baselines" not in reply
     picture = calls.picture({"question": FIRST, "uploaded": key})
     assert picture["truth"] == "nobody knows" and picture["known"] is False
     with pytest.raises(ValueError, match="no longer kept"):
         calls.case(None, key[:-1])
+
+
+def test_an_upload_is_answered_as_the_calls_of_the_page_would_be(calls, tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (80, 80), (90, 200, 60)).save(tmp_path / "mine.png")
+    question = FIRST | {"attention": "SE", "lang": "pt"}
+    sent = calls.receive(tmp_path / "mine.png", question)
+    payload = {"question": question, "uploaded": sent["uploaded"]}
+    assert sent["picture"] == calls.picture(payload)
+    # What of the grid is known grows from one answer to the next.
+    grows = {"cells", "missing", "scale"}
+    again = calls.answer(payload)
+    assert sent["answer"].keys() == again.keys() > grows
+    for name in again.keys() - grows:
+        assert sent["answer"][name] == again[name]
+
+
+@pytest.mark.parametrize("given", [None, [1], {"dataset": "nowhere"}, {"seed": 99}])
+def test_an_upload_with_a_question_without_an_answer_is_kept(calls, tmp_path, given):
+    from PIL import Image
+
+    Image.new("RGB", (80, 80), (90, 60, 200)).save(tmp_path / "mine.png")
+    sent = calls.receive(tmp_path / "mine.png", given)
+    assert ("answer" in sent) == (not isinstance(given, dict))
+    assert calls.case(None, sent["uploaded"]).label is None

@@ -1,27 +1,32 @@
 // Asks the server what the page's question is answered, and draws the answer.
 
 import { drawGrid } from "./grid.js";
-import { callForCells, callServer, fetchPicture } from "./server.js";
+import { callForCells, callServer, fetchPicture, keepPicture } from "./server.js";
 import {
   drawConclusion, drawSentence, drawStage, showFailure, showWaiting,
 } from "./stage.js";
 import { catalogue, keepCell, page, word } from "./state.js";
 
 const PATIENCE = 200; // milliseconds until a wait is shown
-const asking = { busy: false, again: false, count: 0 };
+const asking = { busy: false, again: false, sent: null, count: 0 };
 
-// Asks; a question that comes meanwhile is asked when the answer is there.
-export async function ask() {
+// Asks; a question that comes meanwhile is asked when the answer is there. An upload is
+// answered with picture and answer, `sent`: then the server is not asked again.
+export async function ask(sent = null) {
   asking.count += 1;
   if (asking.busy) {
     asking.again = true;
+    asking.sent = sent;
     return;
   }
   asking.busy = true;
   const turn = asking.count;
   const late = setTimeout(() => showWaiting(true), PATIENCE);
   try {
-    const [picture, reply] = await Promise.all([fetchPicture(), callForCells("answer")]);
+    if (sent) keepPicture(sent.picture);
+    const [picture, reply] = await Promise.all([
+      fetchPicture(), sent ? sent.answer : callForCells("answer"),
+    ]);
     clearTimeout(late);
     if (turn === asking.count) {
       page.picture = picture;
@@ -36,7 +41,7 @@ export async function ask() {
     asking.busy = false;
     if (asking.again) {
       asking.again = false;
-      ask();
+      ask(asking.sent);
     }
   }
 }

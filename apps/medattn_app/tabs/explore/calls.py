@@ -143,19 +143,33 @@ class ExploreCalls:
 
     def cell(self, question: Question) -> Cell:
         """Finds the network of a question."""
-        return self.service.cell(
-            question.dataset,
-            question.backbone,
-            question.attention,
-            question.regime,
-            question.seed,
-            **question.kind,
-        )
+        return self.service.cell_of(question)
 
-    def receive(self, path: str | Path, dataset: object = "fundus") -> str:
-        """Keeps a visitor's image for an hour, in memory; returns the key for it."""
-        known = isinstance(dataset, str) and dataset in DATASETS
-        return self.uploads.add(read_upload(path, str(dataset) if known else "fundus"))
+    def receive(self, path: str | Path, question: object = None) -> Json:
+        """Keeps a visitor's image for an hour, in memory, and answers about it at once.
+
+        Args:
+            path: Where Gradio put the file.
+            question: The question on the page, a dict.
+
+        Returns:
+            A dict with the image's key, `uploaded`, and the replies of `picture` and of
+            `answer`; where the question has no answer, the key only.
+
+        Raises:
+            ValueError: If the file is not an image.
+        """
+        question = question if isinstance(question, dict) else {}
+        dataset = question.get("dataset")
+        if not isinstance(dataset, str) or dataset not in DATASETS:
+            dataset = Question().dataset
+        key = self.uploads.add(read_upload(path, dataset))
+        payload = {"question": question, "uploaded": key}
+        try:
+            picture, answer = self.picture(payload), self.answer(payload)
+        except ValueError:  # the page asks again, and shows the sentence
+            return {"uploaded": key}
+        return {"uploaded": key, "picture": picture, "answer": answer}
 
     def _words_in(self, language: object) -> Words:
         known = isinstance(language, str) and language in LANGUAGES

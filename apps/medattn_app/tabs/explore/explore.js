@@ -35,10 +35,17 @@ function openQuestion() {
 
 function openUpload() {
   if (!props.uploaded) return;
-  page.uploaded = props.uploaded;
+  const sent = JSON.parse(props.uploaded);
+  page.uploaded = sent.uploaded;
   page.previous = null;
   drawKnobs();
-  ask();
+  ask(sent.answer && isAsked(sent.answer.question) ? sent : null);
+}
+
+// Whether the page still asks the question that an upload came with.
+function isAsked(question) {
+  const names = Object.keys(catalogue.first);
+  return names.every((name) => String(question[name]) === String(page.question[name]));
 }
 
 function changeQuestion({ fields, step }) {

@@ -16,9 +16,17 @@ export function callForCells(name) {
   return callServer(name, { group: page.group, have: [...page.cells.keys()] });
 }
 
-export async function fetchPicture() {
+function pictureKey() {
   const { dataset, image, lang } = page.question;
-  const key = `${dataset} ${image} ${page.uploaded} ${lang}`;
+  return `${dataset} ${image} ${page.uploaded} ${lang}`;
+}
+
+export function keepPicture(picture) {
+  pictures.set(pictureKey(), picture);
+}
+
+export async function fetchPicture() {
+  const key = pictureKey();
   if (!pictures.has(key)) pictures.set(key, await callServer("picture"));
   return pictures.get(key);
 }

@@ -66,11 +66,11 @@ def _build_upload(
 
     def receive(path: str, chosen: Any) -> Any:
         try:
-            key = calls.receive(path, (chosen or {}).get("dataset", "fundus"))
+            reply = calls.receive(path, chosen)
         except ValueError as error:
             title = words("explore.unfit")
             raise gr.Error(escape(str(error), quote=False), title=title) from None
-        return gr.HTML(uploaded=key)
+        return gr.HTML(uploaded=json.dumps(reply))
 
     file.upload(receive, [file, question], viewer, **QUIET_EVENT)
 
