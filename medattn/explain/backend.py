@@ -147,7 +147,9 @@ def compute_in_precision(
     return found, again
 
 
-def _tensorflow(function, gradients, eager):
+def _tensorflow(
+    function: Callable[..., Any], gradients: bool, eager: bool
+) -> Callable[..., Any]:
     import tensorflow as tf
 
     def differentiate(wanted, *others):
@@ -178,7 +180,9 @@ def _tensorflow(function, gradients, eager):
     return call
 
 
-def _jax(function, gradients, eager):
+def _jax(
+    function: Callable[..., Any], gradients: bool, eager: bool
+) -> Callable[..., Any]:
     import jax
 
     compiled = (lambda made: made) if eager else jax.jit
@@ -192,7 +196,9 @@ def _jax(function, gradients, eager):
     return compiled(jax.grad(total, has_aux=True))
 
 
-def _torch(function, gradients, eager):  # eager or not, torch compiles nothing here
+def _torch(
+    function: Callable[..., Any], gradients: bool, eager: bool
+) -> Callable[..., Any]:  # eager or not, torch compiles nothing here
     import torch
 
     def compiled(wanted, *others):
@@ -216,7 +222,7 @@ def with_slope(value: Tensor, x: Tensor, slope: Callable[[], Tensor]) -> Tensor:
     The result is `value`; its derivative by `x` is `slope()`, elementwise. This is
     `x * [m] + [value - x * [m]]` with m the slope and [.] = stop_gradient, written so
     that TensorFlow computes nothing of it on the way forward: four passes over
-    memory less, about a third of DenseNet-121's whole gradient on a CPU. The other
+    memory less, about a third of DenseNet-121's gradient on a CPU. The other
     backends get the plain form, which their compilers fuse or run as it stands.
     """
     if keras.backend.backend() != "tensorflow":
@@ -286,7 +292,7 @@ def with_backward(
     """
 
     @keras.ops.custom_gradient
-    def step(x):  # computes all in here: JAX lets nothing traced come in otherwise
+    def step(x):  # computes all in here: JAX allows no traced value from outside
         def grad(*args, upstream=None):
             return backward(x, args[0] if upstream is None else upstream)
 

@@ -17,7 +17,7 @@ from medattn.explain.gradient.cams import (
 )
 from medattn.models import create_model, save_weights
 
-ASK = Path(__file__).parent / "ask.py"
+SCRIPT = Path(__file__).parent / "explain_on_backend.py"
 OPTIONS = {"integrated_gradients": {"steps": 4}, "smoothgrad": {"augment_by_n": 4}}
 ALIASES = ("lrp.z_plus", "lrp.z_plus_fast")  # of lrp.alpha_1_beta_0_IB
 RELU_ONLY = ("deconvnet", "guided_backprop")
@@ -28,19 +28,19 @@ EVERYWHERE = [
     for name in list_analyzers()
     if name not in (*CAM_ANALYZERS, *ALIASES, *RELU_ONLY, *GATES, *TOKENS)
 ]
-QUESTIONS = {
+COMPARED = {
     "cbam_micro_resnet": (*EVERYWHERE, *GATES),
     "micro_deit": (*EVERYWHERE, *TOKENS),
     "micro_resnet": RELU_ONLY,
 }
 
 
-def ask(folder, backend, beside=None):
+def explain(folder, backend, beside=None):
     environment = {**os.environ, "KERAS_BACKEND": backend}
     if beside:
         environment["PYTHONPATH"] = str(Path(beside).absolute())
     run = subprocess.run(
-        [sys.executable, str(ASK), str(folder)],
+        [sys.executable, str(SCRIPT), str(folder)],
         env=environment,
         capture_output=True,
         text=True,
@@ -50,39 +50,39 @@ def ask(folder, backend, beside=None):
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory):
-    """Weights, images and questions, with TensorFlow's maps."""
+def by_tensorflow(tmp_path_factory):
+    """The folder of weights, images and names, with TensorFlow's maps."""
     folder = tmp_path_factory.mktemp("backends")
     images = np.random.default_rng(0).random((2, 64, 64, 3)).astype(np.float32)
     np.save(folder / "images.npy", images)
-    for network in QUESTIONS:
+    for network in COMPARED:
         model = calibrated(create_model(network), 1)
         save_weights(model, folder / f"{network}.safetensors")
-    questions = {
+    analyzers = {
         network: {name: OPTIONS.get(name, {}) for name in names}
-        for network, names in QUESTIONS.items()
+        for network, names in COMPARED.items()
     }
-    (folder / "questions.json").write_text(json.dumps(questions))
-    return folder, ask(folder, "tensorflow")
+    (folder / "analyzers.json").write_text(json.dumps(analyzers))
+    return folder, explain(folder, "tensorflow")
 
 
-def test_all_native_analyzers_are_asked():
-    asked = {name for names in QUESTIONS.values() for name in names}
-    assert asked | {*CAM_ANALYZERS, *ALIASES} == set(list_analyzers())
+def test_all_native_analyzers_are_compared():
+    compared = {name for names in COMPARED.values() for name in names}
+    assert compared | {*CAM_ANALYZERS, *ALIASES} == set(list_analyzers())
     for alias in ALIASES:
         assert ANALYZERS[alias] is ANALYZERS["lrp.alpha_1_beta_0_IB"]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_maps_are_the_same_on_every_backend(asked, backend):
+def test_maps_are_the_same_on_every_backend(by_tensorflow, backend):
     beside = os.environ.get("MEDATTN_TORCH") if backend == "torch" else None
     if importlib.util.find_spec(backend) is None and not beside:
         pytest.skip(f"{backend} is not installed; see MEDATTN_TORCH in .ci/run")
-    folder, expected = asked
-    found = ask(folder, backend, beside)
+    folder, expected = by_tensorflow
+    found = explain(folder, backend, beside)
     assert set(found) == set(expected)
-    assert len(found) == sum(map(len, QUESTIONS.values()))
+    assert len(found) == sum(map(len, COMPARED.values()))
     for name, values in expected.items():
         scale = np.abs(values).max()
         assert scale > 0 or "taylor" in name  # which explains a positive logit only

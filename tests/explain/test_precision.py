@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from lrp_formulas import EXPECTED
 from networks import one_layer, randomised
-from test_rules import EXPECTED
 
 from medattn.explain import create_analyzer
 from medattn.models import create_model

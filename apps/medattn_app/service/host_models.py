@@ -70,7 +70,7 @@ class HostModels:
         return found
 
     def answer(
-        self, case: Case, cell: HostCell, method: str, **options: object
+        self, case: Case, cell: HostCell, method: str, **options: Any
     ) -> Answer:
         """Asks a model about an image.
 

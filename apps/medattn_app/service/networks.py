@@ -315,7 +315,7 @@ class NetworkService:
         self._loaded[cell.model_name] = model, cell
         return model
 
-    def _analyzer(self, cell: Cell, method: str, options: dict[str, object]) -> Entry:
+    def _analyzer(self, cell: Cell, method: str, options: dict[str, Any]) -> Entry:
         """Returns an analyzer's `Entry`; its model has the cell's weights."""
         from medattn.explain import create_analyzer
 

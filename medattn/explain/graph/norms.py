@@ -73,7 +73,7 @@ def shape_of_weights(axes: Axes, x: Tensor) -> list[Any]:
 
 
 def normalise(layer: keras.Layer, x: Tensor) -> Tensor:
-    """Computes a whole norm in the precision of x, whatever the layer's own.
+    """Computes a complete norm in the precision of x, whatever the layer's own.
 
     The deviation is a constant to the derivative, as in LRP's rule.
     """

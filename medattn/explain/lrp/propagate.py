@@ -340,11 +340,10 @@ class Propagator:
 
     def _carries_relevance(self, step: Step) -> bool:
         """Whether relevance flows through a step."""
-        outputs, analysis = ids(step.outputs), self.analysis
-        return not (
-            analysis.carriers.isdisjoint(outputs)
-            or analysis.normalised.issuperset(outputs)
-        )
+        outputs = ids(step.outputs)
+        if self.analysis.normalised.issuperset(outputs):
+            return False
+        return not self.analysis.carriers.isdisjoint(outputs)
 
     def _may_absorb(self, step: Step) -> bool:
         """Whether a step may absorb relevance."""

@@ -1,6 +1,6 @@
-"""Asks native analyzers about the same networks, under whatever backend is set.
+"""Explains the same networks by native analyzers, on whatever backend is set.
 
-Run by test_backends_explain.py; reads the weights, the images and the questions that it
+Run by test_backends_explain.py; reads the weights, the images and the names that it
 wrote, and writes the maps.
 """
 
@@ -15,7 +15,7 @@ from medattn.explain import create_analyzer
 from medattn.models import create_model, load_weights
 
 folder, backend = Path(sys.argv[1]), keras.backend.backend()
-if backend == "tensorflow":  # step by step: of networks called once, much quicker
+if backend == "tensorflow":  # eagerly: much quicker for networks called once
     import tensorflow as tf
 
     tf.config.run_functions_eagerly(True)
@@ -26,10 +26,10 @@ elif backend == "jax":
 
 images = np.load(folder / "images.npy")
 maps = {}
-for network, questions in json.loads((folder / "questions.json").read_text()).items():
+for network, analyzers in json.loads((folder / "analyzers.json").read_text()).items():
     model = create_model(network)
     load_weights(model, folder / f"{network}.safetensors")
-    for name, options in questions.items():
+    for name, options in analyzers.items():
         analyzer = create_analyzer(
             name, model, neuron_selection_mode="index", **options
         )
