@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
 
 EXPLAINER = "lrp.epsilon"  # of the map that is made afterwards
 TOKENS = ("attention.rollout", "attention.transformer")
-KINDS = {"SE": ("channel",), "CBAM": ("spatial", "channel")}  # of gates
+Gate = Literal["spatial", "channel"]
+# Of gates, by the attention.
+KINDS: dict[str, tuple[Gate, ...]] = {
+    "SE": ("channel",),
+    "CBAM": ("spatial", "channel"),
+}
 MAX_READERS = 12  # compiled ones
 MAX_READ = 64  # images and networks that are cached
 
@@ -78,7 +83,7 @@ class AttentionReader:
         return Attention(answer, **found)
 
     def _reader(
-        self, cell: Cell, model: "keras.Model", kind: str
+        self, cell: Cell, model: "keras.Model", kind: Gate | Literal["heads"]
     ) -> Callable[..., Any]:
         from medattn.explain import class_token_reader, gate_reader
 
