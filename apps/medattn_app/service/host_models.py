@@ -1,8 +1,8 @@
 """Models of the host's own: from the folder that was allowed, never from a visitor."""
 
 import hashlib
-import threading
 from collections import OrderedDict
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,7 +47,7 @@ class HostModels:
         lock: Held while a network computes, that of the `NetworkService`.
     """
 
-    def __init__(self, folder: str | Path | None, lock: "threading.RLock"):
+    def __init__(self, folder: str | Path | None, lock: AbstractContextManager[Any]):
         self._folder, self._lock = folder, lock
         # By file name: the model, and its analyzers.
         self._loaded: OrderedDict[str, tuple[keras.Model, dict]] = OrderedDict()
