@@ -130,6 +130,7 @@ def is_unmarked(case: Case) -> bool:
     """
     from medattn.data import draw_images
 
+    assert case.position is not None
     rendered = draw_images(case.dataset, [case.position], size=SIZE, shortcut=0.0)
     return np.array_equal(np.float32(rendered["image"][0]) / 255, case.pixels)
 

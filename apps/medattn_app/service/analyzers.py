@@ -51,8 +51,8 @@ def explain_batch(analyzer: Any, batch: np.ndarray) -> Explanation:
     Returns:
         `(maps, audit, logits)`; audit and logits are None where it has no audit.
     """
-    if hasattr(analyzer, "account"):
-        return analyzer.account(batch, POSITIVE)
+    if hasattr(analyzer, "analyze_and_audit"):
+        return analyzer.analyze_and_audit(batch, POSITIVE)
     maps = analyzer.analyze(batch, POSITIVE)
     audit = getattr(analyzer, "audit", None)
     return maps, None if audit is None else audit(batch, POSITIVE), None

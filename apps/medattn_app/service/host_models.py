@@ -69,9 +69,7 @@ class HostModels:
             found.append(HostCell(name, title, dataset))
         return found
 
-    def answer(
-        self, case: Case, cell: HostCell, method: str, **options: Any
-    ) -> Answer:
+    def answer(self, case: Case, cell: HostCell, method: str, **options: Any) -> Answer:
         """Asks a model about an image.
 
         Args:

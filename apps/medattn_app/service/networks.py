@@ -153,7 +153,7 @@ class NetworkService:
 
     # Answers
 
-    def answer(self, case: Case, cell: Cell, method: str, **options: object) -> Answer:
+    def answer(self, case: Case, cell: Cell, method: str, **options: Any) -> Answer:
         """Asks one network about one image; equal questions are computed once.
 
         Args:
@@ -177,7 +177,7 @@ class NetworkService:
         return found
 
     def cached(
-        self, case: Case, cell: Cell, method: str, **options: object
+        self, case: Case, cell: Cell, method: str, **options: Any
     ) -> Answer | None:
         """Returns the answer if it is cached, else None; never computes."""
         return self._answers.find(_answer_key(case, cell, method, options))
@@ -249,7 +249,7 @@ class NetworkService:
         self._analyzers.stop()
 
     def _compute(
-        self, case: Case, cell: Cell, method: str, options: dict[str, object]
+        self, case: Case, cell: Cell, method: str, options: dict[str, Any]
     ) -> Answer:
         from medattn.explain import audit_line, pointing_game, relevance_mass
         from medattn.figures import pixel_relevance
@@ -323,7 +323,7 @@ class NetworkService:
         if not offered.can_read(cell):
             raise ValueError(offered.what_is_missing(cell, Words()))
         model = self._load(cell)
-        options = dict(offered.options) | options
+        options = {**dict(offered.options), **options}
         key = cell.model_name, method, tuple(sorted(options.items()))
         return self._analyzers.get(
             key,
@@ -334,7 +334,7 @@ class NetworkService:
 
 
 def _answer_key(
-    case: Case, cell: Cell, method: str, options: dict[str, object]
+    case: Case, cell: Cell, method: str, options: dict[str, Any]
 ) -> Hashable:
     return case.key, cell, method, tuple(sorted(options.items()))
 
