@@ -65,7 +65,7 @@ def evaluate(
     positives = np.flatnonzero(np.asarray(labels) == 1)
     analyzer = create_analyzer("lrp.epsilon", model, neuron_selection_mode="index")
     masses = [
-        relevance_mass(analyzer.analyze(images[part], 1), masks[part])
+        relevance_mass(np.asarray(analyzer.analyze(images[part], 1)), masks[part])
         for part in np.array_split(positives, max(1, len(positives) // batch_size))
     ]
     edges = relevance_mass(edge_map(images[positives]), masks[positives])
