@@ -10,7 +10,7 @@ import numpy as np
 from gradio_client import Client
 
 LEARNERS, EVERY = 30, 3.0  # seconds between two toggles of one learner
-TEACHER = 20.0  # seconds until a class is told to try the next method
+TEACHER = 20.0  # seconds until a class tries the next method
 PATIENCE = 300  # seconds until a wait counts as an error
 BLOCKS, SHARES = ("none", "SE", "CBAM"), (0.01, 0.1, 0.5, 1.0)
 METHODS = (
@@ -29,30 +29,30 @@ def a_client(url):
     )
 
 
-def first_lesson(chance):
+def first_lesson(rng):
     """A question of learners who all follow the lesson: image, block, share of data."""
     return {
-        "image": chance.randrange(8),
-        "attention": chance.choice(BLOCKS),
-        "regime": chance.choice(SHARES),
+        "image": rng.randrange(8),
+        "attention": rng.choice(BLOCKS),
+        "regime": rng.choice(SHARES),
     }
 
 
-def later_lesson(chance):
+def later_lesson(rng):
     """A question of learners who follow a teacher through methods, on all networks."""
     method = METHODS[int(time.monotonic() / TEACHER) % len(METHODS)]
-    backbone = chance.choice(("ResNet", "DenseNet", "DeiT"))
-    return first_lesson(chance) | {"backbone": backbone, "method": method}
+    backbone = rng.choice(("ResNet", "DenseNet", "DeiT"))
+    return first_lesson(rng) | {"backbone": backbone, "method": method}
 
 
 def toggle_by_client(client, question):
-    """One toggle through gradio_client and the queue; tells whether an answer came."""
+    """One toggle through gradio_client and the queue; returns whether it was answered."""
     found = client.predict(**question, api_name="/explain")
     return found["probability"] is not None
 
 
 def toggle_by_page(url, component, session, question):
-    """One toggle as the page's own script asks it, in its one session."""
+    """One toggle as the page's own script makes it, in its one session."""
     body = {
         "session_hash": session,
         "component_id": component,
@@ -68,13 +68,13 @@ def toggle_by_page(url, component, session, question):
     return answer.status_code == 200 and answer.json().get("cell")
 
 
-def a_class(url, seconds, asks=first_lesson):
+def a_class(url, seconds, ask=first_lesson):
     """Lets thirty learners toggle; returns the waits in seconds, and the errors.
 
     Args:
         url: Of the app.
         seconds: How long.
-        asks: A function from a `random.Random` to the fields of a question.
+        ask: A function from a `random.Random` to the fields of a question.
     """
     url = url.rstrip("/")
     config = httpx.get(f"{url}/config", timeout=PATIENCE, trust_env=False).json()
@@ -87,7 +87,7 @@ def a_class(url, seconds, asks=first_lesson):
     ready = threading.Barrier(LEARNERS + 1, timeout=300)
 
     def learner(number):
-        chance = random.Random(number)
+        rng = random.Random(number)
         client = None
         try:
             if number % 2:
@@ -101,18 +101,18 @@ def a_class(url, seconds, asks=first_lesson):
             if due - start > seconds:
                 break
             time.sleep(max(0.0, due - time.monotonic()))
-            asked = time.monotonic()
+            start_of_toggle = time.monotonic()
             try:
                 if client is not None:
-                    good = toggle_by_client(client, asks(chance))
+                    good = toggle_by_client(client, ask(rng))
                 else:
                     session = f"learner{number}"
-                    good = toggle_by_page(url, component, session, asks(chance))
+                    good = toggle_by_page(url, component, session, ask(rng))
                 if not good:
                     errors.append("an answer without content")
             except Exception as error:
                 errors.append(repr(error))
-            waits.append(time.monotonic() - asked)
+            waits.append(time.monotonic() - start_of_toggle)
         if client is not None:
             client.close()
 

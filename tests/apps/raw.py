@@ -1,4 +1,4 @@
-"""Asks the running server as anybody can: raw HTTP, without the page."""
+"""Calls the running server as anybody can: raw HTTP, without the page."""
 
 import json
 import secrets
@@ -64,9 +64,9 @@ class Raw:
             for line in answers.iter_lines():
                 if not line.startswith("data:"):
                     continue
-                told = json.loads(line[5:])
-                if told["msg"] == "process_completed":
-                    return told["success"], told["output"]
+                message = json.loads(line[5:])
+                if message["msg"] == "process_completed":
+                    return message["success"], message["output"]
         return False, "the stream ended"
 
     def server(self, element, name, data):

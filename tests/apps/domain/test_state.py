@@ -1,4 +1,4 @@
-"""A link opens what it says, within bounds, and no wrong one breaks the page."""
+"""A link opens the question that it holds; a wrong link never breaks the page."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def test_a_question_survives_its_link():
     assert read_query(dict(parse_qsl(link))) == (asked, [])
 
 
-def test_the_plain_question_has_an_empty_link():
+def test_the_default_question_has_an_empty_link():
     assert write_query(Question()) == ""
 
 
@@ -44,7 +44,7 @@ def test_a_wrong_value_is_left_out_with_a_short_sentence_and_the_rest_stays(name
     assert len(refused) == 1 and name in refused[0] and len(refused[0]) < 900
 
 
-def test_what_others_put_into_the_link_is_passed_over():
+def test_parameters_of_others_in_the_link_are_ignored():
     assert read_query({"__theme": "dark", "utm": "x"}) == (Question(), [])
 
 
@@ -63,7 +63,7 @@ def test_what_others_put_into_the_link_is_passed_over():
         {"lang": 7},
     ],
 )
-def test_nonsense_from_an_endpoint_is_refused_in_three_parts(fields):
+def test_an_invalid_question_is_refused_in_three_parts(fields):
     with pytest.raises(ValueError, match="Received: "):
         read_question(fields)
 

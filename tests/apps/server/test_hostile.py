@@ -1,4 +1,4 @@
-"""Hostile visitors: refused in one sentence, nothing kept, and the server goes on."""
+"""Hostile visitors are refused in one sentence; nothing is kept, the server goes on."""
 
 import base64
 import io
@@ -88,7 +88,7 @@ def moving():
 
 
 @pytest.mark.parametrize("kind", BOMBS)
-def test_what_is_no_fit_image_is_refused_in_a_sentence(raw, network, still_well, kind):
+def test_an_unfit_image_is_refused_in_a_sentence(raw, network, still_well, kind):
     success, said = send(raw, network, BOMBS[kind]())
     assert not success
     text = said["error"] if isinstance(said, dict) else said
@@ -125,7 +125,7 @@ def test_a_tricky_name_leads_nowhere(app, raw, network, still_well, name):
         assert 400 <= sent.status_code < 500
 
 
-def test_what_a_file_tells_of_its_patient_goes_no_further(raw, network, still_well):
+def test_what_a_file_says_of_its_patient_goes_no_further(raw, network, still_well):
     image = Image.fromarray(
         np.random.default_rng(0).integers(0, 255, (80, 80, 3), np.uint8)
     )
@@ -224,8 +224,8 @@ def test_a_forged_query_opens_the_page_and_is_not_repeated(raw, still_well):
 
 
 def test_what_the_server_says_of_itself_holds_no_path_of_the_host(app, raw):
-    told = json.dumps(raw.config)
-    assert str(Path.home()) not in told and app.medattn_uploads not in told
+    config = json.dumps(raw.config)
+    assert str(Path.home()) not in config and app.medattn_uploads not in config
     for way in ("monitoring", "gradio_api/deep_link", "gradio_api/startup-events"):
         answer = raw.http.get(f"{raw.url}/{way}")
         assert "/root" not in answer.text and "Traceback" not in answer.text

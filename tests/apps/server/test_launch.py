@@ -24,7 +24,7 @@ from medattn_app.service.context import Settings
         (dict(offline=True), dict(share=True), "--share or --offline"),
     ],
 )
-def test_a_setting_that_cannot_be_is_refused_in_three_parts(settings, more, said):
+def test_an_impossible_setting_is_refused_in_three_parts(settings, more, said):
     with pytest.raises(ValueError, match="Expected .* Received") as error:
         check(Settings(**settings), **more)
     assert said in str(error.value)

@@ -1,4 +1,4 @@
-"""The endpoints as tools of a language model, asked by a real client over HTTP."""
+"""The endpoints as tools of a language model, called by a client over HTTP."""
 
 import ast
 import asyncio
@@ -61,11 +61,11 @@ def test_a_client_finds_the_endpoints_and_is_answered_as_the_page_is(address, se
         assert tool.description.strip()
         for option in tool.inputSchema["properties"].values():
             assert option["description"].strip()
-    told = ast.literal_eval(found.content[0].text)
+    reply = ast.literal_eval(found.content[0].text)
     cell = service.cell("fundus", "ResNet", "SE", 0.1)
     own = service.answer(synthetic_cases("fundus")[2], cell, "gradient")
-    assert told["probability"] == pytest.approx(own.probability, abs=1e-5)
-    assert len(told["relevance"]) == 64 and not found.isError
+    assert reply["probability"] == pytest.approx(own.probability, abs=1e-5)
+    assert len(reply["relevance"]) == 64 and not found.isError
 
 
 def test_nonsense_is_refused_in_a_sentence_and_no_file_of_the_host_is_read(address):

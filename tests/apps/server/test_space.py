@@ -32,28 +32,28 @@ def pins(lines):
 
 
 def test_every_requirement_is_pinned_as_in_the_project():
-    asked = pins((APPS / "requirements.txt").read_text().splitlines())
+    required = pins((APPS / "requirements.txt").read_text().splitlines())
     ours = pins(PROJECT["tool"]["uv"]["constraint-dependencies"])
-    assert {n: v for n, v in asked.items() if not v <= ours.get(n, set())} == {}
+    assert {n: v for n, v in required.items() if not v <= ours.get(n, set())} == {}
     needed = {
         re.split(r"[<>=!\[; ]", name)[0].lower()
         for name in PROJECT["project"]["dependencies"]
     }
-    assert needed <= set(asked)
+    assert needed <= set(required)
 
 
-def test_the_space_is_described_as_it_is():
+def test_the_description_of_the_space_agrees_with_its_files():
     _, front, _ = (APPS / "README.md").read_text().split("---\n", 2)
     space = yaml.safe_load(front)
     assert space["sdk"] == "gradio" and (APPS / space["app_file"]).is_file()
-    asked = pins((APPS / "requirements.txt").read_text().splitlines())
-    assert asked["gradio"] == {space["sdk_version"]}
+    required = pins((APPS / "requirements.txt").read_text().splitlines())
+    assert required["gradio"] == {space["sdk_version"]}
     assert space["license"] == PROJECT["project"]["license"].lower()
     assert len(space["short_description"]) <= 60
     assert isinstance(space["python_version"], str)
 
 
-def test_the_container_copies_what_there_is_and_runs_without_root():
+def test_the_container_copies_existing_files_and_runs_without_root():
     lines = (APPS / "Dockerfile").read_text().splitlines()
     copied = [line.split()[1] for line in lines if line.startswith("COPY")]
     assert copied and all((ROOT / source).exists() for source in copied)

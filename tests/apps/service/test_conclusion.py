@@ -1,4 +1,4 @@
-"""The sentence at the bottom is never stronger than the seeds bear."""
+"""The sentence at the bottom is never stronger than the seeds support."""
 
 import pytest
 
@@ -27,20 +27,20 @@ def test_two_networks_are_paired_by_seed_by_hand():
     assert compare_networks(rows[:1], *sides) is None
 
 
-def test_a_small_difference_cannot_be_told_and_says_how_many_seeds_it_takes():
+def test_a_small_difference_cannot_tell_and_says_how_many_seeds_are_needed():
     one = compare([0.71, 0.75, 0.70, 0.74], [0.70, 0.76, 0.69, 0.70])
     said = seeds_sentence(one, "AUROC", words)
     assert "Over 4 seeds AUROC differs by +1.3 points" in said
     assert "cannot tell" in said and f"About {one.needed} seeds" in said
 
 
-def test_six_seeds_of_one_mind_are_enough_to_speak():
+def test_six_seeds_that_agree_are_enough_for_a_verdict():
     one = compare([0.9, 0.91, 0.92, 0.9, 0.93, 0.9], [0.5, 0.52, 0.6, 0.55, 0.5, 0.51])
     said = seeds_sentence(one, "AUROC", words)
     assert "higher, beyond the noise of the seeds" in said and "cannot" not in said
 
 
-def test_what_changed_names_only_what_did():
+def test_the_difference_names_only_what_changed():
     none, cbam = (Cell("fundus", "ResNet", block, 1.0) for block in ("none", "CBAM"))
     few = Cell("fundus", "DenseNet", "CBAM", 0.01)
     assert difference(none, cbam, words) == "CBAM instead of no attention"

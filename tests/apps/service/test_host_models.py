@@ -1,4 +1,4 @@
-"""The host's own models are explained by the same analyzers, and add up as ours do."""
+"""The host's own models are explained by the same analyzers, with the same audit."""
 
 import json
 import threading
@@ -16,11 +16,11 @@ from medattn_app.tabs.uploaded.view import page_html
 @pytest.fixture(scope="module")
 def host(tmp_path_factory):
     """A folder with a shipped network saved whole, as `medattn train` saves one."""
-    place = tmp_path_factory.mktemp("mine")
-    load_zoo_model("se_micro_resnet").save(place / "mine.keras")
+    folder = tmp_path_factory.mktemp("mine")
+    load_zoo_model("se_micro_resnet").save(folder / "mine.keras")
     trial = dict(model="se_micro_resnet", dataset="fundus", regime=1.0)
-    (place / "mine.json").write_text(json.dumps({"trial": trial}))
-    return HostModels(place, threading.RLock())
+    (folder / "mine.json").write_text(json.dumps({"trial": trial}))
+    return HostModels(folder, threading.RLock())
 
 
 @pytest.mark.parametrize("method", ["lrp.epsilon", "gradient"])

@@ -1,4 +1,4 @@
-"""What was freed goes back to the machine."""
+"""Freed memory is given back to the machine."""
 
 import platform
 import subprocess
@@ -24,10 +24,8 @@ print(full, freed, trim_memory(), resident())
 """
 
 
-@pytest.mark.skipif(
-    platform.libc_ver()[0] != "glibc", reason="only glibc is asked to give back"
-)
-def test_freed_memory_between_kept_pieces_goes_back():
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc is called")
+def test_freed_memory_between_kept_pieces_is_given_back():
     run = subprocess.run(
         [sys.executable, "-c", FRAGMENTED],
         env={"PYTHONPATH": str(APPS), "MALLOC_MMAP_THRESHOLD_": "1000000"},

@@ -1,4 +1,4 @@
-"""What the page asks for: every answer against the library's own."""
+"""The networks of the page answer as the library does."""
 
 import numpy as np
 import pytest
@@ -31,8 +31,8 @@ def test_the_strip_shows_every_grade_and_the_truth(cases):
         )
 
 
-def test_a_shared_network_answers_as_one_of_its_own(service, trained, cases):
-    # One compiled network bears the weights of the cells in turn, to and fro.
+def test_a_shared_model_answers_as_a_model_of_its_own(service, trained, cases):
+    # One compiled model gets the weights of the cells in turn, to and fro.
     case = cases[2]
     for regime in (1.0, 0.01, 1.0):
         cell = service.cell("fundus", "ResNet", "CBAM", regime)
@@ -52,7 +52,7 @@ def test_a_shared_network_answers_as_one_of_its_own(service, trained, cases):
         assert answer.audit["logit"] == pytest.approx(answer.logit, abs=1e-5)
 
 
-def test_a_lent_network_keeps_its_weights_while_others_answer(service, cases):
+def test_a_model_keeps_its_weights_while_others_answer(service, cases):
     cell, other = (service.cell("fundus", "ResNet", "SE", r) for r in (1.0, 0.1))
     model = service.model(cell)
     before = model.predict_on_batch(cases[0].pixels[None])
@@ -61,7 +61,7 @@ def test_a_lent_network_keeps_its_weights_while_others_answer(service, cases):
     assert service.model(cell) is model
 
 
-def test_an_equal_question_is_remembered_and_another_is_not(service, cases):
+def test_an_equal_question_is_cached_and_another_is_not(service, cases):
     cell = service.cell("fundus", "ResNet", "SE", 1.0)
     assert service.cached(cases[1], cell, "gradient") is None
     first = service.answer(cases[1], cell, "gradient")
@@ -70,7 +70,7 @@ def test_an_equal_question_is_remembered_and_another_is_not(service, cases):
     assert service.answer(cases[0], cell, "gradient") is not first
 
 
-def test_memory_of_answers_is_bounded(cases):
+def test_the_cache_of_answers_is_bounded(cases):
     small = NetworkService(max_cached_bytes=60_000)  # three maps of 16 KiB
     cell = small.cell("fundus", "ResNet", "none", 1.0)
     for case in cases[:5]:
@@ -79,7 +79,7 @@ def test_memory_of_answers_is_bounded(cases):
     assert kept == [False, False, True, True, True]
 
 
-def test_a_method_that_cannot_read_a_network_says_why_and_predicts_all_the_same(
+def test_a_method_that_cannot_read_a_network_says_why_and_still_predicts(
     service, cases
 ):
     plain = service.cell("fundus", "ResNet", "none", 1.0)

@@ -8,8 +8,8 @@ import pytest
 from medattn_app.domain.texts import LANGUAGES, Words, blanks, read_terms, read_texts
 
 APP = Path(__file__).parents[3] / "apps" / "medattn_app"
-SPOKEN = re.compile(r"""\bwords\(\s*f?["']([a-z_.{}]+)["']""")
-TERMED = re.compile(r"""\bwords\.(?:term|tip)\(\s*["'](\w+)["']""")
+TEXT_KEY = re.compile(r"""\bwords\(\s*f?["']([a-z_.{}]+)["']""")
+TERM_KEY = re.compile(r"""\bwords\.(?:term|tip)\(\s*["'](\w+)["']""")
 
 
 def test_every_text_is_there_in_both_languages_with_the_same_blanks():
@@ -49,13 +49,13 @@ def test_portuguese_is_no_copy_of_english():
         assert both["en"][1] != both["pt"][1], key
 
 
-def test_every_text_and_term_that_the_code_asks_for_exists():
+def test_every_text_and_term_that_the_code_uses_exists():
     for path in APP.rglob("*.py"):
         source = path.read_text()
-        for key in SPOKEN.findall(source):
+        for key in TEXT_KEY.findall(source):
             if "{" not in key:
                 assert key in read_texts(), f"{path.name}: {key}"
-        for key in TERMED.findall(source):
+        for key in TERM_KEY.findall(source):
             assert key in read_terms(), f"{path.name}: {key}"
 
 

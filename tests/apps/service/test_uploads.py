@@ -1,4 +1,4 @@
-"""What a visitor sends is read, stripped and deleted; what is unlike is said to be."""
+"""What a visitor sends is read, stripped and deleted; unlike images are named so."""
 
 import gc
 import io
@@ -18,7 +18,7 @@ from medattn_app.tabs.explore.view import case_view, thumbnails
 
 
 @pytest.fixture
-def place(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch):
     """A folder like the one that Gradio brings files to."""
     inside = tmp_path / "gradio" / "abc"
     inside.mkdir(parents=True)
@@ -26,7 +26,7 @@ def place(tmp_path, monkeypatch):
     return inside
 
 
-def grey16():
+def grey_of_16_bits():
     ramp = np.arange(64 * 64, dtype=np.uint16).reshape(64, 64) * 3 + 100
     stream = io.BytesIO()
     Image.fromarray(ramp).save(stream, "PNG")
@@ -65,49 +65,49 @@ def dicom():
         ("a.png", lambda: encoded("PNG")),
         ("a.jpg", lambda: encoded("JPEG")),
         ("a.tiff", lambda: encoded("TIFF")),
-        ("grey.png", grey16),
+        ("grey.png", grey_of_16_bits),
         ("scan.dcm", dicom),
         ("named_wrongly.txt", lambda: encoded("PNG")),
     ],
 )
-def test_every_kind_is_read_and_deleted_at_once(place, name, make):
-    (place / name).write_bytes(make())
-    case = read_upload(place / name)
+def test_every_kind_of_file_is_read_and_deleted_at_once(folder, name, make):
+    (folder / name).write_bytes(make())
+    case = read_upload(folder / name)
     assert case.pixels.shape == (64, 64, 3) and 0.1 < case.pixels.std() < 0.5
     assert case.label is None and case.evidence is None
-    assert not place.exists()
+    assert not folder.exists()
 
 
-def test_sixteen_bits_are_kept(place):
-    (place / "grey.png").write_bytes(grey16())
-    image = uploads.read_and_delete(place / "grey.png")
+def test_sixteen_bits_are_kept(folder):
+    (folder / "grey.png").write_bytes(grey_of_16_bits())
+    image = uploads.read_and_delete(folder / "grey.png")
     assert len(np.unique(image)) == 64 * 64
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\nbroken", b"PK"])
-def test_what_is_no_image_is_deleted_too(place, content):
-    (place / "x.png").write_bytes(content)
+def test_a_file_that_is_no_image_is_deleted_too(folder, content):
+    (folder / "x.png").write_bytes(content)
     with pytest.raises(ValueError, match="Expected|broken"):
-        uploads.read_and_delete(place / "x.png")
-    assert not place.exists()
+        uploads.read_and_delete(folder / "x.png")
+    assert not folder.exists()
 
 
-def test_nothing_outside_the_folder_is_ever_deleted(place, tmp_path):
+def test_nothing_outside_the_folder_is_ever_deleted(folder, tmp_path):
     kept = tmp_path / "kept.png"
     kept.write_bytes(encoded("PNG"))
     uploads.read_and_delete(kept)
-    (place / "link.png").symlink_to(kept)
-    uploads.read_and_delete(place / "link.png")
+    (folder / "link.png").symlink_to(kept)
+    uploads.read_and_delete(folder / "link.png")
     assert kept.exists()
 
 
-def test_a_sentence_about_a_file_carries_no_markup_and_no_path(place):
+def test_a_sentence_about_a_file_carries_no_markup_and_no_path(folder):
     name = "<img src=x onerror=alert(1)>" + 90 * "é" + ".png"
-    (place / name).write_bytes(b"nonsense")
+    (folder / name).write_bytes(b"nonsense")
     with pytest.raises(ValueError) as error:
-        uploads.read_and_delete(place / name)
+        uploads.read_and_delete(folder / name)
     said = str(error.value)
-    assert "<" not in said and str(place) not in said and len(said) < 200
+    assert "<" not in said and str(folder) not in said and len(said) < 200
     assert "\n" not in said and "is not an image" in said
 
 
@@ -117,9 +117,9 @@ def test_no_file_is_answered(path):
         uploads.read_and_delete(path)
 
 
-def test_a_photograph_is_said_to_be_like_nothing_seen_and_a_drawing_is_not(place):
-    (place / "cat.png").write_bytes(encoded("PNG"))
-    case = read_upload(place / "cat.png")
+def test_a_photograph_is_outside_of_what_was_seen_and_a_synthetic_image_is_not(folder):
+    (folder / "cat.png").write_bytes(encoded("PNG"))
+    case = read_upload(folder / "cat.png")
     outside, sentence = domain_note(case, "fundus", Words())
     found = measure_distance(case, "fundus")
     assert outside and "looks like nothing the network has seen" in sentence
@@ -132,13 +132,13 @@ def test_a_photograph_is_said_to_be_like_nothing_seen_and_a_drawing_is_not(place
     )
 
 
-def test_no_cache_holds_an_image_longer_than_its_visitor(place):
-    (place / "cat.png").write_bytes(encoded("PNG"))
-    case = read_upload(place / "cat.png")
+def test_no_cache_holds_an_image_longer_than_its_visitor(folder):
+    (folder / "cat.png").write_bytes(encoded("PNG"))
+    case = read_upload(folder / "cat.png")
     words = Words()
     assert domain_note(case, "fundus", words) == domain_note(case, "fundus", words)
     case_view(case, words), thumbnails([case], words), baselines(case)
-    there = weakref.ref(case)
+    reference = weakref.ref(case)
     del case
     gc.collect()
-    assert there() is None
+    assert reference() is None
