@@ -46,7 +46,7 @@ def later_lesson(rng):
 
 
 def toggle_by_client(client, question):
-    """One toggle through gradio_client and the queue; returns whether it was answered."""
+    """One toggle through gradio_client and the queue; returns whether it succeeded."""
     found = client.predict(**question, api_name="/explain")
     return found["probability"] is not None
 
