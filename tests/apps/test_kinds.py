@@ -107,7 +107,7 @@ def test_every_part_of_the_page_describes_the_chosen_network(calls, service):
     assert reply["change"].startswith("shortcut ρ = 0.9 instead of shortcut ρ = 0: P(")
     source = service.cell("fundus", "ResNet", "CBAM", 0.01)
     answer = service.answer(synthetic_cases("fundus")[2], source, "lrp.epsilon")
-    assert reply["cell"]["ledger"] == answer.audit_line
+    assert reply["cell"]["audit"] == answer.audit_line
     pretrained = ask(calls, **PRETRAINED)
     assert pretrained["id"] == "ResNet|CBAM|1|shapes|none"
     assert 'initialisation="shapes")' in pretrained["python"]

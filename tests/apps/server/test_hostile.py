@@ -179,7 +179,7 @@ def test_another_visitors_file_is_gone_before_anybody_can_ask(raw, network, stil
 def test_another_visitors_image_is_not_found_by_guessing(raw, still_well):
     for own in (secrets.token_urlsafe(16), "", "../x", 7, ["a"], {"a": 1}):
         answer = raw.server(
-            "ma-explore", "answer", {"question": {"dataset": "fundus"}, "own": own}
+            "ma-explore", "answer", {"question": {"dataset": "fundus"}, "uploaded": own}
         )
         assert "map" not in answer.json() and "no longer kept" in answer.text
 

@@ -63,7 +63,7 @@ def test_a_toggle_over_the_wire_changes_the_answer(app):
     found = {
         ask(app, "answer", {"question": question | {"attention": block, "regime": r}})[
             "cell"
-        ]["p"]
+        ]["probability"]
         for block in ("none", "SE", "CBAM")
         for r in (0.01, 1.0)
     }
@@ -71,6 +71,11 @@ def test_a_toggle_over_the_wire_changes_the_answer(app):
 
 
 def test_nonsense_over_the_wire_is_a_sentence_and_the_server_goes_on(app):
-    for payload in (None, [1, 2], {"question": {"attention": "ECA"}}, {"own": "x"}):
+    for payload in (
+        None,
+        [1, 2],
+        {"question": {"attention": "ECA"}},
+        {"uploaded": "x"},
+    ):
         assert set(ask(app, "answer", payload)) == {"error"}
-    assert ask(app, "answer", {"question": {}})["cell"]["chance"]
+    assert ask(app, "answer", {"question": {}})["cell"]["probability_text"]
