@@ -114,7 +114,7 @@ class _Explainer:
         methods: list[str],
         target: str | None,
         reference: str | None,
-        engine: str,
+        engine: Literal["medattn", "innvestigate"],
     ) -> None:
         from medattn.data import find_card
         from medattn.explain import create_analyzer
