@@ -9,7 +9,7 @@ HERE = Path(__file__).resolve().parent
 # On a Space, medattn lies beside this file; in the repository, above it.
 sys.path[:0] = [str(HERE), str(HERE.parent)]
 
-from medattn.cli.backend import import_backend  # noqa: E402
+from medattn.cli import import_backend  # noqa: E402
 
 
 def main():

@@ -10,6 +10,9 @@ from typing import Annotated, Any
 import tyro
 
 from medattn.cli import app, claims, data, doctor, explain, report, study, train
+from medattn.cli.backend import import_backend
+
+__all__ = ["import_backend", "main"]
 
 # A function, or a table of further verbs.
 VERBS: dict[str, Any] = {

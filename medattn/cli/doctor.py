@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from medattn.cli.backend import import_backend
 
@@ -240,7 +240,7 @@ def explanation() -> list[Finding]:
 
     model = load_zoo_model("micro_resnet")
     images = draw_images("fundus", [17])["image"].astype("float32") / 255
-    analyzer = create_analyzer("lrp.epsilon", model, neuron_selection_mode="index")
+    analyzer: Any = create_analyzer("lrp.epsilon", model, neuron_selection_mode="index")
     audit = analyzer.audit(images, 1)
     error, logit = float(audit["error"][0]), float(audit["logit"][0])
     if not abs(error) <= TOLERANCE * max(1.0, abs(logit)):

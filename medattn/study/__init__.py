@@ -7,6 +7,7 @@ import importlib
 from typing import Any
 
 PUBLIC = {
+    "Comparison": "analyse.statistics",
     "CONTRASTS": "analyse.contrasts",
     "PRESETS": "plan.presets",
     "Study": "plan.study",

@@ -18,7 +18,7 @@ from medattn_app.service.answers import Answer
 from medattn_app.service.networks import NetworkService
 
 if TYPE_CHECKING:
-    from medattn.study.analyse.statistics import Comparison
+    from medattn.study import Comparison
 
 # The shipped studies, in the order in which they are searched; seeds are paired in one.
 STUDIES = ("micro", "pretraining", "shortcut")
