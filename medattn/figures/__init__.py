@@ -1,6 +1,6 @@
 """Figures from arrays: maps, charts and their colours."""
 
-from medattn.figures.colours import AGAINST, FOR, OUTLINE
+from medattn.figures.colours import AGAINST, FOR, OUTLINE, ZERO, Colour
 from medattn.figures.maps import (
     PERCENTILE,
     colour_scale,
@@ -19,6 +19,8 @@ __all__ = [
     "FOR",
     "OUTLINE",
     "PERCENTILE",
+    "ZERO",
+    "Colour",
     "colour_scale",
     "contact_sheet",
     "explanation_figure",

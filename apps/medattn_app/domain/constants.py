@@ -1,6 +1,9 @@
 """What there is to choose on the page, by name, and the bounds of a choice."""
 
 from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+Network: TypeAlias = Any  # a Keras model, which the app asks and never opens
 
 DATASETS = ("fundus", "dermoscopy", "chest")
 BACKBONES: Mapping[str, str] = {

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -29,15 +29,13 @@ from medattn.study import probabilities
 from medattn.zoo import load_zoo_model, load_zoo_weights
 from medattn_app.domain.cases import Case
 from medattn_app.domain.cells import Cell
+from medattn_app.domain.constants import Network
 from medattn_app.service.analyzers import POSITIVE
 from medattn_app.service.networks import NetworkService
 from medattn_app.service.shortcut_reliance import (
     ShortcutReliance,
     measure_shortcut_reliance,
 )
-
-if TYPE_CHECKING:
-    import keras
 
 RANDOMISATION_STAGES = 6  # in which the weights are randomised
 DELETION_STEPS = 16  # in which pixels are deleted
@@ -140,7 +138,7 @@ class Experiments:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         # By architecture: its model, and the cell whose weights are loaded.
-        self._models: dict[str, tuple[keras.Model, Cell]] = {}
+        self._models: dict[str, tuple[Network, Cell]] = {}
         # By architecture and method.
         self._analyzers: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._results: OrderedDict[Hashable, Any] = OrderedDict()
@@ -295,7 +293,7 @@ class Experiments:
             np.asarray(pictures, np.float32),
         )
 
-    def _model(self, cell: Cell) -> "keras.Model":
+    def _model(self, cell: Cell) -> Network:
         """Returns the one model of the cell's architecture, with its weights."""
         name = cell.model_name
         if name not in self._models:

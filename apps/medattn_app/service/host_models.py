@@ -5,7 +5,7 @@ from collections import OrderedDict
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,11 +14,9 @@ from medattn.explain import audit_line, create_analyzer
 from medattn.figures import pixel_relevance
 from medattn.zoo import list_own_models, load_own_model
 from medattn_app.domain.cases import Case
+from medattn_app.domain.constants import Network
 from medattn_app.service.analyzers import POSITIVE
 from medattn_app.service.answers import Answer
-
-if TYPE_CHECKING:
-    import keras
 
 MAX_MODELS = 4  # in memory
 MAX_NAME_CHARACTERS = 40
@@ -50,7 +48,7 @@ class HostModels:
     def __init__(self, folder: str | Path | None, lock: AbstractContextManager[Any]):
         self._folder, self._lock = folder, lock
         # By file name: the model, and its analyzers.
-        self._loaded: OrderedDict[str, tuple[keras.Model, dict]] = OrderedDict()
+        self._loaded: OrderedDict[str, tuple[Network, dict]] = OrderedDict()
 
     def cells(self) -> list[HostCell]:
         """Lists the models; new files are seen at the next call."""
@@ -117,7 +115,7 @@ class HostModels:
         path = Path(self._folder) / cell.name
         return hashlib.sha256(path.read_bytes()).hexdigest()
 
-    def _load(self, name: str) -> tuple["keras.Model", dict[Any, Any]]:
+    def _load(self, name: str) -> tuple[Network, dict[Any, Any]]:
         assert self._folder is not None
         if name not in self._loaded:
             self._loaded[name] = load_own_model(self._folder, name), {}

@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -17,15 +17,12 @@ from medattn_app.domain.catalogue import (
     shipped,
 )
 from medattn_app.domain.cells import Cell
-from medattn_app.domain.constants import BACKBONES, DATASETS, SELF_ATTENTION
+from medattn_app.domain.constants import BACKBONES, DATASETS, SELF_ATTENTION, Network
 from medattn_app.domain.methods import METHODS
 from medattn_app.domain.state import Question
 from medattn_app.domain.texts import Words
 from medattn_app.service.analyzers import Analyzers, Entry
 from medattn_app.service.answers import MAX_CACHED_BYTES, Answer, AnswerCache
-
-if TYPE_CHECKING:
-    import keras
 
 MAX_MODELS = 12  # that `model` keeps
 
@@ -51,9 +48,9 @@ class NetworkService:
     def __init__(self, *, max_cached_bytes: int = MAX_CACHED_BYTES):
         self.lock = threading.RLock()
         self._answers = AnswerCache(max_cached_bytes)
-        self._models: OrderedDict[Cell, keras.Model] = OrderedDict()
+        self._models: OrderedDict[Cell, Network] = OrderedDict()
         # By architecture: its one model, and the cell whose weights are loaded.
-        self._loaded: dict[str, tuple[keras.Model, Cell]] = {}
+        self._loaded: dict[str, tuple[Network, Cell]] = {}
         self._weights: dict[Cell, list[np.ndarray]] = {}
         self._analyzers = Analyzers()
         self._stopping = threading.Event()
@@ -138,7 +135,7 @@ class NetworkService:
         """Returns the record of a network's trial, see `medattn.zoo`."""
         return shipped()[cell]
 
-    def model(self, cell: Cell) -> "keras.Model":
+    def model(self, cell: Cell) -> Network:
         """Returns the network of a cell with its trained weights.
 
         Do not change it; clone it first. The last twelve are kept.
@@ -190,7 +187,7 @@ class NetworkService:
             return probabilities(self._load(cell), case.pixels[None])[0]
 
     @contextmanager
-    def loaded(self, cell: Cell) -> Iterator["keras.Model"]:
+    def loaded(self, cell: Cell) -> Iterator[Network]:
         """Loads the weights of a cell into the one model of its architecture.
 
         What was compiled for it stays valid. Use it inside the `with` only, and do not
@@ -288,12 +285,12 @@ class NetworkService:
 
     # Networks
 
-    def _load_model(self, cell: Cell) -> "keras.Model":
+    def _load_model(self, cell: Cell) -> Network:
         from medattn.zoo import load_zoo_model
 
         return load_zoo_model(cell.model_name, **cell.zoo_options)
 
-    def _load(self, cell: Cell) -> "keras.Model":
+    def _load(self, cell: Cell) -> Network:
         """Returns the one model of the cell's architecture, with the cell's weights."""
         from medattn.zoo import load_zoo_weights
 

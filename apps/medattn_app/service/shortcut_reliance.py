@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,11 +12,9 @@ from medattn.explain import relevance_mass
 from medattn.figures import pixel_relevance
 from medattn.study import probabilities, score_predictions
 from medattn_app.domain.cells import Cell
+from medattn_app.domain.constants import Network
 from medattn_app.service.analyzers import POSITIVE
 from medattn_app.service.networks import NetworkService
-
-if TYPE_CHECKING:
-    import keras
 
 MAX_TEST_IMAGES = 200  # of the test split, rendered once for each correlation
 MAX_EXPLAINED_IMAGES = 48  # of these, the first ones
@@ -70,7 +68,7 @@ def shortcut_networks(service: NetworkService, cell: Cell) -> list[Cell]:
 
 
 def measure_shortcut_reliance(
-    model: "keras.Model", analyzer: Any, cell: Cell, strength: float
+    model: Network, analyzer: Any, cell: Cell, strength: float
 ) -> ShortcutReliance:
     """Tests a network where the mark correlates with the class, not, and oppositely.
 

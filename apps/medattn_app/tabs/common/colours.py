@@ -4,7 +4,7 @@ The style reads one as `rgb(var(--colour-map-for))`, a script by `readColour("ma
 of `colours.js`; neither writes its numbers again.
 """
 
-from medattn.figures.colours import AGAINST, FOR, OUTLINE, ZERO, Colour
+from medattn.figures import AGAINST, FOR, OUTLINE, ZERO, Colour
 
 LEARNER: Colour = (86, 180, 233)  # Okabe and Ito's sky blue: the learner's own region
 MARK: Colour = (64, 224, 170)  # a planted mark: seen on black; the evidence is yellow

@@ -5,8 +5,15 @@ from html import escape
 
 import numpy as np
 
-from medattn.figures import colour_scale, grey, outline_rgba, png_bytes, relevance_rgba
-from medattn.figures.colours import OUTLINE, Colour
+from medattn.figures import (
+    OUTLINE,
+    Colour,
+    colour_scale,
+    grey,
+    outline_rgba,
+    png_bytes,
+    relevance_rgba,
+)
 from medattn_app.domain.cases import Case, cached_per_case
 
 Picture = np.ndarray | str  # pixels, or the address of a PNG

@@ -3,18 +3,15 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from medattn_app.domain.cases import Case
 from medattn_app.domain.cells import Cell
-from medattn_app.domain.constants import SELF_ATTENTION
+from medattn_app.domain.constants import SELF_ATTENTION, Network
 from medattn_app.service.answers import Answer
 from medattn_app.service.networks import NetworkService
-
-if TYPE_CHECKING:
-    import keras
 
 EXPLAINER = "lrp.epsilon"  # of the map that is made afterwards
 TOKENS = ("attention.rollout", "attention.transformer")
@@ -83,7 +80,7 @@ class AttentionReader:
         return Attention(answer, **found)
 
     def _reader(
-        self, cell: Cell, model: "keras.Model", kind: Gate | Literal["heads"]
+        self, cell: Cell, model: Network, kind: Gate | Literal["heads"]
     ) -> Callable[..., Any]:
         from medattn.explain import class_token_reader, gate_reader
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from medattn.figures.colours import FOR
+from medattn.figures import FOR
 from medattn_app.domain.cases import Case
 from medattn_app.domain.labels import (
     case_name,
