@@ -28,6 +28,7 @@ from medattn_app.tabs.doubt.planted_view import planted_html
 from medattn_app.tabs.doubt.reliance_view import reliance_html
 from medattn_app.tabs.explore import view
 from medattn_app.tabs.explore.calls import ExploreCalls
+from medattn_app.tabs.explore.catalogue import build_catalogue
 
 PRETRAINED = dict(initialisation="shapes")
 MARKED = dict(shortcut="0.9")
@@ -148,11 +149,12 @@ def test_the_grid_compares_networks_of_one_kind(service):
     assert all(cell.is_plain for cell in cells.values())
 
 
-def test_the_catalogue_lists_what_the_page_may_offer(calls):
-    varied = calls.catalogue()["varied"]
+def test_the_catalogue_lists_what_the_page_may_offer(context):
+    catalogue = build_catalogue(context)
+    varied = catalogue["varied"]
     assert len(varied["fundus"]) == 12 and varied["chest"] == []
     assert "ResNet|SE|0.1|shapes|none" in varied["fundus"]
-    json.dumps(calls.catalogue())
+    json.dumps(catalogue)
 
 
 def test_seeds_are_compared_within_one_study_that_has_both(monkeypatch, service):
@@ -343,9 +345,9 @@ def test_the_views_of_a_planted_mark_show_every_number_and_claim_no_more(
     html = reliance_html([one], words)
     assert "0.99" in html and "0.60 [0.50, 0.70]" in html and "−0.9" in html
     assert "20.0% / 25.0% / –" in html and "nan" not in html and "{" not in html
-    fell = {"en": "fell for it most", "pt": "foi a que mais caiu"}[language]
-    assert fell in html
+    relied = {"en": "relied on it most", "pt": "foi a que mais se apoiou"}[language]
+    assert relied in html
     same = replace(one, low=(0.5, 0.5, 0.5))
-    assert fell not in reliance_html([same], words)
+    assert relied not in reliance_html([same], words)
     said = {"en": "cannot tell", "pt": "não dá para dizer"}[language]
     assert said in html

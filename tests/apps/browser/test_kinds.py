@@ -86,7 +86,7 @@ def test_a_learner_changes_start_and_shortcut_and_is_told_where_there_are_none(
     # With a tenth of the data nobody was taught a shortcut: the plain one is shown.
     page.locator("[data-knob=regime]").get_by_label("10 %").check()
     shown(page, "ResNet|CBAM|0.1")
-    assert "shown is the one" in page.get_by_test_id("failed").inner_text()
+    assert "the page shows the one" in page.get_by_test_id("failed").inner_text()
     assert "shortcut" not in page.url
     assert shortcut.get_by_label("ρ = 0.9").is_disabled()
     assert "ResNet (none, SE, CBAM), 100" in shortcut.inner_text()

@@ -85,7 +85,7 @@ def test_a_method_that_cannot_read_a_network_says_why_and_still_predicts(
     plain = service.cell("fundus", "ResNet", "none", 1.0)
     answer = service.answer(cases[0], plain, "attention.spatial_gate")
     assert answer.relevance is None and "has none" in answer.refused
-    assert answer.probability == service.answer(cases[0], plain, "random").chance
+    assert answer.probability == service.answer(cases[0], plain, "random").probability
     gated = service.answer(
         cases[0], service.cell("fundus", "ResNet", "SE", 1.0), "guided_backprop"
     )

@@ -128,7 +128,7 @@ def test_a_photograph_is_outside_of_what_was_seen_and_a_synthetic_image_is_not(f
     assert not outside and "limite" in sentence
     assert domain_note(case, "unknown", Words()) == (
         False,
-        Words()("own.unknown"),
+        Words()("uploaded.unknown"),
     )
 
 
