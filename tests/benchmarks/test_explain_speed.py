@@ -22,7 +22,7 @@ BOUNDS = {
     "lrp.alpha_1_beta_0": 3.0,
     "deep_lift.rescale": 2.3,
 }
-# In single precision: networks of chance cancel as trained ones do not, and what is
+# In single precision: random networks cancel as trained ones do not, and what is
 # computed again in double (see `precision`) is measured by itself.
 SINGLE = {"precision": "float32"}
 BUILD_SECONDS = 10
