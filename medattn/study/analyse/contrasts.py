@@ -177,11 +177,14 @@ def _cell_differences(
     values: dict[tuple, dict[int, tuple[list[float], list[float]]]] = {}
     for row in rows:
         index = side(row)
-        if index is None or row.get(metric) is None or row["dataset"] == SHAPES:
+        value = row.get(metric)
+        if index is None or row["dataset"] == SHAPES:
+            continue
+        if value is None or not np.isfinite(value):
             continue
         cell = tuple(_trunk(row) if key == "trunk" else row[key] for key in matched)
         sides = values.setdefault(cell, {}).setdefault(row["seed"], ([], []))
-        sides[index].append(row[metric])
+        sides[index].append(value)
     differences = {
         cell: {
             seed: np.mean(one) - np.mean(zero)

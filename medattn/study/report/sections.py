@@ -11,12 +11,21 @@ from medattn.study.analyse.contrasts import CONTRASTS, contrast_table, contrasts
 from medattn.study.analyse.results import Row
 from medattn.study.analyse.statistics import (
     ROPE,
+    UNCONFIRMED,
     Comparison,
     mean_interval,
     minimum_seeds,
     sentence,
 )
 from medattn.study.report import page
+
+# What the five verdicts mean; the rule is `statistics.decide`.
+VERDICTS = (
+    "Five verdicts: practically the same, if the whole 95% interval lies within the "
+    "region; better or worse, if it leaves out zero and the exact sign-flip test over "
+    "the seeds has a Holm-corrected p of at most .05; probably better or probably "
+    f"worse, if {UNCONFIRMED}; else cannot tell."
+)
 
 Point: TypeAlias = tuple[float, float, float | None, float | None]
 Panels: TypeAlias = dict[str, dict[str, list[Point]]]  # data set: {network: points}
@@ -116,7 +125,8 @@ def contrast_sections(rows: Sequence[Row]) -> list[page.Section]:
         "Four contrasts were planned before the study. Differences of AUROC are taken "
         "within a seed, where both networks saw the same images, and averaged; the "
         f"shaded region, ±{100 * ROPE:g} point, is practically no difference. A filled "
-        "point has an interval without zero; by regime they describe and test nothing."
+        "point has an interval without zero; by regime they describe and test nothing.",
+        VERDICTS,
     ]
     if not table:
         text.append(
@@ -146,7 +156,7 @@ def _limits(table: dict[str, Comparison], seeds: int) -> list[str]:
     minimum = minimum_seeds(len(CONTRASTS))
     if seeds < minimum:
         text.append(
-            f"{seeds} seeds can show nothing at the level that Holm demands of "
+            f"{seeds} seeds can confirm nothing at the level that Holm demands of "
             f"{len(CONTRASTS)} contrasts, however large it is; {minimum} could."
         )
     text += [sentence(name, one) for name, one in table.items()]
