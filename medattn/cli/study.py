@@ -36,6 +36,7 @@ class Selection:
         reader: Options of data sets, such as mimic_cxr_jpg.view=frontal.
         root: Folder of the data sets that are not synthetic.
         weights: Folder of ImageNet weights, <network>.safetensors.
+        part: Run a part of a pre-registered study, which alone cannot answer it.
     """
 
     which: Positional[str] = "micro"
@@ -51,6 +52,7 @@ class Selection:
     reader: tuple[str, ...] = ()
     root: Path | None = None
     weights: Path | None = None
+    part: bool = False
 
     def study(self) -> "Study":
         """Reads the study and makes the changes."""
@@ -72,6 +74,8 @@ class Selection:
         for key in ("root", "weights"):
             if getattr(self, key) is not None:
                 changes[key] = str(getattr(self, key))
+        if self.part:
+            changes["preregistration"] = None
         return change_study(study, **changes)
 
 

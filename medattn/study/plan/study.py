@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
+from medattn.study.plan.preregistration import read_preregistration
 from medattn.study.plan.trial import (
     SHAPES,
     DatasetOptions,
@@ -46,6 +47,9 @@ class Study:
         root: Folder of the data sets that are not synthetic, in it one folder each,
             named like them; or the folder of the only one.
         weights: Folder of `<model>.safetensors` for `"imagenet"`.
+        preregistration: What the study is to answer, a source of
+            `read_preregistration`; a plan that cannot answer it is refused. It decides
+            no trial.
     """
 
     name: str = "study"
@@ -61,6 +65,7 @@ class Study:
     analyzers: tuple[str, ...] = ("lrp.epsilon",)
     root: str | None = None
     weights: str | None = None
+    preregistration: str | None = None
 
     def __post_init__(self) -> None:
         for name in (*FACTORS, "analyzers"):
@@ -78,7 +83,11 @@ class Study:
         for where, given in self._options():
             for option in given:
                 check_name(where, option, allowed)
-        self.trials()  # an impossible budget is refused here, not after an hour
+        # An impossible budget or plan is refused here, not after an hour.
+        trials = self.trials()
+        if self.preregistration:
+            registered = read_preregistration(self.preregistration)
+            registered.check_plan(self.name, trials)
 
     def _options(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yields every group of options with the name of its field."""
