@@ -11,6 +11,11 @@ from medattn.study.files import read_json, read_json_lines, write_atomic
 from medattn.study.plan.trial import SHAPES
 from medattn.study.report import page
 from medattn.study.report.maps import map_sections
+from medattn.study.report.planned import (
+    EXPLORATORY,
+    planned_section,
+    registration_of,
+)
 from medattn.study.report.questions import (
     is_pretraining,
     is_shortcut,
@@ -227,8 +232,13 @@ def own_sections(
     if is_pretraining(done):
         first.figures.clear()
         sections.append(pretraining_section(done))
-    sections += contrast_sections(done)
-    sections += map_sections(done)
+    beyond = [*contrast_sections(done), *map_sections(done)]
+    registered = registration_of(rows[0].get("study", study), folder)
+    if registered is not None:
+        sections.append(planned_section(done, registered))
+        for section in beyond:
+            section.text.insert(0, EXPLORATORY)
+    sections += beyond
     source = Path(folder) if folder is not None else SHIPPED
     bins = count_bins(done, source) or read_bins(bins_path(source, study))
     return [*sections, *calibration_sections(bins)]

@@ -122,10 +122,11 @@ def contrast_sections(rows: Sequence[Row]) -> list[page.Section]:
     """
     table = contrast_table(rows)
     text = [
-        "Four contrasts were planned before the study. Differences of AUROC are taken "
-        "within a seed, where both networks saw the same images, and averaged; the "
-        f"shaded region, ±{100 * ROPE:g} point, is practically no difference. A filled "
-        "point has an interval without zero; by regime they describe and test nothing.",
+        "Four contrasts were planned before the first study. Differences of AUROC are "
+        "taken within a seed, where both networks saw the same images, and averaged; "
+        f"the shaded region, ±{100 * ROPE:g} point, is practically no difference. A "
+        "filled point has an interval without zero; by regime they describe and test "
+        "nothing.",
         VERDICTS,
     ]
     if not table:

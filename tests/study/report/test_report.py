@@ -134,7 +134,8 @@ def test_the_pretraining_section_compares_start_and_gate(written):
     part = page[page.index("## Ours: pretraining") : page.index("## Ours: shortcut")]
     assert "pretrained − scratch: +2.00 points" in part
     assert "larger mean difference is the start's: 2.00 points" in part
-    assert "None of them can be distinguished from chance with these seeds." in part
+    assert "The corrected test confirms none of them with these seeds." in part
+    assert "By their interval alone: pretrained − scratch." in part
     assert "| no gate | shapes | 3 |" in part
     assert "| SE − none | pretrained on shapes | 3 |" in part
 
