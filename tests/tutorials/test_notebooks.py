@@ -189,7 +189,7 @@ def test_a_spelling_mistake_is_found(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_solutions_run_from_top_to_bottom(name):
-    notebook, seconds = build.execute(name)
+    notebook, seconds = build.execute(name, time_limit=900)
     build.save_executed(name, notebook)
     assert not any(
         output.output_type == "error"
@@ -198,7 +198,7 @@ def test_solutions_run_from_top_to_bottom(name):
     )
     passed = sum("✓" in str(cell.outputs) for cell in code_cells(notebook))
     assert passed == 2
-    assert seconds < 300  # of processor time
+    assert seconds < 600  # of processor time, on a slow machine
 
 
 @pytest.mark.slow

@@ -29,6 +29,8 @@ Children: TypeAlias = dict[int, tuple[str, int]]  # pid: (id of the task, its pi
 def main() -> None:
     """Serves until the input ends."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Without AVX-512 TensorFlow leaves oneDNN off, and a step takes 1.3 to 1.9 times.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what the libraries print is no answer
     _import_libraries()
