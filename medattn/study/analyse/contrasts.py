@@ -87,7 +87,7 @@ def paired_differences(
         seed that lacks most cells has only started, and is left out; so is, then, a
         cell that most seeds lack, for its trials failed.
     """
-    cells = _cell_differences(rows, contrast, metric)
+    cells = cell_differences(rows, contrast, metric)
     if not cells:
         return {}
     counts = Counter(seed for seeds in cells.values() for seed in seeds)
@@ -169,10 +169,19 @@ def contrasts_by(
     return table
 
 
-def _cell_differences(
+def cell_differences(
     rows: Iterable[Row], contrast: str, metric: str
-) -> dict[tuple, dict[int, np.floating]]:
-    """Computes the differences of a contrast by cell and seed."""
+) -> dict[tuple, dict[int, float]]:
+    """Computes the differences of a contrast by cell and seed.
+
+    Args:
+        rows: Results.
+        contrast: A name in `CONTRASTS`.
+        metric: A column.
+
+    Returns:
+        `{cell: {seed: difference}}`, a cell's factors in the order of `MATCHED`.
+    """
     side, matched = CONTRASTS[contrast], MATCHED[contrast]
     values: dict[tuple, dict[int, tuple[list[float], list[float]]]] = {}
     for row in rows:
@@ -187,7 +196,7 @@ def _cell_differences(
         sides[index].append(value)
     differences = {
         cell: {
-            seed: np.mean(one) - np.mean(zero)
+            seed: float(np.mean(one) - np.mean(zero))
             for seed, (zero, one) in seeds.items()
             if one and zero
         }

@@ -16,6 +16,7 @@ from medattn.study.report.planned import (
     planned_section,
     registration_of,
 )
+from medattn.study.report.power import power_section
 from medattn.study.report.questions import (
     is_pretraining,
     is_shortcut,
@@ -238,7 +239,7 @@ def own_sections(
         sections.append(planned_section(done, registered))
         for section in beyond:
             section.text.insert(0, EXPLORATORY)
-    sections += beyond
+    sections += [*beyond, *power_section(done, registered)]
     source = Path(folder) if folder is not None else SHIPPED
     bins = count_bins(done, source) or read_bins(bins_path(source, study))
     return [*sections, *calibration_sections(bins)]

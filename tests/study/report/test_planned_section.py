@@ -13,6 +13,7 @@ from medattn.study.report.planned import (
     planned_section,
     registration_of,
 )
+from medattn.study.report.power import power_section
 from medattn.study.report.report import own_sections
 
 CONTEXT = read_preregistration("micro2-context")
@@ -120,3 +121,12 @@ def test_a_correlation_is_no_number_of_points():
     line = section.tables[0].lines[-1]
     assert line[0].startswith("H5") and line[3] == "+1.00 [+1.00, +1.00]"
     assert line[-1] == "probably better, interim"
+
+
+def test_the_power_of_a_registered_family_is_that_of_its_registered_seeds():
+    (section,) = power_section(rows(4), CONTEXT)
+    lines = section.tables[0].lines
+    assert [line[0] for line in lines] == ["H1", "H4-H1"]
+    assert [line[2:4] for line in lines] == [("12", "8")] * 2
+    assert "nan" not in page.markdown_page("x", [section])
+    assert power_section(rows(2), CONTEXT) == [] == power_section([], CONTEXT)
