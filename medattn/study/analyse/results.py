@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from medattn.study.analyse.identity import check_one_data
 from medattn.study.files import read_json, write_atomic
 from medattn.study.plan.trial import LATER, Trial
 
@@ -26,6 +27,8 @@ COLUMNS = {
         f.name: f"of the trial, see medattn.study.Trial.{f.name}" for f in fields(Trial)
     },
     "code": "fingerprint of the code that decides a trial",
+    "data": "fingerprint of the files of its data set",
+    "data_sha256": "hash of the images and labels that it read",
     "threads": "threads of the process",
     "state": "done or failed",
     "reason": "why it failed",
@@ -53,7 +56,9 @@ COLUMNS = {
 TEXT_COLUMNS = {
     "id", "model", "dataset", "initialisation", "optimizer", "schedule", "selection",
     "validation", "code", "state", "reason", "train_ids_sha256", "protocol", "reader",
+    "data", "data_sha256",
 }  # fmt: skip
+OPTIONAL = (*LATER, "data", "data_sha256")  # columns of tables that use them
 
 
 def gather_results(folder: str | Path) -> list[Row]:
@@ -65,6 +70,9 @@ def gather_results(folder: str | Path) -> list[Row]:
     Returns:
         A list of dicts with the keys of `COLUMNS` and of the maps, in the order of
         the trials' names. What is not known is None.
+
+    Raises:
+        ValueError: If trials that should have read the same data read others.
     """
     rows = []
     for path in sorted(Path(folder).glob("*/config.json")):
@@ -82,6 +90,7 @@ def gather_results(folder: str | Path) -> list[Row]:
         if outcome["state"] == "done":
             row |= _measured(trial_folder, outcome)
         rows.append(row)
+    check_one_data(rows)
     return rows
 
 
@@ -92,6 +101,7 @@ def _measured(trial_folder: Path, done: dict[str, Any]) -> Row:
         "train_images": done["images"]["train"],
         "train_positives": done["positives"],
         "train_ids_sha256": read_json(trial_folder / "ids.json")["train"]["sha256"],
+        "data_sha256": done.get("data_sha256"),
         "epochs_made": done["epochs"],
         "seconds": environment.get("seconds"),
         "validation_auroc": done["validation"].get("auroc"),
@@ -104,8 +114,8 @@ def _measured(trial_folder: Path, done: dict[str, Any]) -> Row:
 
 def write_results(rows: Sequence[Row], path: str | Path) -> None:
     """Writes rows as CSV, the same bytes for the same rows."""
-    used = {key for row in rows for key in LATER if row.get(key) is not None}
-    names = [name for name in COLUMNS if name not in LATER or name in used]
+    used = {key for row in rows for key in OPTIONAL if row.get(key) is not None}
+    names = [name for name in COLUMNS if name not in OPTIONAL or name in used]
     names += sorted({key for row in rows for key in row} - set(COLUMNS))
     stream = io.StringIO()
     table = csv.DictWriter(stream, names, lineterminator="\n", extrasaction="ignore")
@@ -125,7 +135,8 @@ def read_results(source: str | Path = SHIPPED) -> list[Row]:
         rows of one study at a time: seeds are paired within it.
 
     Raises:
-        ValueError: If there is nothing to read.
+        ValueError: If there is nothing to read, or trials of one study that should
+            have read the same data read others.
     """
     source = Path(source)
     if source.is_dir() and next(source.glob("*/config.json"), None):
@@ -140,9 +151,10 @@ def read_results(source: str | Path = SHIPPED) -> list[Row]:
     for path in paths:
         with open(path, newline="") as file:
             for line in csv.DictReader(file):
-                row: Row = dict.fromkeys(LATER)
+                row: Row = dict.fromkeys(OPTIONAL)
                 row |= {key: _value(key, text) for key, text in line.items()}
                 rows.append(row | {"study": path.stem})
+    check_one_data(rows)
     return rows
 
 

@@ -135,8 +135,8 @@ def work(task: Task) -> dict[str, Any]:
     """Runs one task in this process.
 
     Args:
-        task: A dict: `trial` (of `asdict`), `folder`, `analyzers`, `root`, `weights`,
-            `threads`.
+        task: A dict: `trial` (of `asdict`), `folder`, `analyzers`, `root`, `data`,
+            `weights`, `threads`.
 
     Returns:
         `{"outcome": ...}`; `{"fault": reason, "full": bool}` if the machine and not
@@ -147,7 +147,8 @@ def work(task: Task) -> dict[str, Any]:
     from medattn.study.plan.trial import read_trial
 
     limit_threads(task["threads"])
-    options = {key: task[key] for key in ("analyzers", "root", "weights", "threads")}
+    keys = ("analyzers", "root", "data", "weights", "threads")
+    options = {key: task[key] for key in keys}
     try:
         outcome = run_trial(read_trial(task["trial"]), task["folder"], **options)
     except (OSError, LeaseLost, MemoryError) as error:

@@ -11,8 +11,9 @@ from medattn.study.execute.progress_bar import ProgressBar
 from medattn.study.execute.trial_runner import trial_outcome, trial_state
 from medattn.study.files import read_json, write_json
 from medattn.study.plan.code import code_fingerprint
+from medattn.study.plan.data import identify_trials, study_fingerprints
 from medattn.study.plan.study import Study
-from medattn.study.plan.trial import SHAPES, Trial, check_name, trial_id
+from medattn.study.plan.trial import SHAPES, Trial, check_name
 
 STATES = ("done", "failed", "running", "stopped", "waiting")
 
@@ -60,14 +61,16 @@ def run_study(
     study.check_names()
     study_folder = Path(folder) / study.name
     study_folder.mkdir(parents=True, exist_ok=True)
-    write_json(study_folder / "study.json", asdict(study))
-    trials = {trial_id(trial): trial for trial in study.trials()}
+    fingerprints = _fingerprints(study, study_folder)
+    record = asdict(study) | {"fingerprints": fingerprints}
+    write_json(study_folder / "study.json", record)
+    trials = identify_trials(study, fingerprints)
     if retry_failed:
         for name in trials:
             (study_folder / name / "failed.json").unlink(missing_ok=True)
     pending = open_trials(study, folder)
     events = ENGINES[engine](
-        _tasks(study, pending, study_folder, threads),
+        _tasks(study, pending, study_folder, threads, fingerprints),
         workers=workers,
         threads=threads,
         retries=retries,
@@ -90,7 +93,7 @@ def open_trials(study: Study, folder: str | Path = "runs") -> dict[str, Trial]:
         Its `Trial`s by id.
     """
     study_folder = Path(folder) / study.name
-    trials = {trial_id(trial): trial for trial in study.trials()}
+    trials = identify_trials(study, _fingerprints(study, study_folder))
     return {
         name: trial
         for name, trial in trials.items()
@@ -112,7 +115,7 @@ def study_status(study: Study, folder: str | Path = "runs") -> dict[str, Any]:
         `other_code` (those among them that another version of the code made).
     """
     study_folder = Path(folder) / study.name
-    trials = {trial_id(trial): trial for trial in study.trials()}
+    trials = identify_trials(study, _fingerprints(study, study_folder))
     states = {
         name: trial_state(study_folder / name, analyzers=_analyzers(study, trial))
         for name, trial in trials.items()
@@ -126,7 +129,10 @@ def study_status(study: Study, folder: str | Path = "runs") -> dict[str, Any]:
     other_code = [
         name
         for name, config in strangers.items()
-        if config.get("code") != code_fingerprint()
+        if config.get("code")
+        != code_fingerprint(
+            config.get("dataset", ""), config.get("initialisation", "random")
+        )
     ]
     return {
         "trials": len(trials),
@@ -141,8 +147,19 @@ def study_status(study: Study, folder: str | Path = "runs") -> dict[str, Any]:
     }
 
 
+def _fingerprints(study: Study, study_folder: Path) -> dict[str, str]:
+    """Finds the fingerprints of the data; recorded ones where a folder is not here."""
+    record = read_json(study_folder / "study.json")
+    recorded = record.get("fingerprints") if isinstance(record, dict) else None
+    return study_fingerprints(study, recorded)
+
+
 def _tasks(
-    study: Study, trials: Mapping[str, Trial], study_folder: Path, threads: int
+    study: Study,
+    trials: Mapping[str, Trial],
+    study_folder: Path,
+    threads: int,
+    fingerprints: Mapping[str, str],
 ) -> list[Task]:
     """Writes trials as tasks for an engine, see `fork_server.work`."""
     return [
@@ -152,6 +169,7 @@ def _tasks(
             "folder": str(study_folder),
             "analyzers": list(_analyzers(study, trial)),
             "root": study.root_of(trial.dataset),
+            "data": fingerprints.get(trial.dataset),
             "weights": study.weights,
             "threads": threads,
         }

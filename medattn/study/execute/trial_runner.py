@@ -19,12 +19,13 @@ from medattn.study.files import (
     write_atomic,
     write_json,
 )
-from medattn.study.plan.code import DECIDING, code_fingerprint
+from medattn.study.plan.code import deciding_files
+from medattn.study.plan.data import data_fingerprint
 from medattn.study.plan.trial import (
     Trial,
+    identified_config,
     pretraining,
     read_trial,
-    trial_config,
     trial_id,
 )
 
@@ -43,6 +44,7 @@ def run_trial(
     *,
     analyzers: Sequence[str] = (),
     root: str | None = None,
+    data: str | None = None,
     weights: str | None = None,
     threads: int = 1,
     verbose: int = 0,
@@ -61,6 +63,7 @@ def run_trial(
         analyzers: Whose maps to score; one that is new to a finished trial is scored
             without training again.
         root: Folder of a data set that is not synthetic.
+        data: Fingerprint of its files; computed unless given.
         weights: Folder of `<model>.safetensors` for `initialisation="imagenet"`.
         threads: Of a process; the bits depend on them.
         verbose: As in `keras.Model.fit`.
@@ -73,7 +76,8 @@ def run_trial(
         OSError: If the disk is full, for instance. The same call continues later.
         LeaseLost: If another runner took over meanwhile.
     """
-    trial_folder = Path(folder) / trial_id(trial)
+    data = data or data_fingerprint(trial.dataset, root)
+    trial_folder = Path(folder) / trial_id(trial, data=data)
     trial_folder.mkdir(parents=True, exist_ok=True)
     while True:
         outcome = trial_outcome(trial_folder, analyzers=analyzers)
@@ -90,8 +94,7 @@ def run_trial(
         if outcome is not None:
             return outcome
         _delete_unfinished(trial_folder)
-        config = trial_config(trial)
-        config |= {"code": code_fingerprint(), "threads": threads}
+        config = identified_config(trial, data=data) | {"threads": threads}
         write_json(trial_folder / "config.json", config)
         try:
             if not (trial_folder / "done.json").exists():
@@ -227,7 +230,7 @@ def _train(
         write_atomic(trial_folder / "history.jsonl", lines)
 
     board = TensorBoard(trial_folder / "tensorboard", write_graph=False)
-    with mlflow_callbacks(trial) as trackers:
+    with mlflow_callbacks(trial, name=trial_folder.name) as trackers:
         model, splits, history = train.fit_trial(
             trial,
             folder=trial_folder,
@@ -244,7 +247,7 @@ def _train(
     scores = _predict(model, splits, trial_folder)
     ids = _write_ids(splits, trial_folder)
     _write_environment(
-        trial_folder, training=trained - started, total=time.time() - started
+        trial, trial_folder, training=trained - started, total=time.time() - started
     )
     _write_done(trial, trial_folder, history, splits, ids, scores)
     delete_checkpoints(trial_folder)
@@ -293,7 +296,9 @@ def _write_ids(splits: "Splits", trial_folder: Path) -> dict[str, dict[str, Any]
     return ids
 
 
-def _write_environment(trial_folder: Path, *, training: float, total: float) -> None:
+def _write_environment(
+    trial: Trial, trial_folder: Path, *, training: float, total: float
+) -> None:
     """Writes where and with which versions a trial ran, and how many seconds."""
     import keras
 
@@ -306,7 +311,7 @@ def _write_environment(trial_folder: Path, *, training: float, total: float) -> 
         "machine": platform.machine(),
         "host": socket.gethostname(),
         "cores": os.cpu_count(),
-        "deciding_code": list(DECIDING),
+        "deciding_code": list(deciding_files(trial.dataset, trial.initialisation)),
         "seconds_training": round(training, 2),
         "seconds": round(total, 2),
     }
@@ -322,6 +327,7 @@ def _write_done(
     scores: dict[str, dict[str, float]],
 ) -> None:
     """Writes the outcome of a trial, with the hashes of its files."""
+    from medattn.study.execute.data_hash import data_sha256
     from medattn.study.execute.splits import TEST_WITH_SHORTCUT
 
     files = ("weights.safetensors", "predictions.npz", "history.jsonl", "ids.json")
@@ -333,6 +339,7 @@ def _write_done(
         "epochs": steps * trial.batch_size / len(splits["train"]),
         "images": {split: entry["images"] for split, entry in ids.items()},
         "positives": ids["train"]["positives"],
+        "data_sha256": data_sha256(splits),
         "test": scores["test"],
         "validation": scores["validation"],
         "with_shortcut": scores.get(TEST_WITH_SHORTCUT),

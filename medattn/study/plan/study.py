@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Self
 
+from medattn.study.plan.code import is_synthetic
 from medattn.study.plan.preregistration import read_preregistration
 from medattn.study.plan.trial import (
     SHAPES,
@@ -123,7 +124,7 @@ class Study:
 
     def root_of(self, dataset: str) -> str | None:
         """Finds the folder of a data set; None if it is synthetic or fetched."""
-        if self.root is None or dataset in (*SYNTHETIC, SHAPES):
+        if self.root is None or dataset == SHAPES or is_synthetic(dataset):
             return None
         folder = Path(self.root) / dataset
         return str(folder if folder.is_dir() else self.root)

@@ -12,6 +12,7 @@ from medattn.study.analyse.calibration_table import (
     read_bins,
     write_bins,
 )
+from medattn.study.analyse.identity import split_by_code
 from medattn.study.analyse.probabilities import promote_chances
 from medattn.study.analyse.results import (
     SHIPPED,
@@ -128,11 +129,12 @@ def _check_shippable(rows: Sequence[Row], folder: Path, *, and_shipped: bool) ->
                 f"writes a table of your own. Received: trials of {name!r} in "
                 f"{str(folder)!r}"
             )
-    codes = sorted({str(row["code"]) for row in rows})
-    if len(codes) != 1:
+    codes = sorted(filter(None, split_by_code(rows)))
+    if codes or not rows:
+        shipped = " and what is shipped" if and_shipped else ""
         raise ValueError(
             "Only results of one version of the code are shipped. Expected one "
-            f"fingerprint in {str(folder)!r}{' and what is shipped' * and_shipped}. "
+            f"fingerprint for a data set in {str(folder)!r}{shipped}. "
             f"Received: {codes}"
         )
 

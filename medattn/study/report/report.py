@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from medattn.figures import charts
 from medattn.study.analyse.calibration_table import bins_path, count_bins, read_bins
+from medattn.study.analyse.identity import split_by_code
 from medattn.study.analyse.results import SHIPPED, Row, read_reference, read_results
 from medattn.study.files import read_json, read_json_lines, write_atomic
 from medattn.study.plan.trial import SHAPES
@@ -111,10 +112,9 @@ def study_sections(
     studies = dict.fromkeys(row.get("study", "study") for row in rows)
     for study in studies:
         of_study = [row for row in rows if row.get("study", "study") == study]
-        codes = dict.fromkeys(row.get("code") for row in of_study)
-        for code in codes:  # results of two versions of the code are two studies
-            part = [row for row in of_study if row.get("code") == code]
-            name = study if len(codes) == 1 else f"{study}, code {code}"
+        # Results of two versions of the code are two studies.
+        for code, part in split_by_code(of_study).items():
+            name = f"{study}, code {code}" if code else study
             sections += own_sections(name, part, folder)
     if not rows:
         sections.append(
