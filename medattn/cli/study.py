@@ -95,7 +95,8 @@ def plan(
         workers: Trials at once; 0 takes as many as there are cores.
     """
     study = selection.study()
-    import_backend()
+    if study.unwritten_names():  # Keras is imported to look for them
+        import_backend()
     study.check_names()
 
     from medattn.study.execute.engines import available_cores

@@ -8,9 +8,10 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 CHECKPOINTS_KEPT = 2  # the last, and the one before in case the last is damaged
 DIGEST = 32  # bytes of SHA-256
@@ -60,8 +61,10 @@ def read_json_lines(path: str | Path) -> list[Any]:
         return []
 
 
-def write_arrays(path: str | Path, **arrays: np.ndarray) -> None:
+def write_arrays(path: str | Path, **arrays: "np.ndarray") -> None:
     """Writes an .npz atomically, the same bytes for the same arrays."""
+    import numpy as np  # here, so that a plan needs no numpy
+
     stream = io.BytesIO()
     np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
     write_atomic(path, stream.getvalue())
@@ -74,7 +77,7 @@ def file_sha256(path: str | Path) -> str:
 
 def save_checkpoint(
     folder: str | Path,
-    arrays: Mapping[str, np.ndarray],
+    arrays: Mapping[str, "np.ndarray"],
     progress: Mapping[str, Any],
 ) -> None:
     """Writes everything that a trial resumes from into one file, atomically.
@@ -86,6 +89,7 @@ def save_checkpoint(
         arrays: Arrays by name.
         progress: What JSON can hold; `progress["step"]` numbers the file.
     """
+    import numpy as np
     from safetensors.numpy import save
 
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
@@ -98,7 +102,7 @@ def save_checkpoint(
 
 def load_checkpoint(
     folder: str | Path, *, warn: Callable[[str], Any] = print
-) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+) -> tuple[dict[str, "np.ndarray"], dict[str, Any]] | None:
     """Reads the last good checkpoint.
 
     Args:

@@ -1,5 +1,6 @@
 """Runs a study: every trial once, with a progress bar, and counts where they stand."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -94,10 +95,12 @@ def open_trials(study: Study, folder: str | Path = "runs") -> dict[str, Trial]:
     """
     study_folder = Path(folder) / study.name
     trials = identify_trials(study, _fingerprints(study, study_folder))
+    begun = set(os.listdir(study_folder)) if study_folder.is_dir() else set()
     return {
         name: trial
         for name, trial in trials.items()
-        if trial_outcome(study_folder / name, analyzers=_analyzers(study, trial))
+        if name not in begun
+        or trial_outcome(study_folder / name, analyzers=_analyzers(study, trial))
         is None
     }
 

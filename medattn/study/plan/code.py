@@ -138,7 +138,7 @@ def bare_code(source: str, *, only: str | None = None) -> str:
     tree = _Bare().visit(tree)
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     tree = _UsedImports(used).visit(tree)
-    return ast.unparse(ast.fix_missing_locations(tree))
+    return ast.unparse(tree)
 
 
 class _Bare(ast.NodeTransformer):
@@ -163,7 +163,8 @@ class _Bare(ast.NodeTransformer):
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
         if node.value is None or "TypeAlias" in ast.dump(node.annotation):
             return None
-        return self.generic_visit(ast.Assign([node.target], node.value))
+        assign = ast.copy_location(ast.Assign([node.target], node.value), node)
+        return self.generic_visit(assign)
 
     def visit_Assign(self, node: ast.Assign) -> ast.AST | None:
         names = [t.id for t in node.targets if isinstance(t, ast.Name)]
