@@ -7,7 +7,13 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 
 from medattn.study.analyse.sign_flip import sign_flip_p
-from medattn.study.analyse.statistics import ALPHA, LEVEL, ROPE, Verdict
+from medattn.study.analyse.statistics import (
+    ALPHA,
+    LEVEL,
+    ROPE,
+    Verdict,
+    holm_all,
+)
 
 STUDIES = 1_000
 TRUTHS = (0.0, 0.02, 0.05, 0.1)  # true differences: none, 2, 5 and 10 points
@@ -180,24 +186,6 @@ def decide_all(differences: np.ndarray, rope: float = ROPE) -> np.ndarray:
         ],
         "cannot tell",
     )
-
-
-def holm_all(ps: np.ndarray) -> np.ndarray:
-    """Corrects many families at once.
-
-    Args:
-        ps: `(families, contrasts)`.
-
-    Returns:
-        The same shape, see `statistics.holm`.
-    """
-    order = np.argsort(ps, axis=-1)
-    count = ps.shape[-1]
-    steps = np.take_along_axis(ps, order, -1) * np.arange(count, 0, -1)
-    steps = np.minimum(np.maximum.accumulate(steps, axis=-1), 1)
-    corrected = np.empty_like(ps)
-    np.put_along_axis(corrected, order, steps, -1)
-    return corrected
 
 
 def verdict_rates(

@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from medattn.figures import charts
+from medattn.study.analyse.mixed import mixed_opinion, opinion_sentence
 from medattn.study.analyse.planned import (
     missing_networks,
+    planned_cells,
     planned_table,
     planned_values,
 )
@@ -82,6 +84,7 @@ def planned_section(
             one for one in preregistration.contrasts if one.hypothesis == hypothesis.id
         ]
         text.append(f"{hypothesis.id}. {hypothesis.question} {_answer(planned, table)}")
+    text += _second_opinions(rows, preregistration.contrasts, table)
     text += _interim(rows, preregistration.contrasts, table)
     for metric in dict.fromkeys(c.metric for c in preregistration.contrasts):
         drawn = [
@@ -131,6 +134,22 @@ def _number(contrast: PlannedContrast, one: Comparison) -> str:
     if one.seeds < 2:
         return f"{unit * one.mean:+.2f}".replace("-", "−")
     return page.points(one.mean, one.low, one.high, unit)
+
+
+def _second_opinions(
+    rows: Sequence[Row],
+    planned: Sequence[PlannedContrast],
+    table: Mapping[str, Comparison | None],
+) -> list[str]:
+    """Writes what a mixed model says, where it disagrees."""
+    text = []
+    for contrast in planned:
+        one = table[contrast.key]
+        if one is not None:
+            opinion = mixed_opinion(planned_cells(rows, contrast))
+            unit = 1 if contrast.kind == "correlation" else 100
+            text.append(opinion_sentence(contrast.key, one, opinion, unit))
+    return [sentence for sentence in text if sentence]
 
 
 def _interim(

@@ -7,7 +7,13 @@ import numpy as np
 
 from medattn.figures import charts
 from medattn.study.analyse.calibration_table import BinRow
-from medattn.study.analyse.contrasts import CONTRASTS, contrast_table, contrasts_by
+from medattn.study.analyse.contrasts import (
+    CONTRASTS,
+    cell_differences,
+    contrast_table,
+    contrasts_by,
+)
+from medattn.study.analyse.mixed import mixed_opinion, opinion_sentence
 from medattn.study.analyse.results import Row
 from medattn.study.analyse.statistics import (
     ROPE,
@@ -137,6 +143,7 @@ def contrast_sections(rows: Sequence[Row]) -> list[page.Section]:
         )
         return [page.Section("Is it the attention?", text, level=3)]
     text += _limits(table, len({row["seed"] for row in rows}))
+    text += _second_opinions(rows, table)
     figure = charts.forest_figure(
         _forest_lines(rows, table), label="difference of AUROC", rope=ROPE
     )
@@ -168,6 +175,17 @@ def _limits(table: dict[str, Comparison], seeds: int) -> list[str]:
             "contrast, because some of their trials failed or have not ended."
         )
     return text
+
+
+def _second_opinions(rows: Sequence[Row], table: dict[str, Comparison]) -> list[str]:
+    """Writes what a mixed model says, where it disagrees."""
+    sentences = [
+        opinion_sentence(
+            name, one, mixed_opinion(cell_differences(rows, name, "auroc"))
+        )
+        for name, one in table.items()
+    ]
+    return [sentence for sentence in sentences if sentence]
 
 
 def _forest_lines(

@@ -44,8 +44,7 @@ def plain_verdict(d, family, rope=0.01):
     return ("" if sure else "probably ") + ("better" if mean > 0 else "worse")
 
 
-def test_verdicts_are_those_of_the_plain_derivation(monkeypatch):
-    monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels does, 200 times
+def test_verdicts_are_those_of_the_plain_derivation():
     rng, seen = np.random.default_rng(0), set()
     for _ in range(200):
         n = rng.integers(2, 10)

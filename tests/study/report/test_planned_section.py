@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 
@@ -121,6 +122,25 @@ def test_a_correlation_is_no_number_of_points():
     line = section.tables[0].lines[-1]
     assert line[0].startswith("H5") and line[3] == "+1.00 [+1.00, +1.00]"
     assert line[-1] == "probably better, interim"
+
+
+def test_a_second_opinion_is_printed_where_it_disagrees():
+    """A gain at 10% alone, of a contrast over all amounts of data: sure of these."""
+    made = [
+        r
+        | {"auroc": r["auroc"] + 0.2 * (r["regime"] == 0.1) * (r["model"][:2] == "se")}
+        for r in rows(8, gain=0.0)
+    ]
+    overall = replace(
+        CONTEXT.contrasts[0], name="SE − none", regimes=(0.01, 0.1, 0.5, 1.0)
+    )
+    registered = replace(
+        CONTEXT, contrasts=(overall,), hypotheses=CONTEXT.hypotheses[:1]
+    )
+    said = planned_section(made, registered).text
+    assert any("SE − none, second opinion: a mixed model" in text for text in said)
+    same = planned_section(rows(8, gain=0.2), registered).text
+    assert not any("second opinion" in text for text in same)
 
 
 def test_the_power_of_a_registered_family_is_that_of_its_registered_seeds():
