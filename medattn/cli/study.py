@@ -206,10 +206,13 @@ def gather(
     from medattn.study.analyse.results import write_results
 
     name = read_study(which).name
-    rows = gather_results(folder / name)
+    left_out: list[str] = []
+    rows = gather_results(folder / name, warn=left_out.append)
     output = output or folder / f"{name}.csv"
     write_results(rows, output)
     print(f"{len(rows)} trials in {output}")
+    for sentence in left_out:
+        print(sentence, file=sys.stderr)
 
 
 def promote(
@@ -292,11 +295,14 @@ def _description(trial: "Trial") -> str:
 
 
 def _print_status(counts: Mapping[str, Any]) -> None:
-    states = ("done", "failed", "running", "stopped", "waiting")
-    text = ", ".join(f"{counts[name]} {name}" for name in states if counts[name])
+    from medattn.study.execute.scheduler import STATES
+
+    text = ", ".join(f"{counts[name]} {name}" for name in STATES if counts[name])
     print(f"{counts['trials']} trials: {text}")
     for name, reason in counts["failures"].items():
         print(f"  failed {name}: {reason}")
+    for sentence in counts["damage"].values():
+        print(f"  {sentence}; `medattn study run` does it again")
     for name, reason in counts.get("faults", {}).items():
         print(f"  not ended {name}: {reason}")
     if counts["strangers"]:

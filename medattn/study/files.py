@@ -53,12 +53,36 @@ def read_json(path: str | Path) -> Any:
         return None
 
 
+def read_object(path: str | Path) -> dict[str, Any] | None:
+    """Reads a JSON object; None if there is none, or it is damaged."""
+    content = read_json(path)
+    return content if isinstance(content, dict) else None
+
+
 def read_json_lines(path: str | Path) -> list[Any]:
     """Reads one JSON value a line; an empty list if there is no such file."""
     try:
         return [json.loads(line) for line in Path(path).read_text().splitlines()]
     except FileNotFoundError:
         return []
+
+
+def set_aside(path: str | Path) -> Path:
+    """Renames a damaged file to `<name>.damaged`, or `<name>.damaged.2` and so on.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its new path; no other file is replaced.
+    """
+    path = Path(path)
+    new, number = path.with_name(f"{path.name}.damaged"), 1
+    while new.exists():
+        number += 1
+        new = path.with_name(f"{path.name}.damaged.{number}")
+    path.rename(new)
+    return new
 
 
 def write_arrays(path: str | Path, **arrays: "np.ndarray") -> None:
@@ -122,7 +146,7 @@ def load_checkpoint(
                 f"The checkpoint {path} is damaged: it is set aside, and the one "
                 "before it is used."
             )
-            path.replace(path.with_suffix(".damaged"))
+            set_aside(path)
             continue
         header = json.loads(body[8 : 8 + int.from_bytes(body[:8], "little")])
         return load(body), json.loads(header["__metadata__"]["progress"])

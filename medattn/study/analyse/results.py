@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -11,7 +12,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from medattn.study.analyse.identity import check_one_data
-from medattn.study.files import read_json, write_atomic
+from medattn.study.damage import damage_sentence, find_damage
+from medattn.study.files import read_object, write_atomic
 from medattn.study.plan.trial import LATER, Trial
 
 SHIPPED = Path(__file__).parents[1] / "results"
@@ -58,14 +60,21 @@ TEXT_COLUMNS = {
     "validation", "code", "state", "reason", "train_ids_sha256", "protocol", "reader",
     "data", "data_sha256",
 }  # fmt: skip
+ENDED = ("done.json", "failed.json")  # one of them is in the folder of an ended trial
 OPTIONAL = (*LATER, "data", "data_sha256")  # columns of tables that use them
 
 
-def gather_results(folder: str | Path) -> list[Row]:
+def gather_results(
+    folder: str | Path, *, warn: Callable[[str], Any] = warnings.warn
+) -> list[Row]:
     """Reads all finished and failed trials of a study's folder.
+
+    A trial with a damaged file is left out, for its numbers may not be those of its
+    weights and predictions.
 
     Args:
         folder: The study's.
+        warn: Called with one sentence for each trial that is left out.
 
     Returns:
         A list of dicts with the keys of `COLUMNS` and of the maps, in the order of
@@ -75,15 +84,23 @@ def gather_results(folder: str | Path) -> list[Row]:
         ValueError: If trials that should have read the same data read others.
     """
     rows = []
-    for path in sorted(Path(folder).glob("*/config.json")):
-        trial_folder = path.parent
-        outcome = read_json(trial_folder / "failed.json") or read_json(
+    ended = [p for name in ENDED for p in Path(folder).glob(f"*/{name}")]
+    for trial_folder in sorted({path.parent for path in ended}):
+        damage = find_damage(trial_folder)
+        if damage:
+            warn(
+                f"{damage_sentence(trial_folder.name, damage)}; it is left out, and "
+                "`medattn study run` does it again."
+            )
+            continue
+        outcome = read_object(trial_folder / "failed.json") or read_object(
             trial_folder / "done.json"
         )
         if outcome is None:
             continue
         row: Row = {name: None for name in COLUMNS}
-        row |= {"id": trial_folder.name} | (read_json(path) or {})
+        row |= {"id": trial_folder.name}
+        row |= read_object(trial_folder / "config.json") or {}
         row |= {"state": outcome["state"], "reason": outcome.get("reason")}
         options = [f"{key}={value}" for key, value in row["reader"] or ()]
         row["reader"] = " ".join(options) or None
@@ -96,11 +113,11 @@ def gather_results(folder: str | Path) -> list[Row]:
 
 def _measured(trial_folder: Path, done: dict[str, Any]) -> Row:
     """Reads what was measured of a finished trial, its maps included."""
-    environment = read_json(trial_folder / "environment.json") or {}
+    environment = read_object(trial_folder / "environment.json") or {}
     row = done["test"] | {
         "train_images": done["images"]["train"],
         "train_positives": done["positives"],
-        "train_ids_sha256": read_json(trial_folder / "ids.json")["train"]["sha256"],
+        "train_ids_sha256": _train_ids(trial_folder).get("sha256"),
         "data_sha256": done.get("data_sha256"),
         "epochs_made": done["epochs"],
         "seconds": environment.get("seconds"),
@@ -110,6 +127,10 @@ def _measured(trial_folder: Path, done: dict[str, Any]) -> Row:
     for maps in sorted(trial_folder.glob("maps-*.npz")):
         row |= _map_means(maps.stem.removeprefix("maps-"), maps)
     return row
+
+
+def _train_ids(trial_folder: Path) -> dict[str, Any]:
+    return (read_object(trial_folder / "ids.json") or {}).get("train") or {}
 
 
 def write_results(rows: Sequence[Row], path: str | Path) -> None:
@@ -124,11 +145,14 @@ def write_results(rows: Sequence[Row], path: str | Path) -> None:
     write_atomic(path, stream.getvalue())
 
 
-def read_results(source: str | Path = SHIPPED) -> list[Row]:
+def read_results(
+    source: str | Path = SHIPPED, *, warn: Callable[[str], Any] = warnings.warn
+) -> list[Row]:
     """Reads results: a CSV, a folder of them, or the folder of a study.
 
     Args:
         source: What to read; the shipped results unless given.
+        warn: As in `gather_results`.
 
     Returns:
         Rows as `gather_results` gives them, each with its `study`. Statistics take the
@@ -140,7 +164,8 @@ def read_results(source: str | Path = SHIPPED) -> list[Row]:
     """
     source = Path(source)
     if source.is_dir() and next(source.glob("*/config.json"), None):
-        return [row | {"study": source.name} for row in gather_results(source)]
+        rows = gather_results(source, warn=warn)
+        return [row | {"study": source.name} for row in rows]
     paths = sorted(source.glob("*.csv")) if source.is_dir() else [source]
     if not all(path.exists() for path in paths):
         raise ValueError(

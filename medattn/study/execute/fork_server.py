@@ -127,6 +127,7 @@ def _fork(task: Task) -> tuple[int, int]:
         traceback.print_exc()
         code = 1
     finally:
+        sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
 

@@ -7,16 +7,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from medattn.study.damage import damage_sentence, find_damage
 from medattn.study.execute.engines import ENGINES, Events, Task
 from medattn.study.execute.progress_bar import ProgressBar
-from medattn.study.execute.trial_runner import trial_outcome, trial_state
-from medattn.study.files import read_json, write_json
+from medattn.study.execute.trial_state import trial_outcome, trial_state
+from medattn.study.files import read_object, write_json
 from medattn.study.plan.code import code_fingerprint
 from medattn.study.plan.data import identify_trials, study_fingerprints
 from medattn.study.plan.study import Study
 from medattn.study.plan.trial import SHAPES, Trial, check_name
 
-STATES = ("done", "failed", "running", "stopped", "waiting")
+STATES = ("done", "failed", "running", "damaged", "stopped", "waiting")
 
 
 class StudyStopped(RuntimeError):
@@ -113,9 +114,10 @@ def study_status(study: Study, folder: str | Path = "runs") -> dict[str, Any]:
         folder: As in `run_study`.
 
     Returns:
-        A dict: `trials` (how many), `done`, `failed`, `running`, `stopped`,
-        `waiting`, `failures` (reason by id), `strangers` (folders of another plan) and
-        `other_code` (those among them that another version of the code made).
+        A dict: `trials` (how many), `done`, `failed`, `running`, `damaged`, `stopped`,
+        `waiting`, `failures` (reason by id), `damage` (likewise), `strangers` (folders
+        of another plan) and `other_code` (those among them that another version of the
+        code made).
     """
     study_folder = Path(folder) / study.name
     trials = identify_trials(study, _fingerprints(study, study_folder))
@@ -125,7 +127,7 @@ def study_status(study: Study, folder: str | Path = "runs") -> dict[str, Any]:
     }
     counts = Counter(states.values())
     strangers = {
-        path.parent.name: read_json(path) or {}
+        path.parent.name: read_object(path) or {}
         for path in study_folder.glob("*/config.json")
         if path.parent.name not in trials
     }
@@ -141,9 +143,14 @@ def study_status(study: Study, folder: str | Path = "runs") -> dict[str, Any]:
         "trials": len(trials),
         **{state: counts[state] for state in STATES},
         "failures": {
-            name: read_json(study_folder / name / "failed.json")["reason"]
+            name: (read_object(study_folder / name / "failed.json") or {}).get("reason")
             for name, state in states.items()
             if state == "failed"
+        },
+        "damage": {
+            name: damage_sentence(name, find_damage(study_folder / name))
+            for name, state in states.items()
+            if state == "damaged"
         },
         "strangers": len(strangers),
         "other_code": len(other_code),
@@ -152,9 +159,8 @@ def study_status(study: Study, folder: str | Path = "runs") -> dict[str, Any]:
 
 def _fingerprints(study: Study, study_folder: Path) -> dict[str, str]:
     """Finds the fingerprints of the data; recorded ones where a folder is not here."""
-    record = read_json(study_folder / "study.json")
-    recorded = record.get("fingerprints") if isinstance(record, dict) else None
-    return study_fingerprints(study, recorded)
+    record = read_object(study_folder / "study.json") or {}
+    return study_fingerprints(study, record.get("fingerprints"))
 
 
 def _tasks(

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medattn.study.execute.lease import Lease, lease_holder, take_lease
+from medattn.study.damage import set_aside_damage
+from medattn.study.execute.lease import Lease, take_lease
+from medattn.study.execute.trial_state import maps_path, trial_outcome
 from medattn.study.files import (
     delete_checkpoints,
     file_sha256,
     read_json,
-    read_json_lines,
     write_arrays,
     write_atomic,
     write_json,
@@ -93,6 +94,7 @@ def run_trial(
         )  # it may just have ended
         if outcome is not None:
             return outcome
+        set_aside_damage(trial_folder)
         _delete_unfinished(trial_folder)
         config = identified_config(trial, data=data) | {"threads": threads}
         write_json(trial_folder / "config.json", config)
@@ -111,45 +113,6 @@ def run_trial(
     outcome = trial_outcome(trial_folder, analyzers=analyzers)
     assert outcome is not None
     return outcome
-
-
-def trial_outcome(
-    trial_folder: Path, *, analyzers: Sequence[str] = ()
-) -> dict[str, Any] | None:
-    """Reads how a trial ended; None if there is something left to do.
-
-    Args:
-        trial_folder: The trial's folder.
-        analyzers: Whose maps it should have.
-
-    Returns:
-        The content of `done.json` or `failed.json`, or None.
-    """
-    failed = read_json(trial_folder / "failed.json")
-    if failed is not None:
-        return failed
-    done = read_json(trial_folder / "done.json")
-    if done is None or any(
-        not _maps_path(trial_folder, name).exists() for name in analyzers
-    ):
-        return None
-    return done
-
-
-def trial_progress(trial_folder: Path) -> dict[str, Any]:
-    """Reads the progress of a trial: `step` and the last validation; {} before it."""
-    history = read_json_lines(trial_folder / "history.jsonl")
-    return history[-1] if history else {}
-
-
-def trial_state(trial_folder: Path, *, analyzers: Sequence[str] = ()) -> str:
-    """Names the state of a trial: done, failed, running, stopped or waiting."""
-    outcome = trial_outcome(trial_folder, analyzers=analyzers)
-    if outcome is not None:
-        return outcome["state"]
-    if not (trial_folder / "config.json").exists():
-        return "waiting"
-    return "running" if lease_holder(trial_folder) else "stopped"
 
 
 def load_trained(trial_folder: str | Path) -> "keras.Model":
@@ -354,9 +317,7 @@ def _explain(
     """Scores the maps that are not scored yet."""
     import numpy as np
 
-    missing = [
-        name for name in analyzers if not _maps_path(trial_folder, name).exists()
-    ]
+    missing = [name for name in analyzers if not maps_path(trial_folder, name).exists()]
     if not missing:
         return
     from medattn.study.analyse.maps import artefact_masks, score_maps
@@ -374,11 +335,7 @@ def _explain(
                 reason = ""
             except ValueError as error:  # this analyzer cannot explain this model
                 reason = str(error)
-        write_arrays(_maps_path(trial_folder, name), reason=np.array(reason), **scores)
-
-
-def _maps_path(trial_folder: Path, analyzer: str) -> Path:
-    return trial_folder / f"maps-{analyzer}.npz"
+        write_arrays(maps_path(trial_folder, name), reason=np.array(reason), **scores)
 
 
 def _delete_unfinished(trial_folder: Path) -> None:

@@ -69,13 +69,13 @@ def promote_trials(
         `(trials in the table, networks shipped, their bytes)`.
 
     Raises:
-        ValueError: If nothing has ended, the trials are of several versions of the
-            code, the folder holds trials of a data set of which nothing may be
-            shipped, or trials are added of which some are shipped already.
+        ValueError: If nothing has ended, a trial is damaged, the trials are of several
+            versions of the code, the folder holds trials of a data set of which nothing
+            may be shipped, or trials are added of which some are shipped already.
     """
     folder = Path(folder)
     table = Path(results) / f"{folder.name}.csv"
-    new = gather_results(folder)
+    new = gather_results(folder, warn=_refuse)
     kept = _shipped_rows(table, new) if add and new else []
     rows = sorted(new + kept, key=lambda row: row["id"])
     _check_shippable(rows, folder, and_shipped=bool(kept))
@@ -102,6 +102,13 @@ def promote_trials(
             size += _ship(folder, target, chosen, of_dataset)
             networks += len(chosen)
     return len(rows), networks, size
+
+
+def _refuse(sentence: str) -> None:
+    raise ValueError(
+        "Only whole results are shipped. Expected trials without damaged files. "
+        f"Received: {sentence}"
+    )
 
 
 def _shipped_rows(table: Path, new: Sequence[Row]) -> list[Row]:

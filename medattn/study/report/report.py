@@ -8,7 +8,8 @@ from medattn.figures import charts
 from medattn.study.analyse.calibration_table import bins_path, count_bins, read_bins
 from medattn.study.analyse.identity import split_by_code
 from medattn.study.analyse.results import SHIPPED, Row, read_reference, read_results
-from medattn.study.files import read_json, read_json_lines, write_atomic
+from medattn.study.damage import damage_sentence, find_damage
+from medattn.study.files import read_json_lines, read_object, write_atomic
 from medattn.study.plan.trial import SHAPES
 from medattn.study.report import page
 from medattn.study.report.maps import map_sections
@@ -78,13 +79,16 @@ def write_report(
         sections = trial_sections(Path(source), trial)
         title = f"Trial {trial}"
     else:
+        left_out: list[str] = []
         try:
-            rows = read_results(source)
+            rows = read_results(source, warn=left_out.append)
         except ValueError:
             if Path(source) != SHIPPED:
                 raise
             rows = []
         sections = study_sections(rows, complexity=complexity, folder=source)
+        if left_out:
+            sections.insert(0, page.Section("Damaged trials", left_out))
         title = "Attention in medical image classifiers: what the numbers show"
     beside = output.with_suffix(".md")
     write_atomic(output, page.html_page(title, sections))
@@ -278,19 +282,25 @@ def trial_sections(folder: Path, name: str) -> list[page.Section]:
         A list of `page.Section`s.
 
     Raises:
-        ValueError: If there is no such trial.
+        ValueError: If there is no such trial, or a file of it is damaged.
     """
     trial_folder = folder / name
-    config = read_json(trial_folder / "config.json")
+    config = read_object(trial_folder / "config.json")
     if config is None:
         known = sorted(p.parent.name for p in folder.glob("*/config.json"))
         raise ValueError(
             f"There is no trial {name!r} in {str(folder)!r}. Expected one of "
             f"{known[:8]}{' ...' if len(known) > 8 else ''}. Received: trial={name!r}"
         )
+    damage = find_damage(trial_folder)
+    if damage:
+        raise ValueError(
+            f"{damage_sentence(name, damage)}. Expected a trial whose files are whole; "
+            f"`medattn study run` does it again. Received: trial={name!r}"
+        )
     outcome = (
-        read_json(trial_folder / "failed.json")
-        or read_json(trial_folder / "done.json")
+        read_object(trial_folder / "failed.json")
+        or read_object(trial_folder / "done.json")
         or {}
     )
     history = read_json_lines(trial_folder / "history.jsonl")
@@ -299,7 +309,7 @@ def trial_sections(folder: Path, name: str) -> list[page.Section]:
         for key, value in outcome.get("test", {}).items()
     ]
     facts = [(key, str(value)) for key, value in config.items()]
-    environment = read_json(trial_folder / "environment.json") or {}
+    environment = read_object(trial_folder / "environment.json") or {}
     facts += [(key, str(value)) for key, value in environment.items()]
     state = outcome.get("state", "not finished")
     text = [f"State: {state}."]
