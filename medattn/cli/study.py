@@ -1,4 +1,4 @@
-"""The verb medattn study: plan | run | status | gather | promote."""
+"""The verb medattn study: plan | run | status | gather | promote | hand-set."""
 
 import shlex
 import sys
@@ -11,6 +11,7 @@ import tyro
 from tyro.conf import Positional
 
 from medattn.cli.backend import import_backend
+from medattn.cli.hand_set import hand_set
 
 if TYPE_CHECKING:
     from medattn.study import Study, Trial
@@ -243,6 +244,7 @@ def promote(
 
 VERBS: dict[str, Callable[..., None]] = {
     "gather": gather,
+    "hand-set": hand_set,
     "plan": plan,
     "promote": promote,
     "run": run,

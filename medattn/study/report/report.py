@@ -12,6 +12,7 @@ from medattn.study.damage import damage_sentence, find_damage
 from medattn.study.files import read_json_lines, read_object, write_atomic
 from medattn.study.plan.trial import SHAPES
 from medattn.study.report import page
+from medattn.study.report.hand_set import hand_set_sections
 from medattn.study.report.maps import map_sections
 from medattn.study.report.planned import (
     EXPLORATORY,
@@ -127,6 +128,8 @@ def study_sections(
                 ["No results yet: `medattn study run` makes them."],
             )
         )
+    if folder is not None and Path(folder) == SHIPPED:
+        sections += hand_set_sections()
     if complexity:
         sections.append(complexity_section(complexity))
     return sections

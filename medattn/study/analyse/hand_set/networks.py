@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import keras
 
 SIZE = 64
+# Images that no weight was set by: thresholds were chosen on the first test images.
+SPLIT, UNSEEN = "benchmark", 1000
 CELL = 4  # pixels of a cell, each way, where a network knows places
 CELLS = SIZE // CELL
 RED, GREEN, BLUE = 0, 1, 2
@@ -70,22 +72,28 @@ def find_hand_set(name: str) -> HandSet:
 
 
 def hand_set_images(name: str, count: int) -> dict[str, np.ndarray]:
-    """Draws the first test images of a network's data set.
+    """Draws images of a network's data set that no weight was set by.
 
     Args:
         name: A key of `HAND_SET`.
         count: Number of images.
 
     Returns:
-        A dict: `image`, float32 in [0, 1]; `label`; and the masks `evidence` and
-        `artefact`, bool.
+        A dict: `image`, float32 in [0, 1]; `label`; the masks `evidence` and
+        `artefact`, bool; and `position` in the split `SPLIT`.
     """
     hand_set = find_hand_set(name)
+    positions = range(UNSEEN, UNSEEN + count)
     drawn = draw_images(
-        hand_set.dataset, range(count), size=SIZE, shortcut=hand_set.shortcut
+        hand_set.dataset,
+        positions,
+        split=SPLIT,
+        size=SIZE,
+        shortcut=hand_set.shortcut,
     )
     found = {key: drawn[key] for key in ("label", "evidence", "artefact")}
-    return found | {"image": drawn["image"].astype(np.float32) / 255}
+    found["image"] = drawn["image"].astype(np.float32) / 255
+    return found | {"position": np.array(positions)}
 
 
 def fundus_lesions() -> "keras.Model":
