@@ -25,7 +25,7 @@ from medattn.study.plan.trial import SHAPES
 Row: TypeAlias = Mapping[str, Any]
 Side: TypeAlias = Callable[[Row], Literal[0, 1] | None]
 
-TRUNKS = ("densenet", "resnet")
+TRUNKS = ("densenet", "resnet", "bagnet")
 
 
 def gate_of(row: Row) -> str | None:

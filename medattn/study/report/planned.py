@@ -41,12 +41,14 @@ def registration_of(
 
     Args:
         study: Its name: a preset with a pre-registration, or that of a shipped one.
-        folder: The study's, whose `study.json` is asked first.
+        folder: Where its results are from; the `study.json` of a study's folder is
+            asked first.
 
     Returns:
         A `Preregistration`, or None.
     """
-    saved = read_json(Path(folder) / "study.json") if folder is not None else None
+    path = Path(folder or "") / "study.json"
+    saved = read_json(path) if path.is_file() else None
     source = (saved or {}).get("preregistration")
     if source is None and study in PRESETS:
         source = PRESETS[study].preregistration

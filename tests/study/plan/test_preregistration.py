@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from medattn.study.analyse.results import read_results
 from medattn.study.analyse.statistics import ALPHA, minimum_seeds
+from medattn.study.plan.known_names import names_in_source
 from medattn.study.plan.preregistration import (
     list_preregistrations,
     read_preregistration,
@@ -79,6 +81,15 @@ def test_the_families_have_the_sizes_that_were_planned_and_can_pass_holm():
         for planned in shipped.families().values():
             for contrast in planned:
                 assert len(contrast.seeds) >= minimum_seeds(len(planned))
+
+
+def test_every_registered_name_is_known():
+    for shipped in SHIPPED:
+        for model, dataset, _ in {n for c in shipped.contrasts for n in c.networks()}:
+            assert model in names_in_source("model")
+            assert dataset in names_in_source("data set")
+        for metric in {c.metric for c in shipped.contrasts} - {"auroc"}:
+            assert metric in read_results()[0]
 
 
 def test_a_cell_of_matched_trunks_has_one_network_a_side():

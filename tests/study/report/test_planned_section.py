@@ -100,6 +100,8 @@ def test_the_section_stands_before_what_is_exploratory():
 def test_a_registration_is_found_by_name_preset_or_folder(tmp_path):
     assert registration_of("micro2").name == "micro2"
     assert registration_of("micro") is None
+    (tmp_path / "results.csv").write_text("id\n")
+    assert registration_of("micro", tmp_path / "results.csv") is None
     (tmp_path / "study.json").write_text(json.dumps({"preregistration": "micro2"}))
     assert registration_of("mine", tmp_path).name == "micro2"
     (tmp_path / "study.json").write_text(json.dumps({"preregistration": "gone.toml"}))
