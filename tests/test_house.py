@@ -38,6 +38,7 @@ FLOORS = {
         ["precision"],
         ["backend"],
         ["graph"],
+        ["checks"],
         ["analyzer", "spatial"],
         ["unopened", "audit"],
         ["lrp", "gradient", "attention", "innvestigate"],
