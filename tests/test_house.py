@@ -46,7 +46,12 @@ FLOORS = {
         ["api"],
         ["metrics"],
     ],
-    "medattn.study": [["files"], ["plan"], ["analyse"], ["execute", "report"]],
+    "medattn.study": [
+        ["files"],
+        ["damage", "plan"],
+        ["analyse"],
+        ["execute", "report"],
+    ],
     "medattn_app": [
         ["gradio_private"],
         ["domain"],

@@ -89,8 +89,8 @@ def gather_results(
         damage = find_damage(trial_folder)
         if damage:
             warn(
-                f"{damage_sentence(trial_folder.name, damage)}; it is left out, and "
-                "`medattn study run` does it again."
+                f"{damage_sentence(trial_folder.name, damage)}; it is left out until "
+                "`medattn study run` has done it again."
             )
             continue
         outcome = read_object(trial_folder / "failed.json") or read_object(
