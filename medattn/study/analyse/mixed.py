@@ -133,7 +133,8 @@ def _fit(
             fitted = model.fit(reml=True, method=METHODS)
         except (np.linalg.LinAlgError, ValueError):
             return None
-    numbers = (fitted.fe_params[0], fitted.bse_fe[0], *fitted.vcomp, fitted.scale)
+        error = np.sqrt(np.asarray(fitted.cov_params())[0, 0])
+    numbers = (fitted.fe_params[0], error, *fitted.vcomp, fitted.scale)
     if not fitted.converged or not np.isfinite(numbers).all():
         return None
     mean, error, of_seeds, of_cells, rest = map(float, numbers)

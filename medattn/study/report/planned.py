@@ -47,8 +47,8 @@ def registration_of(
     Returns:
         A `Preregistration`, or None.
     """
-    path = Path(folder or "") / "study.json"
-    saved = read_json(path) if path.is_file() else None
+    path = None if folder is None else Path(folder) / "study.json"
+    saved = read_json(path) if path is not None and path.is_file() else None
     source = (saved or {}).get("preregistration")
     if source is None and study in PRESETS:
         source = PRESETS[study].preregistration
