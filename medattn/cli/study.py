@@ -204,6 +204,7 @@ def gather(
         output: The CSV; <folder>/<study>.csv unless given.
     """
     from medattn.study import gather_results, read_study
+    from medattn.study.analyse.identity import split_by_code
     from medattn.study.analyse.results import write_results
 
     name = read_study(which).name
@@ -212,6 +213,12 @@ def gather(
     output = output or folder / f"{name}.csv"
     write_results(rows, output)
     print(f"{len(rows)} trials in {output}")
+    versions = [code for code in split_by_code(rows) if code]
+    if versions:
+        left_out.append(
+            f"They are of several versions of the code ({', '.join(versions)}), which "
+            "the report shows apart and `medattn study promote` refuses."
+        )
     for sentence in left_out:
         print(sentence, file=sys.stderr)
 

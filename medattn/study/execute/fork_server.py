@@ -136,22 +136,25 @@ def work(task: Task) -> dict[str, Any]:
     """Runs one task in this process.
 
     Args:
-        task: A dict: `trial` (of `asdict`), `folder`, `analyzers`, `root`, `data`,
-            `weights`, `threads`.
+        task: A dict: `trial` (of `asdict`), `folder`, `analyzers`, `root`, `weights`,
+            `threads`, and perhaps `data` and `wait`.
 
     Returns:
-        `{"outcome": ...}`; `{"fault": reason, "full": bool}` if the machine and not
+        `{"outcome": ...}`; `{"held": True}` if another runner works on the trial and
+        the task does not wait; `{"fault": reason, "full": bool}` if the machine and not
         the trial is at fault, so that a retry may help; or `{"error": reason}`.
     """
-    from medattn.study.execute.lease import LeaseLost
+    from medattn.study.execute.lease import LeaseHeld, LeaseLost
     from medattn.study.execute.trial_runner import limit_threads, run_trial
     from medattn.study.plan.trial import read_trial
 
     limit_threads(task["threads"])
-    keys = ("analyzers", "root", "data", "weights", "threads")
-    options = {key: task[key] for key in keys}
+    options = {key: task[key] for key in ("analyzers", "root", "weights", "threads")}
+    options |= {"data": task.get("data"), "wait": task.get("wait", True)}
     try:
         outcome = run_trial(read_trial(task["trial"]), task["folder"], **options)
+    except LeaseHeld:
+        return {"held": True}
     except (OSError, LeaseLost, MemoryError) as error:
         full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
         return {"fault": f"{type(error).__name__}: {error}", "full": full}

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medattn.study.damage import set_aside_damage
-from medattn.study.execute.lease import Lease, take_lease
+from medattn.study.execute.lease import Lease, LeaseHeld, take_lease
 from medattn.study.execute.trial_state import maps_path, trial_outcome
 from medattn.study.files import (
     delete_checkpoints,
@@ -48,6 +48,7 @@ def run_trial(
     data: str | None = None,
     weights: str | None = None,
     threads: int = 1,
+    wait: bool = True,
     verbose: int = 0,
 ) -> dict[str, Any]:
     """Trains and measures one trial, unless that was done; safe to kill at any moment.
@@ -67,6 +68,7 @@ def run_trial(
         data: Fingerprint of its files; computed unless given.
         weights: Folder of `<model>.safetensors` for `initialisation="imagenet"`.
         threads: Of a process; the bits depend on them.
+        wait: Whether to wait while another runner works on the trial.
         verbose: As in `keras.Model.fit`.
 
     Returns:
@@ -76,6 +78,8 @@ def run_trial(
     Raises:
         OSError: If the disk is full, for instance. The same call continues later.
         LeaseLost: If another runner took over meanwhile.
+        LeaseHeld: Without `wait`, if another runner works on the trial, or on the
+            pretraining that it starts from.
     """
     data = data or data_fingerprint(trial.dataset, root)
     trial_folder = Path(folder) / trial_id(trial, data=data)
@@ -87,6 +91,8 @@ def run_trial(
         lease = take_lease(trial_folder)
         if lease is not None:
             break
+        if not wait:
+            raise LeaseHeld(f"Another runner works on {trial_folder}")
         time.sleep(POLL)
     with lease:
         outcome = trial_outcome(
@@ -100,7 +106,7 @@ def run_trial(
         write_json(trial_folder / "config.json", config)
         try:
             if not (trial_folder / "done.json").exists():
-                trunk = _trunk(trial, folder, root, weights, threads)
+                trunk = _trunk(trial, folder, root, weights, threads, wait)
                 _train(trial, trial_folder, lease, trunk, root, verbose)
             _explain(trial, trial_folder, analyzers, root)
         except ValueError as error:  # the trial's own fault: a retry would not mend it
@@ -156,6 +162,7 @@ def _trunk(
     root: str | None,
     weights: str | None,
     threads: int,
+    wait: bool,
 ) -> "keras.Model | Path | None":
     """Finds what a trial starts from; runs the pretraining trial if it is not done."""
     if trial.initialisation == "imagenet":
@@ -163,7 +170,7 @@ def _trunk(
     before = pretraining(trial)
     if before is None:
         return None
-    outcome = run_trial(before, folder, root=root, threads=threads)
+    outcome = run_trial(before, folder, root=root, threads=threads, wait=wait)
     if outcome["state"] != "done":
         raise ValueError(
             f"The pretraining failed. Expected trial {trial_id(before)} to be done. "

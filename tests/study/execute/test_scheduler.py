@@ -1,6 +1,8 @@
 """A study knows its trials by trial, code and data."""
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,23 @@ def test_a_study_of_another_folder_is_another_study(engine, roots, tmp_path):
     assert second["other_code"] == 1  # the test's config names no code
     run(roots[0], tmp_path / "runs")
     assert len(engine) == 2
+
+
+def test_the_status_writes_nothing(engine, roots, tmp_path, monkeypatch):
+    run(roots[0], tmp_path)
+    (folder,) = (tmp_path / "s").glob("folder-*")
+    (folder / "failed.json").unlink()
+    lease = {"host": "elsewhere", "pid": 1, "started": "1", "released": False}
+    write_json(folder / "lease-000001.json", lease)
+
+    def refuse(*_, **__):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    for name in ("touch", "mkdir", "write_text", "write_bytes", "unlink", "rename"):
+        monkeypatch.setattr(Path, name, refuse)
+    for name in ("replace", "utime", "makedirs", "mkdir"):
+        monkeypatch.setattr(os, name, refuse)
+    assert study_status(study(roots[0]), tmp_path)["running"] == 1
 
 
 def test_a_study_is_found_where_its_data_are_not(engine, roots, tmp_path):
