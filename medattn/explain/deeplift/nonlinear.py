@@ -57,6 +57,9 @@ def passthrough(
     propagator: Propagation, step: Step, *args: Any, **kwargs: Any
 ) -> Pair | list[Pair]:
     """Moves, adds and averages differences as it does values."""
+    if step.kind == "Linear":  # its constants are weights
+        pair, function = _function_of(propagator, step, args, kwargs)
+        return Pair(function(pair.reference), function(pair.difference))
     return _moved(step, args, kwargs)
 
 
@@ -268,13 +271,11 @@ def _weighted_mean(x: Tensor, weights: Tensor, axis: Any) -> Tensor:
     return ops.sum(weights * x, axis=axis, keepdims=True) / total
 
 
-def normaliser(propagator: Propagation, step: Step, pair: Pair) -> Pair:
+def normaliser(propagator: Propagation, step: Step, *args: Any, **kwargs: Any) -> Pair:
     """Scales a difference as Normalization or Rescaling scales a pixel."""
-    at_zero = compute_step(step, (ops.zeros_like(pair.reference),), {})
-    return Pair(
-        compute_step(step, (pair.reference,), {}),
-        compute_step(step, (pair.difference,), {}) - at_zero,
-    )
+    pair, function = _function_of(propagator, step, args, kwargs)
+    at_zero = function(ops.zeros_like(pair.reference))
+    return Pair(function(pair.reference), function(pair.difference) - at_zero)
 
 
 def _as_pair(leaf: Any) -> Pair:

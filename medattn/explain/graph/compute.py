@@ -10,8 +10,10 @@ from medattn.explain.graph.linear_layers import read_variable
 from medattn.explain.graph.norms import normalise
 from medattn.explain.graph.operations import NORMALISERS, NORMS
 from medattn.explain.graph.steps import ACTIVATION, Step, is_floating, known_name
-from medattn.explain.precision import working_precision
+from medattn.explain.precision import DOUBLE, SINGLE, working_precision
 from medattn.layers.tensor import Tensor
+
+SINGLE_ONLY = ("AveragePooling3D", "MaxPooling3D")  # of TensorFlow on a CPU
 
 
 def compute_step(step: Step, args: Any, kwargs: Any) -> Any:
@@ -35,9 +37,33 @@ def compute_step(step: Step, args: Any, kwargs: Any) -> Any:
         width = ops.sqrt(read_variable(operation.variance))
         width = ops.maximum(width, keras.config.epsilon())
         return x * width + mean if operation.invert else (x - mean) / width
+    if name == "PReLU":
+        slope = read_variable(operation.alpha)
+        return ops.relu(args[0]) - slope * ops.relu(-args[0])
+    if precision == DOUBLE and _is_single(operation, name):
+        args, kwargs = _cast((args, kwargs), SINGLE)
+        return _cast(operation.call(*args, **kwargs), DOUBLE)
     if name in NORMS and operation.compute_dtype != precision:
         return normalise(operation, args[0])
     return operation.call(*args, **kwargs)
+
+
+def _is_single(operation: Any, name: str) -> bool:
+    """Whether a step cannot be computed in double precision as it is."""
+    if name in SINGLE_ONLY:
+        return True
+    known = not isinstance(operation, keras.Layer) or name in NORMS
+    return not known and bool(operation.variables)
+
+
+def _cast(values: Any, precision: str) -> Any:
+    """Casts the floating-point tensors of a nest."""
+
+    def one(value: Any) -> Any:
+        floating = hasattr(value, "dtype") and is_floating(value)
+        return ops.cast(value, precision) if floating else value
+
+    return keras.tree.map_structure(one, values)
 
 
 def function_of(

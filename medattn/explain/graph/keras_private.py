@@ -24,7 +24,8 @@ def attach_mask(tensor: Any, mask: Any) -> None:
 
 def output_structure(model: keras.Model) -> Any:
     """Returns a functional model's outputs as it returns them: a nest of tensors."""
-    return getattr(model, "_outputs_struct", model.outputs)
+    known = getattr(model, "_outputs_struct", None)  # a Sequential has none
+    return model.outputs[0] if known is None else known
 
 
 def forget_call(operation: keras.Operation, outputs: list[Any]) -> None:

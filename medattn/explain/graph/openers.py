@@ -87,6 +87,10 @@ def recurrent(
     states = initial_state
     if states is None:
         states = layer.get_initial_state(batch_size=1)
+        # ops.conv looks for symbolic tensors in its input only, so this must be one.
+        kernel = getattr(layer.cell, "kernel", None)
+        if kernel is not None:
+            states = [each + 0 * ops.sum(kernel) for each in states]
     states = list(states) if isinstance(states, list | tuple) else [states]
     outputs: list[Tensor] = []
     order = list(range(sequences.shape[1]))
@@ -110,6 +114,21 @@ def recurrent(
     return (result, *states) if layer.return_state else result
 
 
+def separable_convolution(
+    operation: Any, inputs: Tensor, depthwise_kernel: Any, pointwise_kernel: Any
+) -> Tensor:
+    """A convolution of each channel by itself, then one over the channels."""
+    deep = ops.depthwise_conv(
+        inputs,
+        depthwise_kernel,
+        operation.strides,
+        operation.padding,
+        operation.data_format,
+        operation.dilation_rate,
+    )
+    return ops.conv(deep, pointwise_kernel, 1, "valid", operation.data_format)
+
+
 def gated_linear_unit(operation: Any, x: Tensor) -> Tensor:
     """One half of the channels, weighed by the sigmoid of the other."""
     signal, gate = ops.split(x, 2, axis=operation.axis)
@@ -119,6 +138,8 @@ def gated_linear_unit(operation: Any, x: Tensor) -> Tensor:
 def variance(operation: Any, x: Tensor) -> Tensor:
     """The mean square of what differs from the mean."""
     axis, keepdims = operation.axis, operation.keepdims
+    if axis is None:
+        raise NotImplementedError("a variance over the samples of a batch")
     centred = x - ops.mean(x, axis=axis, keepdims=True)
     return ops.mean(ops.square(centred), axis=axis, keepdims=keepdims)
 
@@ -137,11 +158,15 @@ def unit_norm(layer: Any, inputs: Tensor) -> Tensor:
 
 Opener = Callable[..., Any]
 OPENERS: dict[str, Opener] = {
+    "ConvLSTM1D": recurrent,
+    "ConvLSTM2D": recurrent,
+    "ConvLSTM3D": recurrent,
     "DotProductAttention": dot_product_attention,
     "Glu": gated_linear_unit,
     "GRU": recurrent,
     "LSTM": recurrent,
     "RNN": recurrent,
+    "SeparableConv": separable_convolution,
     "SimpleRNN": recurrent,
     "Std": deviation,
     "TimeDistributed": time_distributed,

@@ -315,9 +315,17 @@ class Trace:
         """Makes the names of a call's results, their shapes known."""
         known = outputs is not None and isinstance(operation, keras.Layer)
         if known and not any(None in tensor.shape[1:] for tensor in outputs):
-            named = [self._named(t, (self.batch, *t.shape[1:])) for t in outputs]
+            read = tensors((args, kwargs))
+            first = read[0].shape[0] if read and read[0].shape else self.batch
+            named = [self._named(t, (first, *t.shape[1:])) for t in outputs]
             return named[0] if len(named) == 1 else named
-        made = operation.compute_output_spec(*args, **kwargs)
+        if known_name(operation) == "EinsumDense":  # whose own shape has gaps
+            kernel = keras.KerasTensor(operation.kernel.shape, operation.compute_dtype)
+            made = keras.ops.einsum(operation.equation, args[0], kernel)
+        else:
+            made = operation.compute_output_spec(*args, **kwargs)
+        if _has_gaps(made) and not _has_gaps((args, kwargs)):
+            made = keras.Operation.compute_output_spec(operation, *args, **kwargs)
         return keras.tree.map_structure(lambda t: self._named(t, t.shape), made)
 
     def _named(self, tensor: Any, shape: Sequence[int | None]) -> Any:
@@ -333,6 +341,11 @@ class Trace:
             return tensor
         name = known.get(id(tensor))
         return self._known.get(id(tensor)) if name is None else name
+
+
+def _has_gaps(values: Any) -> bool:
+    """Whether a size of some symbolic tensor is not known."""
+    return any(None in tensor.shape for tensor in tensors(values))
 
 
 def _is_unknown(operation: Any) -> bool:

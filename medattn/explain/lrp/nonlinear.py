@@ -204,10 +204,13 @@ def group_norm(propagator: Propagation, step: Step, x: Tensor) -> Tensor:
     return _scaled(propagator, step, ops.reshape(y, ops.shape(x)), -1)
 
 
-def normaliser(propagator: Propagation, step: Step, x: Tensor) -> Tensor:
+def normaliser(
+    propagator: Propagation, step: Step, *args: Any, **kwargs: Any
+) -> Tensor:
     """Treats a Normalization or Rescaling inside the network as scale and shift."""
-    y = compute_step(step, (x,), {})
-    at_zero = ops.stop_gradient(compute_step(step, (ops.zeros_like(x),), {}))
+    x, function = function_of(step, args, kwargs, propagator.analysis.depends)
+    y = function(x)
+    at_zero = ops.stop_gradient(function(ops.zeros_like(x)))
     return y - at_zero + propagator.absorbed(step, at_zero)
 
 

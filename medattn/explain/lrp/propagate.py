@@ -297,7 +297,7 @@ class Propagator:
         def absorb(name: Any, leaf: Any) -> Any:
             if is_symbolic(name) and id(name) in self.analysis.carriers:
                 return leaf
-            if leaf is None or isinstance(leaf, (str, bool)):
+            if leaf is None or isinstance(leaf, (str, bool)) or is_condition(leaf):
                 return leaf
             constant = ops.stop_gradient(read_variable(leaf))
             entry = self._entry(step, rank)
@@ -361,6 +361,12 @@ class Propagator:
             return any(id(leaf) not in self.analysis.carriers for leaf in leaves)
         rule = rule_of(step, RULES, "lrp")
         return rule is nonlinearity and not is_relu(step) or rule in ABSORBING
+
+
+def is_condition(leaf: Any) -> bool:
+    """Whether an argument is true or false in every entry."""
+    dtype = getattr(leaf, "dtype", None)
+    return dtype is not None and keras.backend.standardize_dtype(dtype) == "bool"
 
 
 def _numbered(name: str, names: Collection[str]) -> str:
