@@ -98,7 +98,7 @@ class Analyzer:
                 f"Received: softmax={softmax!r}"
             )
         functional = is_functional(model)
-        if self.opens_model or not callable(model):
+        if self.opens_model or not isinstance(model, keras.Model):
             check_functional(model)
         if functional:
             self._find_ends(input, output)

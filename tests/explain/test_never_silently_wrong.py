@@ -174,6 +174,19 @@ def test_whole_numbers_are_refused_and_explained_at_the_embedding(name):
         assert closes(explained(name, model, words, at="words")[1])
 
 
+@pytest.mark.parametrize("name", ["integrated_gradients", *BOTH])
+def test_whole_numbers_beside_an_image_are_constants(name):
+    image, sex = keras.Input((4,)), keras.Input((1,), dtype="int32", name="sex")
+    known = layers.Flatten()(layers.Embedding(3, 4)(sex))
+    x = layers.Dense(5, activation="tanh")(layers.Concatenate()([image, known]))
+    model = randomised(keras.Model([image, sex], layers.Dense(2)(x)))
+    given = [normal(3, 4), np.int32([[0], [1], [2]])]
+    maps, audit = explained(name, model, given, input=0)
+    assert maps.shape == (3, 4) and closes(audit, 1e-2 if "grad" in name else 1e-4)
+    with pytest.raises(ValueError, match="'sex'"):
+        create_analyzer(name, model)
+
+
 def masked_models():
     ids, x = tokens(mask_zero=True)
     lstm = layers.LSTM(4, return_sequences=True)(x)
@@ -234,6 +247,23 @@ def test_a_pair_of_neurons_that_does_not_exist_is_refused(pair):
     analyzer = create_analyzer("gradient", one_layer(6, 4))
     with pytest.raises(ValueError, match="from 0 to 3"):
         analyzer.analyze(normal(2, 1, 1, 6), pair)
+
+
+def test_other_outputs_are_refused_with_what_to_do():
+    image = keras.Input((8, 8, 1))
+    unet = keras.Model(image, layers.Conv2D(2, 1)(image))
+    score = keras.Model(image, ops.mean(image, axis=(1, 2, 3)))
+    for model, advice in ((unet, "take a region"), (score, "expand_dims")):
+        for name in (*BOTH, "gradient", "gradcam"):
+            with pytest.raises(ValueError, match=advice):
+                create_analyzer(name, model)
+    region = keras.Model(image, ops.sum(unet.output, axis=(1, 2)))
+    assert closes(explained("lrp.epsilon", region, normal(1, 8, 8, 1))[1])
+    tf_keras = pytest.importorskip("tf_keras")
+    old = tf_keras.Sequential([tf_keras.Input((8,)), tf_keras.layers.Dense(2)])
+    for name in (*BOTH, "gradient"):
+        with pytest.raises(ValueError, match=r"Keras 2.*model.h5"):
+            create_analyzer(name, old)
 
 
 class Net(keras.Model):

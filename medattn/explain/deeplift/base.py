@@ -201,6 +201,11 @@ class DeepLift(AuditedAnalyzer):
         changes: Any = 0.0
         count = 0
         for references in self.references(images):
+            if still:  # which have a row for every sample
+                batch = len(images[0])
+                references = [
+                    np.broadcast_to(r, (batch, *r.shape[1:])) for r in references
+                ]
             cast = with_precision((explained, references), precision)
             differences = [x - r for x, r in zip(*cast, strict=True)]
             multipliers, (change, chosen) = self._multipliers(

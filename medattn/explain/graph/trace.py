@@ -77,6 +77,11 @@ def check_functional(model: Any) -> None:
             "model.save('model.h5') and load it with "
             f"keras.models.load_model('model.h5'). {received} of {kind.__module__}"
         )
+    if not isinstance(model, keras.Model):
+        raise ValueError(
+            "This is no model of Keras 3. Expected a functional or Sequential "
+            f"keras.Model. {received}"
+        )
     if isinstance(model, keras.Sequential):
         raise ValueError(
             "The model does not know the shape of its input. Expected a Sequential "
