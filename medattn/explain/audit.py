@@ -32,7 +32,11 @@ class AuditedAnalyzer(Analyzer):
             logits of the model, `(batch, classes)`.
         """
         images, neurons = self._checked(x, neuron_selection)
-        return self._for(images).account_for(images, neurons)
+        opened = self._for(images)
+        if opened._first_call:  # the audit itself says whether the map adds up
+            opened._first_call = False
+            Analyzer.check_first(opened, images, neurons)
+        return opened.account_for(images, neurons)
 
     def account_for(self, images: list[np.ndarray], neurons: np.ndarray) -> Explanation:
         """Explains and audits arrays and neurons that are checked."""

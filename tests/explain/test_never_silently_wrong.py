@@ -73,6 +73,8 @@ def test_a_layer_that_shows_something_else_is_an_error_that_names_it():
     for name in BOTH:
         with run_eagerly(), pytest.raises(ValueError, match="first step that differs"):
             create_analyzer(name, model).analyze(normal(2, 4))
+        with run_eagerly(), pytest.raises(ValueError, match="first step that differs"):
+            create_analyzer(name, model).audit(normal(2, 4))
 
 
 def test_a_map_that_is_no_number_is_refused_with_its_step():

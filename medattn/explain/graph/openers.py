@@ -90,7 +90,7 @@ def recurrent(
         # ops.conv looks for symbolic tensors in its input only, so this must be one.
         kernel = getattr(layer.cell, "kernel", None)
         if kernel is not None:
-            states = [each + 0 * ops.sum(kernel) for each in states]
+            states = [ops.add(each, 0 * ops.sum(kernel)) for each in states]
     states = list(states) if isinstance(states, list | tuple) else [states]
     outputs: list[Tensor] = []
     order = list(range(sequences.shape[1]))
