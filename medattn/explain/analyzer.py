@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from medattn.explain.backend import Compiled, value_and_gradients
+from medattn.explain.backend import Compiled, value_and_gradients, with_precision
 from medattn.explain.checks import (
     Images,
     Neurons,
@@ -268,7 +268,8 @@ class Analyzer:
 
     def plain_values(self, images: Sequence[np.ndarray]) -> dict[int, Tensor]:
         """Computes every step of the graph as the model does."""
-        tensors = [ops.convert_to_tensor(image) for image in images]
+        given = with_precision(list(images), working_precision())
+        tensors = [ops.convert_to_tensor(image) for image in given]
         values = dict(zip(map(id, self.graph.inputs), tensors, strict=True))
         self.run_steps(self.graph.steps, values, self.compute_step)
         return values

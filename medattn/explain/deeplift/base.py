@@ -23,6 +23,8 @@ from medattn.explain.precision import (
     check_precision,
     has_double,
     is_lost,
+    use_precision,
+    working_precision,
 )
 
 FEW = 2  # images of the first call that are compared with the model
@@ -130,8 +132,10 @@ class DeepLift(AuditedAnalyzer):
         self, images: Sequence[np.ndarray]
     ) -> tuple[dict[int, Any], Any]:
         """Computes every step by differences, see `Analyzer`."""
-        explained, still = self.split(images)
-        references = next(self.references(list(images)))
+        given = with_precision(list(images), working_precision())
+        explained, still = self.split(given)
+        references = next(self.references(given))
+        references = with_precision(references, working_precision())
         tensors = [ops.convert_to_tensor(np.asarray(r)) for r in references]
         differences = [
             ops.convert_to_tensor(x) - r
@@ -146,7 +150,18 @@ class DeepLift(AuditedAnalyzer):
 
     def check_first(self, images: list[np.ndarray], neurons: np.ndarray) -> bool:
         """Checks the maps against the model's own difference, see `Analyzer`."""
-        Analyzer.check_first(self, images, neurons)
+        try:
+            with use_precision(self._chosen_precision()):
+                Analyzer.check_first(self, images, neurons)
+        except ValueError:
+            if self.precision != "auto" or self._chosen_precision() == DOUBLE:
+                raise
+            self._distrusts_single = has_double()
+            if not self._distrusts_single:
+                raise
+            with use_precision(DOUBLE):
+                Analyzer.check_first(self, images, neurons)
+            return True
         few = [x[:FEW] for x in images]
         with run_eagerly():
             _, audit, _ = self.account_for(few, neurons[:FEW])
@@ -159,7 +174,7 @@ class DeepLift(AuditedAnalyzer):
         self, images: list[np.ndarray], neurons: np.ndarray
     ) -> Sequence[np.ndarray]:
         (maps, change, _), _ = self._compute(images, neurons)
-        sums = sum(m.sum(tuple(range(1, m.ndim)), dtype=np.float64) for m in maps)
+        sums = sum_of(maps)
         if np.isfinite(sums).all():
             self.warn_of_missing(change - sums, change)
         return maps
@@ -175,18 +190,24 @@ class DeepLift(AuditedAnalyzer):
 
         def doubtful(found: Found) -> np.ndarray:
             maps, change, _ = found
-            return is_lost(maps, change)
+            missing = np.abs(change - sum_of(maps))
+            return is_lost(maps, change) | (missing > MAX_MISSING / 2)
 
-        precision = self.precision
-        distrusts = self.reveal_cancel or self._distrusts_single
-        if precision == "auto" and distrusts and has_double():
-            precision = DOUBLE
+        precision: str = self._chosen_precision()
+        if precision == SINGLE and self.precision == "auto":
+            precision = "auto"
         (maps, change, chosen), double = compute_in_precision(
             self._compare, (images, neurons), precision, doubtful
         )
         map_precision = DOUBLE if self.precision == DOUBLE else SINGLE
         maps = [each.astype(map_precision, copy=False) for each in maps]
         return (maps, change, chosen), double
+
+    def _chosen_precision(self) -> Precision:
+        """Returns double if it was asked for, or is known to be needed."""
+        distrusts = self.reveal_cancel or self._distrusts_single
+        needed = self.precision == "auto" and distrusts and has_double()
+        return DOUBLE if needed or self.precision == DOUBLE else SINGLE
 
     def _compare(
         self,
@@ -278,6 +299,12 @@ class DeepLift(AuditedAnalyzer):
             audit["others"] = sum(sums) - relevance
         audit["error"] = logit - reference - sum(sums)
         return self._of_inputs(maps), audit, outputs
+
+
+def sum_of(maps: Sequence[np.ndarray]) -> np.ndarray:
+    """Sums the contributions of each sample, `(batch,)`."""
+    sums = [m.sum(tuple(range(1, m.ndim)), dtype=np.float64) for m in maps]
+    return np.sum(sums, axis=0)
 
 
 def checked_reference(given: Any, tensor: keras.KerasTensor) -> np.ndarray | str:

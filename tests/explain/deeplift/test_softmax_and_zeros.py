@@ -110,3 +110,13 @@ def test_what_single_precision_loses_of_the_models_own_difference_is_found():
     found, audit = explained("deep_lift.rescale", model, np.float32([[0.3, -0.2]]))
     assert np.isfinite(found).all()
     assert abs(audit["error"][0]) < 1e-3 * max(1, abs(audit["logit"][0]))
+
+
+def test_what_single_precision_cannot_compute_is_computed_in_double():
+    """At the reference the norm is 1e-6, so that terms of 1e5 cancel."""
+    inputs = keras.Input((6, 4))
+    x = layers.UnitNormalization(axis=1)(layers.Dense(4)(inputs))
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
+    given = np.random.default_rng(0).normal(size=(2, 6, 4)).astype(np.float32)
+    _, audit = explained("deep_lift.rescale", model, given, precision="float64")
+    np.testing.assert_allclose(audit["error"], 0, atol=1e-4)
