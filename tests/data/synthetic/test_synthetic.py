@@ -15,7 +15,7 @@ from medattn.data import CARDS, draw_images, load_dataset
 from medattn.data.synthetic import DOMAINS
 from medattn.data.synthetic.common import evidence_by_kind, stack
 
-PRESETS = ("easy", "standard", "hard", "xor")
+PRESETS = ("easy", "standard", "hard", "faint", "xor")
 # In context healthy images have evidence too, and xor is what the task is.
 IN_CONTEXT = ("fundus_context",)
 LOCAL = sorted(set(DOMAINS) - set(IN_CONTEXT))

@@ -23,7 +23,7 @@ from medattn.data.synthetic.fundus_context.sampling import KINDS, parameters
 EVIDENCE = (*KINDS, "cue")
 # Sampled parameters on which no label depends.
 NUISANCE = tuple(key for key in fundus.NUISANCE if key not in ("cup", "disc_radius"))
-PRESETS = ("easy", "standard", "hard")
+PRESETS = ("easy", "standard", "hard", "faint")
 
 
 def render(
@@ -40,8 +40,8 @@ def render(
         indices: Which images, integers >= 0.
         seed: The seed of the whole data set.
         size: Height and width in pixels, 32 to 512.
-        preset: `"standard"`; `"easy"` (larger lesions) or `"hard"` (fainter lesions,
-            more grain).
+        preset: `"standard"`; `"easy"` (larger lesions), `"hard"` (fainter lesions, more
+            grain) or `"faint"` (fainter still).
         shortcut: Correlation of a tab at the rim with the label, in [-1, 1]; None
             renders no tab.
 

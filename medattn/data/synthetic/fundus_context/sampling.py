@@ -37,8 +37,8 @@ def parameters(
         seed: Of the whole data set.
         index: Which image.
         size: Height and width in pixels.
-        preset: `"standard"`, `"easy"` or `"hard"`, which change the lesions as in the
-            data set fundus.
+        preset: `"standard"`, `"easy"`, `"hard"` or `"faint"`, which change the lesions
+            as in the data set fundus.
         shortcut: Correlation of a tab at the rim with the label, or None.
 
     Returns:
@@ -69,8 +69,8 @@ def parameters(
     p["opacity"] = 1.0
     if preset == "easy":
         p |= {f"{kind}_radius": 1.4 * p[f"{kind}_radius"] for kind in fundus.COUNTS}
-    elif preset == "hard":
-        p |= dict(opacity=0.6, grain=1.8 * p["grain"])
+    elif preset in ("hard", "faint"):
+        p |= dict(opacity=0.6 if preset == "hard" else 0.4, grain=1.8 * p["grain"])
         p["choroid_amplitude"] = 2.5 * p["choroid_amplitude"]
     turn = artefact.uniform(-0.9, 0.9)
     rim = p["fov"][:2] + p["fov"][2] * np.array([np.sin(turn), np.cos(turn)])
