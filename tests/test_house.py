@@ -38,6 +38,7 @@ FLOORS = {
         ["precision"],
         ["backend"],
         ["graph"],
+        ["checks"],
         ["analyzer", "spatial"],
         ["unopened", "audit"],
         ["lrp", "gradient", "attention", "innvestigate"],
@@ -45,7 +46,12 @@ FLOORS = {
         ["api"],
         ["metrics"],
     ],
-    "medattn.study": [["files"], ["plan"], ["analyse"], ["execute", "report"]],
+    "medattn.study": [
+        ["files"],
+        ["damage", "plan"],
+        ["analyse"],
+        ["execute", "report"],
+    ],
     "medattn_app": [
         ["gradio_private"],
         ["domain"],

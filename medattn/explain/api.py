@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 import keras
 
-from medattn.explain.analyzer import SELECTION_MODES, Analyzer
+from medattn.explain.analyzer import Analyzer
 from medattn.explain.attention.analyzers import ATTENTION_ANALYZERS
+from medattn.explain.checks import SELECTION_MODES
 from medattn.explain.deeplift.analyzers import DEEP_LIFT_ANALYZERS
 from medattn.explain.gradient.analyzers import GRADIENT_ANALYZERS
 from medattn.explain.gradient.cams import CAM_ANALYZERS
@@ -25,7 +26,7 @@ ENGINES: Mapping[str, Mapping[str, Any]] = {
     "medattn": ANALYZERS,
     "innvestigate": INNVESTIGATE_ANALYZERS,
 }
-COMMON = ("input", "output", "softmax")
+COMMON = ("at", "input", "output", "softmax")
 Engine = Literal["medattn", "innvestigate"]
 
 
@@ -53,7 +54,8 @@ def create_analyzer(
             of its own, for the networks that it can do; it takes its own options, and
             `time_limit` in seconds.
         **options: Of the analyzer, such as `epsilon=1e-7` of `lrp.epsilon`; and of all:
-            `output` and `input`, which of several; `softmax="before"` or `"after"`.
+            `output` and `input`, which of several; `softmax="before"` or `"after"`;
+            `at`, the name of a layer whose output is explained, not the inputs.
 
     Returns:
         An analyzer with `analyze(x)` and, for those whose maps add up, `audit(x)`.

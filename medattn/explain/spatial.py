@@ -76,3 +76,20 @@ def check_image_inputs(inputs: Sequence[keras.KerasTensor]) -> None:
                 "(batch, height, width, channels) of known height and width. "
                 f"Received: {tuple(tensor.shape)} for {tensor.name!r}"
             )
+
+
+def check_positions(inputs: Sequence[keras.KerasTensor], names: Sequence[str]) -> None:
+    """Raises ValueError if an input has no positions: images, signals and volumes do.
+
+    Args:
+        inputs: Symbolic tensors of known size.
+        names: Their names in the model.
+    """
+    for tensor, name in zip(inputs, names, strict=True):
+        if len(tensor.shape) not in (3, 4, 5) or None in tensor.shape[1:]:
+            raise ValueError(
+                "This analyzer spreads its map over positions. Expected an input of "
+                "shape (batch, ..., channels) with one to three axes between them, or "
+                "input= the name of one that has. "
+                f"Received: {tuple(tensor.shape)} for {name!r}"
+            )

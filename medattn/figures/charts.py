@@ -30,8 +30,13 @@ Series = Mapping[str, Sequence[Point]]
 
 GATES = tuple(GATE_COLOURS)  # one colour each; trunks have markers, for grey print
 GATE_NAMES = {"none": "no gate", "se": "SE", "cbam": "CBAM", "deit": "transformer"}
-TRUNKS = {"densenet": "s", "resnet": "o", "deit": "^"}
-TRUNK_NAMES = {"densenet": "DenseNet", "resnet": "ResNet", "deit": "DeiT"}
+TRUNKS = {"densenet": "s", "resnet": "o", "bagnet": "D", "deit": "^"}
+TRUNK_NAMES = {
+    "densenet": "DenseNet",
+    "resnet": "ResNet",
+    "bagnet": "BagNet",
+    "deit": "DeiT",
+}
 MINIMUM_IMAGES = 20  # in a bin of the calibration that is drawn
 
 

@@ -8,9 +8,10 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 CHECKPOINTS_KEPT = 2  # the last, and the one before in case the last is damaged
 DIGEST = 32  # bytes of SHA-256
@@ -52,6 +53,12 @@ def read_json(path: str | Path) -> Any:
         return None
 
 
+def read_object(path: str | Path) -> dict[str, Any] | None:
+    """Reads a JSON object; None if there is none, or it is damaged."""
+    content = read_json(path)
+    return content if isinstance(content, dict) else None
+
+
 def read_json_lines(path: str | Path) -> list[Any]:
     """Reads one JSON value a line; an empty list if there is no such file."""
     try:
@@ -60,8 +67,28 @@ def read_json_lines(path: str | Path) -> list[Any]:
         return []
 
 
-def write_arrays(path: str | Path, **arrays: np.ndarray) -> None:
+def set_aside(path: str | Path) -> Path:
+    """Renames a damaged file to `<name>.damaged`, or `<name>.damaged.2` and so on.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its new path; no other file is replaced.
+    """
+    path = Path(path)
+    new, number = path.with_name(f"{path.name}.damaged"), 1
+    while new.exists():
+        number += 1
+        new = path.with_name(f"{path.name}.damaged.{number}")
+    path.rename(new)
+    return new
+
+
+def write_arrays(path: str | Path, **arrays: "np.ndarray") -> None:
     """Writes an .npz atomically, the same bytes for the same arrays."""
+    import numpy as np  # here, so that a plan needs no numpy
+
     stream = io.BytesIO()
     np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
     write_atomic(path, stream.getvalue())
@@ -74,7 +101,7 @@ def file_sha256(path: str | Path) -> str:
 
 def save_checkpoint(
     folder: str | Path,
-    arrays: Mapping[str, np.ndarray],
+    arrays: Mapping[str, "np.ndarray"],
     progress: Mapping[str, Any],
 ) -> None:
     """Writes everything that a trial resumes from into one file, atomically.
@@ -86,6 +113,7 @@ def save_checkpoint(
         arrays: Arrays by name.
         progress: What JSON can hold; `progress["step"]` numbers the file.
     """
+    import numpy as np
     from safetensors.numpy import save
 
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
@@ -98,7 +126,7 @@ def save_checkpoint(
 
 def load_checkpoint(
     folder: str | Path, *, warn: Callable[[str], Any] = print
-) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
+) -> tuple[dict[str, "np.ndarray"], dict[str, Any]] | None:
     """Reads the last good checkpoint.
 
     Args:
@@ -118,7 +146,7 @@ def load_checkpoint(
                 f"The checkpoint {path} is damaged: it is set aside, and the one "
                 "before it is used."
             )
-            path.replace(path.with_suffix(".damaged"))
+            set_aside(path)
             continue
         header = json.loads(body[8 : 8 + int.from_bytes(body[:8], "little")])
         return load(body), json.loads(header["__metadata__"]["progress"])

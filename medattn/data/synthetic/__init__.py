@@ -2,10 +2,11 @@
 
 from types import ModuleType
 
-from medattn.data.synthetic import chest, dermoscopy, fundus
+from medattn.data.synthetic import chest, dermoscopy, fundus, fundus_context
 
 DOMAINS: dict[str, ModuleType] = {
     "chest": chest,
     "dermoscopy": dermoscopy,
     "fundus": fundus,
+    "fundus_context": fundus_context,
 }

@@ -26,7 +26,7 @@ class AttentionReader(LayerwiseAnalyzer):
         return not any(isinstance(each, self.layer_class) for each in inside)
 
     def prepare(self) -> None:
-        check_image_inputs(self.model.inputs)
+        check_image_inputs(self.graph.inputs)
         self.stages = self.chosen_stages()
 
     def chosen_stages(self) -> list[Step]:

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from medattn.explain.analyzer import choose
 from medattn.explain.attention.rollout import Rollout
-from medattn.explain.backend import value_and_gradients
+from medattn.explain.checks import choose
 from medattn.layers.tensor import Tensor
 
 
@@ -37,7 +36,7 @@ class TransformerAttribution(Rollout):
             outputs, scores = self.read(images, offsets)
             return choose(outputs, neurons), scores
 
-        self._gradient = value_and_gradients(logit)
+        self._gradient = self.compiled(logit)
 
     def _explain(
         self, images: list[np.ndarray], neurons: np.ndarray

@@ -10,6 +10,8 @@ from medattn.explain.analyzer import Analyzer
 class Input(Analyzer):
     """The image itself: a baseline."""
 
+    opens_model = False
+
     def prepare(self) -> None:
         pass
 
@@ -30,6 +32,8 @@ class Random(Analyzer):
     options = {"stddev": 1.0, "seed": 0}
     stddev: float
     seed: int | None
+
+    opens_model = False
 
     def prepare(self) -> None:
         pass

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from keras import ops
 
-from medattn.explain.analyzer import Analyzer, choose
-from medattn.explain.backend import value_and_gradients
+from medattn.explain.analyzer import Analyzer
+from medattn.explain.checks import check_row, choose
 from medattn.layers.tensor import Tensor
 
 PIXELS_AT_ONCE = 2**16  # of the points that are differentiated together
@@ -28,6 +29,7 @@ class Gradient(Analyzer):
     """
 
     options = {"postprocess": None}
+    opens_model = False
     postprocess: Literal["abs", "square"] | None
 
     def prepare(self) -> None:
@@ -37,17 +39,27 @@ class Gradient(Analyzer):
                 f"{list(POSTPROCESSES)}. Received: postprocess={self.postprocess!r}"
             )
 
-        def logit(images: list[Tensor], neurons: Tensor) -> tuple[Tensor, Tensor]:
-            outputs = self.logits(images)
+        def logit(
+            moving: list[Tensor], still: list[Tensor], neurons: Tensor
+        ) -> tuple[Tensor, Tensor]:
+            outputs = row_of_logits(self.logits(self.joined(moving, still)))
             return choose(outputs, neurons), outputs
 
-        self._gradient = value_and_gradients(logit)
+        self._gradient = self.compiled(logit)
 
     def _explain(
         self, images: list[np.ndarray], neurons: np.ndarray
     ) -> Sequence[np.ndarray]:
-        gradients, _ = self._gradient(images, neurons)
-        return [POSTPROCESSES[self.postprocess](g) for g in gradients]
+        maps = self._gradients(images, neurons)
+        return [POSTPROCESSES[self.postprocess](each) for each in maps]
+
+    def _gradients(
+        self, images: list[np.ndarray], neurons: np.ndarray
+    ) -> Sequence[np.ndarray]:
+        """Returns the derivative by each input; zero by those that have none."""
+        moving, still = self.split(images)
+        gradients, _ = self._gradient(moving, still, neurons)
+        return self.joined(gradients, [np.zeros(x.shape, np.float32) for x in still])
 
     def _sum_over_points(
         self, points: Iterable[list[np.ndarray]], neurons: np.ndarray
@@ -68,7 +80,8 @@ class Gradient(Analyzer):
             count = max(PIXELS_AT_ONCE // pixels - 1, 0)
             group = [first, *itertools.islice(points, count)]
             images = [np.concatenate(arrays) for arrays in zip(*group, strict=True)]
-            maps = Gradient._explain(self, images, np.tile(neurons, len(group)))
+            repeated = np.concatenate([neurons] * len(group))
+            maps = Gradient._explain(self, images, repeated)
             sums = [
                 total + g.reshape(len(group), *x.shape).sum(0, dtype=np.float64)
                 for total, g, x in zip(
@@ -81,10 +94,15 @@ class Gradient(Analyzer):
         self, images: list[np.ndarray], neurons: np.ndarray
     ) -> np.ndarray:
         """Chooses the neurons by the images, before these are changed."""
-        if (neurons >= 0).all():
+        if neurons.ndim > 1 or (neurons >= 0).all():
             return neurons
-        _, outputs = self._gradient(images, neurons)
+        outputs = self._outputs(images, neurons)
         return np.where(neurons < 0, outputs.argmax(-1), neurons).astype(np.int32)
+
+    def _outputs(self, images: list[np.ndarray], neurons: np.ndarray) -> np.ndarray:
+        """Computes all logits."""
+        found: np.ndarray = self._gradient(*self.split(images), neurons)[1]
+        return found
 
 
 class InputTimesGradient(Gradient):
@@ -95,6 +113,12 @@ class InputTimesGradient(Gradient):
     ) -> Sequence[np.ndarray]:
         gradients = super()._explain(images, neurons)
         return [x * g for x, g in zip(images, gradients, strict=True)]
+
+
+def row_of_logits(outputs: Tensor) -> Tensor:
+    """Returns a model's outputs as float32, or refuses what is no row of logits."""
+    check_row(outputs.shape)
+    return ops.cast(outputs, "float32")
 
 
 def check_count(name: str, count: int) -> None:

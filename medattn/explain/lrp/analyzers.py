@@ -64,11 +64,18 @@ class LRPGamma(LRP):
 
 
 class LRPFixedAlphaBeta(LRP):
-    """LRP with the alpha-beta rule and the numbers that the name says."""
+    """LRP with the alpha-beta rule and the numbers that the name says.
 
+    Args:
+        bias_in_both: Whether a layer's bias enters the positive and the negative sum,
+            as in iNNvestigate 2.1; or, as in the paper, that of its sign.
+    """
+
+    options = LRP.options | {"bias_in_both": False}
     alpha: float = 1
     beta: float = 0
     bias: bool = True
+    bias_in_both: bool
 
     @property
     def cancels(self) -> bool:
@@ -77,7 +84,11 @@ class LRPFixedAlphaBeta(LRP):
 
     def rule(self, layer: LinearLayer) -> LinearRule:
         return partial(
-            rules.alpha_beta, alpha=self.alpha, beta=self.beta, bias=self.bias
+            rules.alpha_beta,
+            alpha=self.alpha,
+            beta=self.beta,
+            bias=self.bias,
+            bias_in_both=self.bias_in_both,
         )
 
 
@@ -88,9 +99,10 @@ class LRPAlphaBeta(LRPFixedAlphaBeta):
         alpha: Weight of what excites; default `1 + beta`.
         beta: Weight of what inhibits; default `alpha - 1`, or 1.
         bias: Whether the biases count in the sums.
+        bias_in_both: See `LRPFixedAlphaBeta`.
     """
 
-    options = LRP.options | {"alpha": None, "beta": None, "bias": True}
+    options = LRPFixedAlphaBeta.options | {"alpha": None, "beta": None, "bias": True}
 
     def prepare(self) -> None:
         """Checks the options, and prepares as every LRP analyzer."""
@@ -155,13 +167,15 @@ class LRPPresetA(LRP):
 
     Args:
         epsilon: Of the dense layers, in the units of the activations.
+        bias_in_both: See `LRPFixedAlphaBeta`.
 
     Reference:
         [Kohlbrenner et al., 2020](https://arxiv.org/abs/1910.09840), section 3.
     """
 
-    options = LRP.options | {"epsilon": 0.1}
+    options = LRP.options | {"epsilon": 0.1, "bias_in_both": False}
     epsilon: float
+    bias_in_both: bool
     convolutions = (1, 0)
 
     def prepare(self) -> None:
@@ -173,7 +187,9 @@ class LRPPresetA(LRP):
         if layer.kind in ("Dense", "EinsumDense"):
             return partial(rules.epsilon, epsilon=self.epsilon)
         alpha, beta = self.convolutions
-        return partial(rules.alpha_beta, alpha=alpha, beta=beta)
+        return partial(
+            rules.alpha_beta, alpha=alpha, beta=beta, bias_in_both=self.bias_in_both
+        )
 
 
 class LRPPresetB(LRPPresetA):

@@ -7,25 +7,20 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from medattn.explain.analyzer import Images, Neurons, choose
 from medattn.explain.audit import Audit, AuditedAnalyzer, Explanation
-from medattn.explain.backend import (
-    Compiled,
-    compute_in_precision,
-    value_and_gradients,
-)
+from medattn.explain.backend import Compiled, compute_in_precision
+from medattn.explain.checks import Images, Neurons, choose, picked
 from medattn.explain.graph.analysis import Analysis
 from medattn.explain.graph.linear_layers import LinearLayer
 from medattn.explain.lrp import rules
 from medattn.explain.lrp.propagate import Propagator
 from medattn.explain.precision import (
     DOUBLE,
-    MAX_CANCELLATION,
     SINGLE,
     Precision,
-    cancellation,
     check_precision,
     has_double,
+    is_lost,
 )
 from medattn.layers.tensor import Tensor
 
@@ -132,16 +127,26 @@ class LRP(AuditedAnalyzer):
             outputs = self.head(self._propagator(images, probes[:count], probes[count]))
             return self.start(choose(outputs, neurons)), outputs
 
-        self._relevance = value_and_gradients(relevance)
-        self._audited = value_and_gradients(audited)
-        self._logits = value_and_gradients(
+        self._relevance = self.compiled(relevance)
+        self._audited = self.compiled(audited)
+        self._logits = self.compiled(
             lambda _, images: (0.0, self.head(self.logits(images))), gradients=False
         )
+
+    def rewritten_values(
+        self, images: Sequence[np.ndarray]
+    ) -> tuple[dict[int, Any], Any]:
+        """Computes every step as its rule does, see `Analyzer`."""
+        tensors = [ops.convert_to_tensor(image) for image in images]
+        probes = [ops.ones(image.shape) for image in images]
+        entries = len(self._propagator.entries) + 1
+        ones = ops.ones((len(images[0]), entries))
+        return self._propagator.values(tensors, probes, ones)
 
     def _explain(
         self, images: list[np.ndarray], neurons: np.ndarray
     ) -> Sequence[np.ndarray]:
-        probes = [np.ones_like(image) for image in images]
+        probes = [np.ones(image.shape, np.float32) for image in images]
         (maps, _), _ = self._compute(self._relevance, probes, images, neurons)
         return [each.astype(self._map_precision, copy=False) for each in maps]
 
@@ -159,10 +164,8 @@ class LRP(AuditedAnalyzer):
 
         def doubtful(found: Any) -> np.ndarray:
             maps, outputs = found
-            picked = np.where(neurons < 0, outputs.argmax(-1), neurons)[:, None]
-            logit = np.take_along_axis(outputs, picked, 1)[:, 0]
-            scale = np.maximum(1, np.abs(logit))
-            return cancellation(maps[: len(images)], scale) > MAX_CANCELLATION
+            scale = np.maximum(1, np.abs(picked(outputs, neurons)))
+            return is_lost(maps[: len(images)], scale)
 
         return compute_in_precision(
             call, (probes, images, neurons), precision, doubtful
@@ -185,17 +188,17 @@ class LRP(AuditedAnalyzer):
             there, `(batch,)` each, in logits. Of several inputs, those that were not
             chosen have their own name.
         """
-        return self._audit(x, neuron_selection)[0]
+        images, neurons = self._checked(x, neuron_selection)
+        return self._for(images)._audit(images, neurons)[0]
 
     def ledger(self, x: Images, neuron_selection: Neurons = None) -> Audit:
         """The name of `audit_by_layer` in version 0.1."""
         return self.audit_by_layer(x, neuron_selection)
 
-    def analyze_and_audit(
-        self, x: Images, neuron_selection: Neurons = None
-    ) -> Explanation:
-        """Explains and audits in one pass, see `AuditedAnalyzer`."""
-        by_layer, logit, maps, outputs = self._audit(x, neuron_selection)
+    def account_for(self, images: list[np.ndarray], neurons: np.ndarray) -> Explanation:
+        """Explains and audits images that are checked."""
+        by_layer, logit, maps, outputs = self._audit(images, neurons)
+        self.check_finite(maps, images)
         relevance, dropped = by_layer.pop("pixels"), by_layer.pop("dropped")
         parts = [*by_layer.values(), 0 * relevance]
         absorbed: Any = np.sum(parts, axis=0, dtype=np.float64)
@@ -210,29 +213,28 @@ class LRP(AuditedAnalyzer):
         return self._of_inputs(maps), audit, outputs
 
     def _audit(
-        self, x: Images, neuron_selection: Neurons
+        self, images: list[np.ndarray], neurons: np.ndarray
     ) -> tuple[Audit, np.ndarray, list[np.ndarray], np.ndarray]:
         """Returns the audit by layer, the explained logit, the maps and all logits."""
-        images, neurons = self._checked(x, neuron_selection)
         entries = [*self._propagator.entries, "dropped"]
         ones = np.ones((len(images[0]), len(entries)), np.float32)
-        probes = [*map(np.ones_like, images), ones]
+        probes = [*(np.ones(image.shape, np.float32) for image in images), ones]
         _, outputs = self._logits([], images)
-        largest = outputs.argmax(-1)
-        neurons = np.where(neurons < 0, largest, neurons).astype(np.int32)
+        if neurons.ndim == 1:
+            largest = outputs.argmax(-1)
+            neurons = np.where(neurons < 0, largest, neurons).astype(np.int32)
         found, double = self._compute(self._audited, probes, images, neurons)
         (*maps, absorbed), _ = found
         maps = [each.astype(self._map_precision, copy=False) for each in maps]
-        logit = np.take_along_axis(outputs, neurons[:, None], 1)[:, 0]
-        logit = logit.astype(np.float64)
+        logit = picked(outputs, neurons).astype(np.float64)
         if double.any():  # a deep model rounds its own by more than relevance misses
             some = [image[double] for image in images]
             _, better = self._logits([], some, precision=DOUBLE)
-            logit[double] = np.take_along_axis(better, neurons[double, None], 1)[:, 0]
+            logit[double] = picked(better, neurons[double])
         sums = [m.sum(tuple(range(1, m.ndim)), dtype=np.float64) for m in maps]
         audit = {"pixels": sum(sums[index] for index in self._inputs)}
-        for index, tensor in enumerate(self.model.inputs):
+        for index, name in enumerate(self.names or []):
             if index not in self._inputs:
-                audit[f"input {tensor.name}"] = sums[index]
+                audit[f"input {name}"] = sums[index]
         audit |= dict(zip(entries, absorbed.T.astype(np.float64), strict=True))
         return audit, logit, maps, outputs

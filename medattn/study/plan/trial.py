@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -111,6 +111,9 @@ class Trial:
             )
 
 
+FIELDS = tuple(field.name for field in fields(Trial))
+
+
 def _sorted_options(options: Any) -> DatasetOptions:
     """Sorts the options of a data set, so that equal trials compare equal."""
     try:
@@ -154,17 +157,19 @@ def trial_name(model: str, regime: float, seed: int | str) -> str:
     return f"{model}-{100 * regime:g}pct-seed{seed}"
 
 
-def trial_id(trial: Trial) -> str:
-    """Names the folder of a trial: readable, and unique to the trial and its code.
+def trial_id(trial: Trial, *, data: str | None = None) -> str:
+    """Names the folder of a trial: readable, and unique to trial, code and data.
 
     Args:
         trial: A `Trial`.
+        data: Fingerprint of the files that it reads, see
+            `medattn.study.plan.data.data_fingerprint`; None for a synthetic data set.
 
     Returns:
         A string such as `fundus-se_micro_resnet-10pct-seed0-1f3a90c2`; the last part
-        is a hash of the complete trial and of the code that decides it.
+        is a hash of the complete trial, of the code that decides it and of the data.
     """
-    config = trial_config(trial) | {"code": code_fingerprint()}
+    config = identified_config(trial, data=data)
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
     parts = [trial.dataset, trial_name(trial.model, trial.regime, trial.seed)]
     if trial.initialisation != "random":
@@ -178,8 +183,26 @@ def trial_id(trial: Trial) -> str:
 
 def trial_config(trial: Trial) -> dict[str, Any]:
     """Writes a trial as a dict, without the later fields that it does not use."""
-    unused = {name for name in LATER if getattr(trial, name) == getattr(Trial, name)}
-    return {key: value for key, value in asdict(trial).items() if key not in unused}
+    return {
+        name: getattr(trial, name)
+        for name in FIELDS
+        if name not in LATER or getattr(trial, name) != getattr(Trial, name)
+    }
+
+
+def identified_config(trial: Trial, *, data: str | None = None) -> dict[str, Any]:
+    """Writes a trial as a dict, with the fingerprints of its code and its data.
+
+    Args:
+        trial: A `Trial`.
+        data: As in `trial_id`.
+
+    Returns:
+        The dict of `trial_config` with `code` and, where there is one, `data`.
+    """
+    code = code_fingerprint(trial.dataset, trial.initialisation)
+    config = trial_config(trial) | {"code": code}
+    return config if data is None else config | {"data": data}
 
 
 def read_trial(config: Mapping[str, Any]) -> Trial:

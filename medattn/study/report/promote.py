@@ -12,6 +12,7 @@ from medattn.study.analyse.calibration_table import (
     read_bins,
     write_bins,
 )
+from medattn.study.analyse.identity import split_by_code
 from medattn.study.analyse.probabilities import promote_chances
 from medattn.study.analyse.results import (
     SHIPPED,
@@ -68,13 +69,13 @@ def promote_trials(
         `(trials in the table, networks shipped, their bytes)`.
 
     Raises:
-        ValueError: If nothing has ended, the trials are of several versions of the
-            code, the folder holds trials of a data set of which nothing may be
-            shipped, or trials are added of which some are shipped already.
+        ValueError: If nothing has ended, a trial is damaged, the trials are of several
+            versions of the code, the folder holds trials of a data set of which nothing
+            may be shipped, or trials are added of which some are shipped already.
     """
     folder = Path(folder)
     table = Path(results) / f"{folder.name}.csv"
-    new = gather_results(folder)
+    new = gather_results(folder, warn=_refuse)
     kept = _shipped_rows(table, new) if add and new else []
     rows = sorted(new + kept, key=lambda row: row["id"])
     _check_shippable(rows, folder, and_shipped=bool(kept))
@@ -103,6 +104,13 @@ def promote_trials(
     return len(rows), networks, size
 
 
+def _refuse(sentence: str) -> None:
+    raise ValueError(
+        "Only whole results are shipped. Expected trials without damaged files. "
+        f"Received: {sentence}"
+    )
+
+
 def _shipped_rows(table: Path, new: Sequence[Row]) -> list[Row]:
     """Reads the shipped trials that new ones are added to, none of them twice."""
     if not table.exists():
@@ -128,11 +136,12 @@ def _check_shippable(rows: Sequence[Row], folder: Path, *, and_shipped: bool) ->
                 f"writes a table of your own. Received: trials of {name!r} in "
                 f"{str(folder)!r}"
             )
-    codes = sorted({str(row["code"]) for row in rows})
-    if len(codes) != 1:
+    codes = sorted(filter(None, split_by_code(rows)))
+    if codes or not rows:
+        shipped = " and what is shipped" if and_shipped else ""
         raise ValueError(
             "Only results of one version of the code are shipped. Expected one "
-            f"fingerprint in {str(folder)!r}{' and what is shipped' * and_shipped}. "
+            f"fingerprint for a data set in {str(folder)!r}{shipped}. "
             f"Received: {codes}"
         )
 

@@ -248,3 +248,98 @@ def test_a_visualised_neuron_is_more_active_than_on_noise_and_repeatable(small):
     assert means[0, 3] > means[1:, 3].max()
     with pytest.raises(ValueError, match="from 0 to 2.*neuron=3"):
         visualize_neuron(model, 3)
+
+
+class Block(layers.Layer):
+    """A convolution inside a layer of the user's own."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = layers.Conv2D(4, 3, padding="same")
+
+    def call(self, x):
+        return keras.ops.relu(self.conv(x))
+
+
+def test_a_block_written_as_a_layer_has_a_feature_map():
+    parts = [keras.Input((16, 16, 3)), Block(), Block(), layers.GlobalMaxPooling2D()]
+    model = keras.Sequential([*parts, layers.Dense(2)])
+    x = np.random.default_rng(0).random((2, 16, 16, 3)).astype("f4")
+    analyzer = create_analyzer("gradcam", model)
+    assert analyzer.feature_map.step.operation is model.layers[1]
+    assert analyzer.analyze(x).shape == x.shape
+
+
+def two_inputs(second):
+    """An image and another input, joined after the image's convolution."""
+    image, other = keras.Input((16, 16, 3), name="image"), keras.Input(second, name="b")
+    x = layers.Conv2D(4, 3, activation="relu")(image)
+    pooled = layers.GlobalAveragePooling2D()(x)
+    y = layers.Concatenate()([pooled, layers.Flatten()(other)])
+    return keras.Model([image, other], layers.Dense(2)(y))
+
+
+def test_an_image_beside_a_table_is_explained():
+    model, rng = two_inputs((5,)), np.random.default_rng(0)
+    x = [rng.random((2, 16, 16, 3)).astype("f4"), rng.random((2, 5)).astype("f4")]
+    mode = {"neuron_selection_mode": "index", "input": "image"}
+    found = create_analyzer("layercam", model, **mode).analyze(x, 1)
+    assert found.shape == x[0].shape
+    with pytest.raises(ValueError, match=r"input= .*Received: .None|5.*'b'"):
+        create_analyzer("layercam", model)
+
+
+def test_two_images_with_one_base_have_a_map_each():
+    base = keras.Sequential([keras.Input((16, 16, 3)), layers.Conv2D(6, 3)])
+    one, two = keras.Input((16, 16, 3)), keras.Input((16, 16, 3))
+    both = layers.Concatenate()([base(one), base(two)])
+    mixed = layers.Conv2D(5, 3, activation="relu")(both)
+    model = keras.Model([one, two], layers.Dense(3)(layers.Flatten()(mixed)))
+    picture = np.random.default_rng(0).random((1, 16, 16, 3)).astype("f4")
+    maps = create_analyzer("layercam", model).analyze([picture, picture[:, ::-1]])
+    assert all(each.any() for each in maps)
+    assert not np.allclose(*maps)
+    with pytest.raises(ValueError, match="Expected one of"):
+        create_analyzer("gradcam", model, layer=model.layers[-3].name)
+
+
+@pytest.mark.parametrize("shape", [(32, 2), (6, 8, 8, 1)])
+def test_signals_and_volumes_have_maps(shape):
+    conv = {2: layers.Conv1D, 4: layers.Conv3D}[len(shape)]
+    inputs = keras.Input(shape)
+    x = conv(4, 3, activation="relu", padding="same", strides=2)(inputs)
+    model = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
+    kernel, bias = model.layers[-1].get_weights()
+    model.layers[-1].set_weights([np.abs(kernel), bias])
+    x = np.random.default_rng(0).random((2, *shape)).astype("f4")
+    for name in ("gradcam", "layercam"):
+        maps = create_analyzer(name, model).analyze(x)
+        assert maps.shape == x.shape and maps.max() > 0
+
+
+def test_images_of_any_size_have_maps():
+    inputs = keras.Input((None, None, 3))
+    x = layers.Conv2D(4, 3, activation="relu", padding="same")(inputs)
+    model = keras.Model(inputs, layers.Dense(2)(layers.GlobalMaxPooling2D()(x)))
+    analyzer = create_analyzer("layercam", model)
+    for side in (8, 12):
+        assert analyzer.analyze(np.ones((1, side, side, 3))).shape[1] == side
+
+
+def test_a_map_that_is_zero_everywhere_says_so():
+    inputs = keras.Input((8, 8, 1))
+    x = layers.Conv2D(1, 1, name="c", use_bias=False)(inputs)
+    head = layers.Dense(2, use_bias=False)
+    model = keras.Model(inputs, head(layers.GlobalAveragePooling2D()(x)))
+    model.get_layer("c").set_weights([np.ones((1, 1, 1, 1))])
+    head.set_weights([np.float32([[-1, -2]])])
+    with pytest.warns(UserWarning, match=r"zero everywhere.*\[0\]"):
+        found = create_analyzer("gradcam", model).analyze(np.ones((1, 8, 8, 1)))
+    assert not found.any()
+
+
+def test_a_pair_of_neurons_is_explained_by_gradients_and_not_by_probabilities(small):
+    model, images = small
+    assert create_analyzer("layercam", model).analyze(images, (0, 2)).any()
+    with pytest.raises(ValueError, match="one neuron"):
+        create_analyzer("scorecam", model).analyze(images, (0, 2))

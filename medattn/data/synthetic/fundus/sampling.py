@@ -65,8 +65,8 @@ def parameters(
             p[f"{kind}_radius"] = p[f"{kind}_radius"] * (
                 np.arange(maximum) < maximum / 2
             )
-    elif preset == "hard":
-        p |= dict(opacity=0.6, grain=1.8 * p["grain"])
+    elif preset in ("hard", "faint"):
+        p |= dict(opacity=0.6 if preset == "hard" else 0.4, grain=1.8 * p["grain"])
         p["choroid_amplitude"] = 2.5 * p["choroid_amplitude"]
     elif preset == "xor":
         p |= {f"{k}_radius": p[f"{k}_radius"] * (k in kinds) for k in COUNTS}
