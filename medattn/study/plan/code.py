@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).parents[2]
 ALWAYS = (
     "layers",
     "models",
+    "study/execute/learning_rate.py",
     "study/execute/rounds.py",
     "study/execute/splits.py",
     "study/execute/start.py",
