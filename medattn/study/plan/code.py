@@ -13,8 +13,16 @@ PACKAGE = Path(__file__).parents[2]
 # Files and folders of the package from which the weights and the predictions of a trial
 # follow; after a colon, the only definition of a file that counts.
 ALWAYS = (
-    "layers",
-    "models",
+    "layers/attention.py",
+    "layers/cbam.py",
+    "layers/self_attention.py",
+    "layers/squeeze_excite.py",
+    "layers/tensor.py",
+    "models/__init__.py",
+    "models/blocks.py",
+    "models/deit.py",
+    "models/densenet.py",
+    "models/resnet.py",
     "study/execute/learning_rate.py",
     "study/execute/rounds.py",
     "study/execute/splits.py",
@@ -50,13 +58,6 @@ SHAPES = (
     "study/plan/trial.py:pretraining",
 )
 IMAGENET = ("models/pretrained.py", "models/weights.py")
-# Files of those folders that build no network.
-UNUSED = (
-    "models/attach.py",
-    "models/complexity.py",
-    "models/imagenet.py",
-    *IMAGENET,
-)
 # What of a data set's card decides its images: how many there are, and their changes.
 CARD = ("augmentation", "files", "sizes")
 ROOM = "medattn.data.synthetic."
@@ -108,7 +109,7 @@ def deciding_files(dataset: str, initialisation: str = "random") -> tuple[str, .
         folder = PACKAGE / part
         if folder.is_dir():
             files = (p.relative_to(PACKAGE).as_posix() for p in folder.rglob("*.py"))
-            found |= set(files) - set(UNUSED)
+            found |= set(files)
         else:
             found.add(part)
     return tuple(sorted(found))

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import medattn
+from medattn import layers
 from medattn.data import list_datasets
 from medattn.data.synthetic import DOMAINS
 from medattn.study.plan import code
@@ -125,6 +126,27 @@ def test_a_real_set_depends_on_the_readers_and_the_shapes_on_no_data():
     assert set(deciding_files("fundus", "shapes")) > {"study/execute/shapes.py"}
     assert "models/pretrained.py" in deciding_files("fundus", "imagenet")
     assert "models/pretrained.py" not in deciding_files("fundus")
+
+
+def test_every_file_that_builds_a_network_counts():
+    waiting, found = ["models.resnet", "models.densenet", "models.deit"], set()
+    while waiting:
+        name = waiting.pop()
+        path = PACKAGE / f"{name.replace('.', '/')}.py"
+        found.add(path.relative_to(PACKAGE).as_posix())
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.ImportFrom) or "medattn" not in node.module:
+                continue
+            modules = [node.module]
+            if node.module == "medattn.layers":  # which hands out its files' classes
+                modules = [getattr(layers, a.name).__module__ for a in node.names]
+            waiting += [
+                m.removeprefix("medattn.")
+                for m in modules
+                if f"{m.removeprefix('medattn.').replace('.', '/')}.py" not in found
+            ]
+    assert found <= set(code.ALWAYS)
+    assert {"layers/cbam.py", "layers/self_attention.py"} < found
 
 
 @pytest.fixture
