@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from medattn.data.augment import Augmentation
 from medattn.models import create_model
 from medattn.study.analyse.metrics import evaluate
 from medattn.study.execute import devices
@@ -156,12 +157,13 @@ def _fit_rounds(
     # Keras spreads class weights, and a mirrored model its parts of a batch, over the
     # stream, and neither works with batches that lie on an accelerator already.
     device = gpus[0] if len(gpus) == 1 and not trial.class_weights else None
+    plain = {} if trial.augment else {"augmentation": Augmentation()}
     for first, until, each in (
         (0, count - 1, length),
         (count - 1, count, last_length),
     ):
         begin = max(first, len(rounds.history))
-        if begin < until:
+        if begin < until and not rounds.stopped:
             # A new stream: a second pass over one tf.data shuffle has another order.
             stream = train.batches(
                 trial.batch_size,
@@ -169,6 +171,7 @@ def _fit_rounds(
                 seed=trial.seed,
                 start=rounds.step,
                 device=device,
+                **plain,
             )
             model.fit(
                 stream,

@@ -58,6 +58,7 @@ SHAPES = (
     "study/plan/trial.py:pretraining",
 )
 IMAGENET = ("models/pretrained.py", "models/weights.py")
+FILE = ("study/execute/weights_file.py",)
 # What of a data set's card decides its images: how many there are, and their changes.
 CARD = ("augmentation", "files", "sizes")
 ROOM = "medattn.data.synthetic."
@@ -101,6 +102,8 @@ def deciding_files(dataset: str, initialisation: str = "random") -> tuple[str, .
         parts |= set(SHAPES)
     if initialisation == "imagenet":
         parts |= set(IMAGENET)
+    if initialisation == "file":
+        parts |= set(FILE)
     if dataset != "shapes":
         domains = _domains(dataset) if is_synthetic(dataset) else []
         parts |= {*DATA, *(SYNTHETIC if domains else REAL), *domains}

@@ -11,7 +11,7 @@ from medattn.study.plan.code import code_fingerprint
 
 SHAPES = "shapes"  # the pretraining set: a data set of the study, not of medattn.data
 
-Initialisation: TypeAlias = Literal["random", "shapes", "imagenet"]
+Initialisation: TypeAlias = Literal["random", "shapes", "imagenet", "file"]
 Optimizer: TypeAlias = Literal["adamw", "adam"]
 Schedule: TypeAlias = Literal["cosine", "constant"]
 Selection: TypeAlias = Literal["last", "best"]
@@ -28,7 +28,7 @@ CHOICES = {
     "protocol": get_args(Protocol),
 }
 # Fields that were added later: trials that do not use them keep the ids they had.
-LATER = ("protocol", "reader")
+LATER = ("protocol", "reader", "freeze", "patience", "augment")
 # Options of `load_dataset` that a trial or a study sets itself.
 OWN_OPTIONS = ("root", "protocol", "shortcut", "split", "regime", "seed", "size")
 
@@ -71,6 +71,11 @@ class Trial:
         reader: Further options of the data set, a dict such as
             `{"view": "frontal"}`, as in `medattn.data.load_dataset`; kept as sorted
             pairs.
+        freeze: Whether only the head is trained, and attention blocks that the
+            starting weights lack.
+        patience: After how many rounds without a smaller validation loss training
+            ends; 0 for never.
+        augment: Whether training images are augmented as the data set's card says.
     """
 
     model: str
@@ -93,6 +98,9 @@ class Trial:
     rounds: int = 10
     protocol: Protocol = "default"
     reader: DatasetOptions = ()
+    freeze: bool = False
+    patience: int = 0
+    augment: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reader", _sorted_options(self.reader))
