@@ -66,7 +66,9 @@ def parameters(
                 np.arange(maximum) < maximum / 2
             )
     elif preset in ("hard", "faint"):
-        p |= dict(opacity=0.6 if preset == "hard" else 0.4, grain=1.8 * p["grain"])
+        # Of faint ones, some are plain to see and others cannot be seen at all.
+        faint = options.uniform(0.1, 0.9)
+        p |= dict(opacity=0.6 if preset == "hard" else faint, grain=1.8 * p["grain"])
         p["choroid_amplitude"] = 2.5 * p["choroid_amplitude"]
     elif preset == "xor":
         p |= {f"{k}_radius": p[f"{k}_radius"] * (k in kinds) for k in COUNTS}
