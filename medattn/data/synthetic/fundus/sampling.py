@@ -65,11 +65,11 @@ def parameters(
             p[f"{kind}_radius"] = p[f"{kind}_radius"] * (
                 np.arange(maximum) < maximum / 2
             )
-    elif preset in ("hard", "faint"):
-        # Of faint ones, some are plain to see and others cannot be seen at all.
-        faint = options.uniform(0.1, 0.9)
-        p |= dict(opacity=0.6 if preset == "hard" else faint, grain=1.8 * p["grain"])
+    elif preset == "hard":
+        p |= dict(opacity=0.6, grain=1.8 * p["grain"])
         p["choroid_amplitude"] = 2.5 * p["choroid_amplitude"]
+    elif preset == "faint":  # some are plain to see, others cannot be seen at all
+        p["opacity"] = options.uniform(0.15, 0.95)
     elif preset == "xor":
         p |= {f"{k}_radius": p[f"{k}_radius"] * (k in kinds) for k in COUNTS}
         if "exudate" in kinds:  # a grade may have none; the factor must show
