@@ -42,8 +42,8 @@ DIFFICULTY = {name: {"reader": {"preset": "faint"}} for name in SYNTHETIC}
 BAGNETS = ("micro_bagnet", "se_micro_bagnet", "cbam_micro_bagnet")
 # Seeds that no study uses.
 PILOT_SEEDS = (100, 101, 102, 103, 104)
-CONVOLUTION = {"steps": 3000, "learning_rate": 1e-2, "rounds": 10}
-TRANSFORMER = {"steps": 6000, "learning_rate": 1e-3}
+CONVOLUTION = {"steps": 4000, "batch_size": 16, "learning_rate": 1e-2, "rounds": 10}
+TRANSFORMER = {"steps": 12_000, "learning_rate": 1e-3}
 
 
 def _doubled(budget: dict[str, Any]) -> dict[str, Any]:

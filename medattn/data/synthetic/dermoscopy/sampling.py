@@ -186,9 +186,9 @@ def _criteria(
             score = total_score(
                 a, b, p["colours"] + len(colours), p["structures"] + len(structures)
             )
-    faint = {"hard": 0.6, "faint": 0.12}.get(preset, 1.0)
+    faint = {"hard": 0.6, "faint": 0.1}.get(preset, 1.0)
     lobe = {0: 0.0, 1: 0.26, 2: 0.36}[a]
-    lobe *= {"hard": 0.8, "faint": 0.3}.get(preset, 1.0)
+    lobe *= {"hard": 0.8, "faint": 0.27}.get(preset, 1.0)
     shown = np.isin(np.arange(4), colours)
     has = dict(zip(STRUCTURES, np.isin(np.arange(3), structures), strict=True))
     turn = rng.uniform(0, 2 * np.pi, 2)
