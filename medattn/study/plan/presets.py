@@ -62,6 +62,26 @@ PRESETS: dict[str, Study] = {
         budget=MICRO_BUDGET,
         by_model={"micro_deit": {"learning_rate": 2e-3}},
     ),
+    # Tasks with room, networks trained to the end; four tasks x four amounts of data.
+    "micro2": Study(
+        name="micro2",
+        models=MICRO,
+        datasets=TASKS,
+        seeds=tuple(range(8)),
+        budget=CONVOLUTION,
+        by_model={"micro_deit": TRANSFORMER},
+        by_dataset=DIFFICULTY,
+        preregistration="micro2",
+    ),
+    # Its positive control: networks that see windows of 9 pixels.
+    "micro2-context": Study(
+        name="micro2-context",
+        models=BAGNETS,
+        datasets=("fundus_context",),
+        seeds=tuple(range(12)),
+        budget=CONVOLUTION,
+        preregistration="micro2-context",
+    ),
     # Which difficulty leaves room? The plain ResNet alone is looked at.
     "pilot-difficulty": Study(
         name="pilot-difficulty",
