@@ -12,6 +12,13 @@ from medattn.study.analyse.calibration_table import (
     read_bins,
     write_bins,
 )
+from medattn.study.analyse.curves import (
+    add_curves,
+    curves_path,
+    mean_curves,
+    read_curves,
+    write_curves,
+)
 from medattn.study.analyse.identity import split_by_code
 from medattn.study.analyse.probabilities import promote_chances
 from medattn.study.analyse.results import (
@@ -59,7 +66,8 @@ def promote_trials(
             `<zoo>/<dataset>/` or, unless plain, to `<zoo>/<dataset>/<study>/`, and a
             model card, `README.md`.
         results: Folder of the shipped results; `<study>.csv` goes there, and its
-            calibration to `calibration/<study>.csv`, and the probabilities that every
+            calibration to `calibration/<study>.csv`, the learning curves to
+            `curves/<study>.csv`, and the probabilities that every
             seed's network gives to the first test images to `chances-<study>.json`.
         seed: Whose weights to ship.
         add: Whether to keep shipped trials that the folder lacks: further seeds can
@@ -86,6 +94,10 @@ def promote_trials(
     # Failed trials stay in the table: leaving them out would flatter.
     write_results(rows, table)
     write_bins(bins, bins_path(results, folder.name))
+    curves = mean_curves([r for r in new if r["dataset"] != SHAPES], folder)
+    if kept:
+        curves = add_curves(read_curves(curves_path(results, folder.name)), curves)
+    write_curves(curves, curves_path(results, folder.name))
     promote_chances(folder, results, add=bool(kept))
     networks, size = 0, 0
     ended = [row for row in rows_to_ship(new) if row["state"] == "done"]

@@ -12,6 +12,7 @@ from medattn.study.damage import damage_sentence, find_damage
 from medattn.study.files import read_json_lines, read_object, write_atomic
 from medattn.study.plan.trial import SHAPES
 from medattn.study.report import page
+from medattn.study.report.budgets import budget_sections
 from medattn.study.report.hand_set import hand_set_sections
 from medattn.study.report.maps import map_sections
 from medattn.study.report.planned import (
@@ -248,6 +249,7 @@ def own_sections(
             section.text.insert(0, EXPLORATORY)
     sections += [*beyond, *power_section(done, registered)]
     source = Path(folder) if folder is not None else SHIPPED
+    sections += budget_sections(done, source)
     bins = count_bins(done, source) or read_bins(bins_path(source, study))
     return [*sections, *calibration_sections(bins)]
 
