@@ -39,7 +39,7 @@ from medattn.explain.graph.steps import (
     sources,
     store,
 )
-from medattn.explain.graph.trace import check_functional, open_model
+from medattn.explain.graph.trace import check_functional, open_model, with_fixed
 from medattn.explain.graph.tracer import is_functional
 from medattn.explain.graph.verify import (
     check_opened,
@@ -105,7 +105,8 @@ class Analyzer:
         else:
             self._find_ends_of_subclassed(input, output)
         self._by_shape: dict[str, Self] = {}
-        sizes = [size for tensor in self.entries or [] for size in tensor.shape[1:]]
+        every = with_fixed(model, self.entries) if self.entries else []
+        sizes = [size for tensor in every for size in tensor.shape[1:]]
         self._waits = self.opens_model and None in sizes
         self._first_call = True
         if not self._waits:
@@ -158,9 +159,8 @@ class Analyzer:
         self.softmax_removed = self.runner.removed
         if self.opens_model:
             check_unquantised(self.model)
-            given = None if shapes is None or start is not None else shapes
             self.graph = open_model(
-                self.model, self.stays_closed, inputs=start, shapes=given
+                self.model, self.stays_closed, inputs=start, shapes=shapes
             )
             self.output, self.softmax_removed = self._explained()
         if self.softmax_removed and shapes is None:

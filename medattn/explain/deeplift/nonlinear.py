@@ -311,13 +311,15 @@ def _split(args: Any, *, sums: bool = False) -> tuple[Any, Any]:
     constants: Any = (float, keras.Variable, np.ndarray, np.floating)
     constants += (int, np.integer) if sums else ()
     moving = [p.difference for p in pairs_of(args) if p.difference is not None]
-    batch = ops.shape(moving[0])[0]
+    batch, rank = ops.shape(moving[0])[0], len(moving[0].shape)
 
     def difference(leaf: Any) -> Any:
         if isinstance(leaf, Pair):
             if leaf.difference is not None:
                 return leaf.difference
             zeros = ops.zeros_like(leaf.reference)
+            if len(zeros.shape) != rank or zeros.shape[0] != 1:
+                return zeros  # of fewer axes, none of which is the batch
             return ops.broadcast_to(zeros, (batch, *ops.shape(zeros)[1:]))
         if isinstance(leaf, bool) or not isinstance(leaf, constants):
             return ops.zeros_like(leaf) if ops.is_tensor(leaf) else leaf

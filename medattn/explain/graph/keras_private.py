@@ -10,6 +10,17 @@ import keras
 
 # Where a layer remembers the calls that it took part in.
 RECORDS_OF_CALLS = ("_inbound_nodes", "_outbound_nodes")
+# What TensorFlow, whose module each layer is there, notes in it for checkpoints.
+TRACKED_BY_TENSORFLOW = (
+    "_self_name_based_restores",
+    "_self_saveable_object_factories",
+    "_self_setattr_tracking",
+    "_self_tracked_trackables",
+    "_self_unconditional_checkpoint_dependencies",
+    "_self_unconditional_deferred_dependencies",
+    "_self_unconditional_dependency_names",
+    "_self_update_uid",
+)
 
 
 def mask_of(tensor: Any) -> Any:

@@ -9,9 +9,11 @@ the same value.
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
+from medattn.explain.graph.steps import known_name
 from medattn.layers.tensor import Tensor
 
 # Layers that have a rule, but not for a mask.
@@ -154,6 +156,29 @@ def unit_norm(layer: Any, inputs: Tensor) -> Tensor:
     axes: Sequence[int] = layer.axis if isinstance(layer.axis, list) else [layer.axis]
     total = ops.sum(ops.square(inputs), axis=tuple(axes), keepdims=True)
     return inputs / ops.sqrt(ops.maximum(total, 1e-12))
+
+
+def masked_softmax(layer: Any, inputs: Tensor, mask: Tensor) -> Tensor:
+    """A softmax over what a mask allows; zero where it allows nothing."""
+    if keras.backend.standardize_dtype(mask.dtype) != "bool":
+        mask = ops.greater(mask, 0.5)
+    scores = ops.where(mask, inputs, MASKED)
+    axis = layer.axis
+    if isinstance(axis, (list, tuple)) and len(axis) == 1:
+        axis = axis[0]
+    if isinstance(axis, (list, tuple)):
+        weights = ops.exp(scores - ops.logsumexp(scores, axis=axis, keepdims=True))
+    else:
+        weights = ops.softmax(scores, axis=axis)
+    return ops.where(mask, weights, 0.0)
+
+
+def opener_of(operation: Any, kwargs: dict[str, Any]) -> "Opener | None":
+    """Returns the opener for a call of a layer or operation, or None."""
+    name = known_name(operation)
+    if name == "Softmax" and isinstance(operation, keras.Layer) and "mask" in kwargs:
+        return masked_softmax
+    return OPENERS.get(name)
 
 
 Opener = Callable[..., Any]

@@ -11,7 +11,10 @@ from typing import Any
 
 import keras
 
-from medattn.explain.graph.keras_private import RECORDS_OF_CALLS
+from medattn.explain.graph.keras_private import (
+    RECORDS_OF_CALLS,
+    TRACKED_BY_TENSORFLOW,
+)
 
 CallLayer = Callable[[keras.Layer, tuple[Any, ...], dict[str, Any]], Any]
 # Attributes that belong to the original alone.
@@ -21,6 +24,7 @@ LEFT_OUT = (
     "_tracker",
     "_parent_path",
     *RECORDS_OF_CALLS,
+    *TRACKED_BY_TENSORFLOW,
 )
 
 
@@ -84,7 +88,7 @@ class Shadows:
         attributes: dict[str, Any] = {
             name: self._shadowed(value)
             for name, value in list(vars(layer).items())
-            if name not in LEFT_OUT and not name.startswith("_self_")
+            if name not in LEFT_OUT
         }
         attributes |= {name: [] for name in RECORDS_OF_CALLS}
         attributes["_shadow_of"] = layer

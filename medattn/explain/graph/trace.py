@@ -42,7 +42,8 @@ def open_model(
         model: A functional or Sequential `keras.Model`.
         closed: A function from a layer to whether it may stay closed.
         inputs: The model's symbolic tensors to begin with; None takes its inputs.
-        shapes: The shape of each, as of the arrays that come; None takes the model's.
+        shapes: The shape of each, as of the arrays that come, and of the model's inputs
+            that are not among them; None takes the model's.
 
     Returns:
         A `Graph` of input tensors, `Step`s and output tensors; the tensors are
@@ -53,7 +54,8 @@ def open_model(
     """
     check_functional(model)
     inputs = list(model.inputs if inputs is None else inputs)
-    shapes = [tensor.shape for tensor in inputs] if shapes is None else shapes
+    if shapes is None:
+        shapes = [tensor.shape for tensor in with_fixed(model, inputs)]
     graph, opened = _traced(model, closed, inputs, shapes, BATCHES[0])
     mixes = _mixes_batch(graph, BATCHES[0])
     if opened and not mixes:
@@ -101,24 +103,26 @@ def _traced(
 ) -> tuple[Graph, bool]:
     """Traces a model with a batch of one size; says whether code was followed."""
     trace = Trace(closed, batch)
+    every = with_fixed(model, inputs)
     names = [
         trace.input_like(tensor, shape)
-        for tensor, shape in zip(inputs, shapes, strict=True)
+        for tensor, shape in zip(every, shapes, strict=True)
     ]
-    known = dict(zip(map(id, inputs), names, strict=True))
+    known = dict(zip(map(id, every), names, strict=True))
     first = dict(zip(map(id, model.inputs), model.inputs, strict=True))
-    fixed = []  # those that come before what is explained
-    for tensor in model.inputs:
-        if id(tensor) not in known:
-            fixed.append(trace.input_like(tensor, tensor.shape))
-            known[id(tensor)] = fixed[-1]
     outputs = trace.follow(model.outputs, known)
     made = _tensors_of(model, first)
     pairs = tuple((t, known[id(t)]) for t in made if id(t) in known)
     steps = _needed(trace.steps, outputs)
-    names += fixed
-    graph = Graph(names, steps, outputs, tuple(fixed), known=pairs)
+    fixed = tuple(names[len(inputs) :])
+    graph = Graph(names, steps, outputs, fixed, known=pairs)
     return graph, trace.opened
+
+
+def with_fixed(model: keras.Model, inputs: Sequence[Any]) -> list[Any]:
+    """Adds to the tensors to begin with the model's inputs that are not among them."""
+    known = {id(tensor) for tensor in inputs}
+    return [*inputs, *(t for t in model.inputs if id(t) not in known)]
 
 
 def _tensors_of(model: keras.Model, first: dict[int, Any]) -> list[Any]:

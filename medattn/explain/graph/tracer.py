@@ -21,7 +21,7 @@ from medattn.explain.graph.keras_private import (
 )
 from medattn.explain.graph.linear_layers import LINEAR_LAYERS
 from medattn.explain.graph.linear_operations import BILINEAR, KERNEL_SECOND
-from medattn.explain.graph.openers import OPENED_WITH_MASK, OPENERS
+from medattn.explain.graph.openers import OPENED_WITH_MASK, OPENERS, opener_of
 from medattn.explain.graph.operations import (
     ATOMIC,
     INFERENCE_IDENTITIES,
@@ -210,7 +210,7 @@ class Trace:
         self.opened, before = True, len(self.steps)
         is_layer = isinstance(operation, keras.Layer)
         actor = self._shadows.of(operation) if is_layer else operation
-        opener = OPENERS.get(known_name(operation))
+        opener = opener_of(operation, kwargs)
         with self._inside(operation):
             try:
                 if opener is not None:
