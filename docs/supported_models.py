@@ -6,10 +6,9 @@ what it shows.
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
-import numpy as np
 from keras import layers, ops
 
 Builder = Callable[[], keras.Model]
@@ -19,12 +18,12 @@ CLASSES = 3
 
 APPLICATIONS = (
     "MobileNet MobileNetV2 MobileNetV3Small MobileNetV3Large VGG16 VGG19 ResNet50 "
-    "ResNet50V2 ResNet101 ResNet101V2 ResNet152 ResNet152V2 DenseNet121 DenseNet169 "
-    "DenseNet201 Xception InceptionV3 InceptionResNetV2 NASNetMobile NASNetLarge "
-    "EfficientNetB0 EfficientNetB1 EfficientNetB2 EfficientNetB3 EfficientNetB4 "
-    "EfficientNetB5 EfficientNetB6 EfficientNetB7 EfficientNetV2B0 EfficientNetV2B1 "
-    "EfficientNetV2B2 EfficientNetV2B3 EfficientNetV2S EfficientNetV2M "
-    "EfficientNetV2L ConvNeXtTiny ConvNeXtSmall ConvNeXtBase ConvNeXtLarge "
+    "ResNet50V2 DenseNet121 Xception EfficientNetB0 EfficientNetV2B0 ConvNeXtTiny "
+    "InceptionV3 ResNet101 ResNet101V2 DenseNet169 EfficientNetB1 EfficientNetB2 "
+    "EfficientNetV2B1 EfficientNetV2B2 ConvNeXtSmall DenseNet201 NASNetMobile "
+    "ResNet152 ResNet152V2 EfficientNetB3 EfficientNetB4 EfficientNetV2B3 "
+    "EfficientNetV2S ConvNeXtBase InceptionResNetV2 EfficientNetB5 EfficientNetV2M "
+    "EfficientNetB6 EfficientNetV2L EfficientNetB7 NASNetLarge ConvNeXtLarge "
     "ConvNeXtXLarge"
 ).split()
 
@@ -157,4 +156,27 @@ HUB: dict[str, Builder] = {
 }
 OPTIONS: Mapping[str, dict[str, Any]] = {  # of an analyzer, for some models
     "BERT (at its embedding)": {"at": "embeddings_layer_norm"},
+}
+
+
+class Entry(NamedTuple):
+    """A row of the table.
+
+    Attributes:
+        group: The heading that it stands under.
+        build: Makes the model.
+        options: Of the analyzers; `neuron_selection` is of `analyze`.
+    """
+
+    group: str
+    build: Builder
+    options: dict[str, Any]
+
+
+MODELS: dict[str, Entry] = {
+    f"hub {name}": Entry("keras_hub", build, OPTIONS.get(name, {}))
+    for name, build in HUB.items()
+} | {
+    name: Entry("keras.applications", partial(application, name), {})
+    for name in APPLICATIONS
 }
