@@ -42,9 +42,8 @@ class TransformerAttribution(Rollout):
         self, images: list[np.ndarray], neurons: np.ndarray
     ) -> Sequence[np.ndarray]:
         zeros = [
-            np.zeros((len(images[0]), step.operation.heads, n, n), np.float32)
+            np.zeros((len(images[0]), *self.shape_of(step)[1:]), np.float32)
             for step in self.stages
-            for n in [step.outputs[0].shape[1]]
         ]
         gradients, scores = self._gradient(zeros, images, neurons)
         identity = np.eye(scores[0].shape[-1])
