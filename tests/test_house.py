@@ -38,7 +38,7 @@ FLOORS = {
         ["precision"],
         ["backend"],
         ["graph"],
-        ["checks"],
+        ["checks", "neurons"],
         ["analyzer", "spatial"],
         ["unopened", "audit"],
         ["lrp", "gradient", "attention", "innvestigate"],

@@ -12,19 +12,16 @@ from keras import ops
 from medattn.explain.backend import Compiled, value_and_gradients, with_precision
 from medattn.explain.checks import (
     Images,
-    Neurons,
     check_floating,
-    check_row,
     checked_arrays,
-    checked_neurons,
     index_of,
     labels,
 )
 from medattn.explain.graph.compute import compute_step
 from medattn.explain.graph.linear_layers import LinearLayer, is_linear
 from medattn.explain.graph.model_runner import (
-    PROBABILITIES,
     ModelRunner,
+    explained_tensor,
     is_half_precision,
     tensor_at,
 )
@@ -32,11 +29,8 @@ from medattn.explain.graph.operations import ATOMIC
 from medattn.explain.graph.registry import stays_closed
 from medattn.explain.graph.steps import (
     Step,
-    activation_name,
     fill_in,
     is_floating,
-    name_of,
-    sources,
     store,
 )
 from medattn.explain.graph.trace import check_functional, open_model, with_fixed
@@ -46,6 +40,7 @@ from medattn.explain.graph.verify import (
     check_unquantised,
     place_not_finite,
 )
+from medattn.explain.neurons import Neurons, as_row, checked_neurons
 from medattn.explain.precision import SINGLE, working_precision
 from medattn.layers.tensor import Tensor
 
@@ -131,9 +126,9 @@ class Analyzer:
                 "outputs"
             )
         self._output = outputs[0]
-        shape = tuple(model.outputs[self._output].shape)
-        check_row(shape)
-        self.classes: int | None = shape[-1]
+        shape = tuple(model.outputs[self._output].shape)[1:]
+        self._output_shape: tuple[int | None, ...] | None = shape
+        self.classes: int | None = shape[0] if len(shape) == 1 else None
 
     def _find_ends_of_subclassed(
         self, input: str | int | None, output: str | int | None
@@ -145,7 +140,7 @@ class Analyzer:
                 "input and output, and no at=. Received: "
                 f"at={self.at!r}, input={input!r}, output={output!r}"
             )
-        self.entries = self.names = self.classes = None
+        self.entries = self.names = self._output_shape = self.classes = None
         self._inputs = [0] if input is None else [input]
         self._output = 0 if output is None else output
 
@@ -162,7 +157,9 @@ class Analyzer:
             self.graph = open_model(
                 self.model, self.stays_closed, inputs=start, shapes=shapes
             )
-            self.output, self.softmax_removed = self._explained()
+            self.output, self.softmax_removed = explained_tensor(
+                self.graph, self._output, keep_probability=keep
+            )
         if self.softmax_removed and shapes is None:
             warnings.warn(
                 f"The model ends in a {self.softmax_removed}; what goes into it is "
@@ -213,7 +210,12 @@ class Analyzer:
             x: `(batch, height, width, channels)`, pixels in [0, 1]; for a model with
                 several inputs a list or dict of such.
             neuron_selection: With mode `"index"`, which logit: one integer, or one a
-                sample; in any mode a pair `(a, b)`, for logit a less logit b.
+                sample; in any mode a pair `(a, b)`, for logit a less logit b, or some
+                logits' sum by a mask. Of an output that is a map, as a segmentation's,
+                a mask of its shape (with or without the channels; weights, too), or a
+                box as `np.s_[top:bottom, left:right, channel]`, whose sum is explained;
+                an integer is a channel, summed over all positions, and None the largest
+                entry.
 
         Returns:
             The attribution of every pixel and channel (or entry of `at`), same shape,
@@ -311,7 +313,9 @@ class Analyzer:
     def forward(
         self, images: Sequence[Tensor], compute: StepFunction | None = None
     ) -> Tensor:
-        """Computes the explained output step by step, in the working precision.
+        """Computes the explained output step by step, `(batch, entries)`.
+
+        In the working precision.
 
         Args:
             images: One tensor an input.
@@ -320,7 +324,7 @@ class Analyzer:
         """
         values = dict(zip(map(id, self.graph.inputs), images, strict=True))
         self.run_steps(self.graph.steps, values, compute or self.compute_step)
-        return values[id(self.output)]
+        return as_row(values[id(self.output)])
 
     def run_steps(
         self, steps: Sequence[Step], values: dict[int, Any], compute: StepFunction
@@ -350,27 +354,8 @@ class Analyzer:
             or single
             and self.softmax_removed == self.runner.removed
         ):
-            return self.runner(images)
+            return as_row(self.runner(images))
         return self.forward(images)
-
-    def _explained(self) -> tuple[Tensor, str | None]:
-        """Finds what is explained: an output, or what goes into its softmax.
-
-        Returns:
-            The symbolic tensor, and the softmax or sigmoid that was left out, if any.
-        """
-        output = self.graph.outputs[self._output]
-        for step in self.graph.steps:
-            if step.outputs[0] is not output or self.softmax == "after":
-                continue
-            name = name_of(step).lower()
-            if name in ("activation", "entrywise") and hasattr(
-                step.operation, "activation"
-            ):
-                name = activation_name(step)
-            if name in PROBABILITIES:
-                return sources(step)[0], name
-        return output, None
 
     def _checked(
         self, x: Images, neuron_selection: Neurons
@@ -386,7 +371,10 @@ class Analyzer:
             [tensor.dtype for tensor in tensors or []],
         )
         neurons = checked_neurons(
-            neuron_selection, self.neuron_selection_mode, len(arrays[0]), self.classes
+            neuron_selection,
+            self.neuron_selection_mode,
+            len(arrays[0]),
+            self._output_shape,
         )
         if self.at is None:
             return arrays, neurons

@@ -8,12 +8,12 @@ import keras
 
 from medattn.explain.analyzer import Analyzer
 from medattn.explain.attention.analyzers import ATTENTION_ANALYZERS
-from medattn.explain.checks import SELECTION_MODES
 from medattn.explain.deeplift.analyzers import DEEP_LIFT_ANALYZERS
 from medattn.explain.gradient.analyzers import GRADIENT_ANALYZERS
 from medattn.explain.gradient.cams import CAM_ANALYZERS
 from medattn.explain.innvestigate.engine import INNVESTIGATE_ANALYZERS
 from medattn.explain.lrp.analyzers import LRP_ANALYZERS
+from medattn.explain.neurons import SELECTION_MODES
 
 ANALYZERS: dict[str, type[Analyzer]] = (
     GRADIENT_ANALYZERS

@@ -8,7 +8,8 @@ import numpy as np
 
 from medattn.explain.analyzer import Analyzer
 from medattn.explain.backend import run_eagerly
-from medattn.explain.checks import Images, Neurons
+from medattn.explain.checks import Images
+from medattn.explain.neurons import Neurons
 
 MAX_MISSING = 1e-3  # of the logit, or of one: from here on it is said
 Audit = dict[str, np.ndarray]
@@ -29,7 +30,7 @@ class AuditedAnalyzer(Analyzer):
 
         Returns:
             `(attribution, audit, logits)`: as `analyze` and `audit` give them, and all
-            logits of the model, `(batch, classes)`.
+            logits of the model, `(batch, entries)`.
         """
         images, neurons = self._checked(x, neuron_selection)
         opened = self._for(images)

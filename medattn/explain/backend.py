@@ -93,7 +93,8 @@ def value_and_gradients(
                 for n in range(count)
             ]
             return keras.tree.map_structure(lambda *a: np.concatenate(a), *parts)
-        ranks = tuple(np.ndim(leaf) for leaf in keras.tree.flatten(arguments))
+        leaves = [np.asarray(leaf) for leaf in keras.tree.flatten(arguments)]
+        ranks = tuple((leaf.ndim, leaf.dtype.kind) for leaf in leaves)
         eager = runs_eagerly((precision, False, ranks) in used)
         key = precision, eager, ranks
         if key not in made:

@@ -251,16 +251,7 @@ def test_a_pair_of_neurons_that_does_not_exist_is_refused(pair):
         analyzer.analyze(normal(2, 1, 1, 6), pair)
 
 
-def test_other_outputs_are_refused_with_what_to_do():
-    image = keras.Input((8, 8, 1))
-    unet = keras.Model(image, layers.Conv2D(2, 1)(image))
-    score = keras.Model(image, ops.mean(image, axis=(1, 2, 3)))
-    for model, advice in ((unet, "take a region"), (score, "expand_dims")):
-        for name in (*BOTH, "gradient", "gradcam"):
-            with pytest.raises(ValueError, match=advice):
-                create_analyzer(name, model)
-    region = keras.Model(image, ops.sum(unet.output, axis=(1, 2)))
-    assert closes(explained("lrp.epsilon", region, normal(1, 8, 8, 1))[1])
+def test_a_model_of_keras_2_is_refused_with_what_to_do():
     tf_keras = pytest.importorskip("tf_keras")
     old = tf_keras.Sequential([tf_keras.Input((8,)), tf_keras.layers.Dense(2)])
     for name in (*BOTH, "gradient"):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from medattn.explain.attention.rollout import Rollout
-from medattn.explain.checks import choose
+from medattn.explain.neurons import choose
 from medattn.layers.tensor import Tensor
 
 

@@ -10,11 +10,11 @@ from keras import ops
 from medattn.explain.analyzer import Analyzer
 from medattn.explain.audit import MAX_MISSING, AuditedAnalyzer, Explanation
 from medattn.explain.backend import compute_in_precision, run_eagerly, with_precision
-from medattn.explain.checks import choose, known_neurons, picked
 from medattn.explain.deeplift.nonlinear import DEEP_LIFT_RULES
 from medattn.explain.deeplift.propagate import DifferencePropagator
 from medattn.explain.graph.analysis import Analysis
 from medattn.explain.graph.registry import stays_closed
+from medattn.explain.neurons import as_row, choose, known_neurons, picked
 from medattn.explain.precision import (
     DOUBLE,
     MAX_CANCELLATION,
@@ -79,8 +79,8 @@ class DeepLift(AuditedAnalyzer):
             end = propagator(
                 self.joined(references, still), self.joined(differences, none)
             )
-            chosen = known_neurons(end.value, neurons)
-            change = choose(end.difference, chosen)
+            chosen = known_neurons(as_row(end.value), neurons)
+            change = choose(as_row(end.difference), chosen)
             return change, (change, chosen)
 
         self._multipliers = self.compiled(logits)

@@ -9,7 +9,6 @@ import numpy as np
 from keras import ops
 from scipy.ndimage import zoom
 
-from medattn.explain.checks import choose
 from medattn.explain.gradient.split_network import (
     FeatureMap,
     FeatureMapLayer,
@@ -18,6 +17,7 @@ from medattn.explain.gradient.split_network import (
 from medattn.explain.graph.linear_layers import is_linear
 from medattn.explain.graph.operations import NORMALISERS
 from medattn.explain.graph.steps import Graph, Step, ids, name_of, sources, tensors
+from medattn.explain.neurons import as_row, choose
 from medattn.explain.spatial import check_positions, spread, token_grid
 from medattn.explain.unopened import LayerwiseAnalyzer
 from medattn.layers import MultiHeadSelfAttention
@@ -133,7 +133,7 @@ class CAM(LayerwiseAnalyzer):
     ) -> Sequence[np.ndarray]:
         import tensorflow as tf
 
-        logits = np.asarray(self.network([tf.constant(x) for x in images]))
+        logits = np.asarray(as_row(self.network([tf.constant(x) for x in images])))
         if neurons.ndim == 1:
             neurons = np.where(neurons < 0, logits.argmax(-1), neurons)
         maps = [np.zeros(x.shape, np.float32) for x in images]
@@ -172,7 +172,7 @@ class CAM(LayerwiseAnalyzer):
         """Computes a map in its own size with tf-keras-vis, `(batch, ...)`."""
 
         def logit(outputs: Tensor) -> Tensor:
-            return choose(outputs, ops.convert_to_tensor(neurons))
+            return choose(as_row(outputs), ops.convert_to_tensor(neurons))
 
         found: np.ndarray = visualizer(
             self.score(logit),
@@ -269,11 +269,12 @@ class ScoreCAM(CAM):
         return Scorecam
 
     def prepare(self) -> None:
-        if self.classes is None or self.classes < 2:
+        shape = self._output_shape or ()
+        if len(shape) != 1 or (shape[0] or 0) < 2:
             raise ValueError(
                 "Score-CAM weighs by a softmax, which is always 1 for a single logit. "
                 "Expected a model with two or more logits. Received: "
-                f"{self.model.name!r} with {self.classes}"
+                f"{self.model.name!r} with {shape}"
             )
         super().prepare()
         channels = self.feature_map.step.outputs[0].shape[-1]

@@ -8,9 +8,9 @@ from keras import ops
 
 from medattn.explain.analyzer import Analyzer
 from medattn.explain.backend import with_backward
-from medattn.explain.checks import choose
 from medattn.explain.graph.operations import NONLINEARITIES
 from medattn.explain.graph.steps import Step, is_relu, name_of
+from medattn.explain.neurons import choose
 from medattn.layers.tensor import Tensor
 
 

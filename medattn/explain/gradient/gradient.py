@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from medattn.explain.analyzer import Analyzer
-from medattn.explain.checks import check_row, choose
+from medattn.explain.neurons import choose
 from medattn.layers.tensor import Tensor
 
 PIXELS_AT_ONCE = 2**16  # of the points that are differentiated together
@@ -42,7 +42,7 @@ class Gradient(Analyzer):
         def logit(
             moving: list[Tensor], still: list[Tensor], neurons: Tensor
         ) -> tuple[Tensor, Tensor]:
-            outputs = row_of_logits(self.logits(self.joined(moving, still)))
+            outputs = ops.cast(self.logits(self.joined(moving, still)), "float32")
             return choose(outputs, neurons), outputs
 
         self._gradient = self.compiled(logit)
@@ -113,12 +113,6 @@ class InputTimesGradient(Gradient):
     ) -> Sequence[np.ndarray]:
         gradients = super()._explain(images, neurons)
         return [x * g for x, g in zip(images, gradients, strict=True)]
-
-
-def row_of_logits(outputs: Tensor) -> Tensor:
-    """Returns a model's outputs as float32, or refuses what is no row of logits."""
-    check_row(outputs.shape)
-    return ops.cast(outputs, "float32")
 
 
 def check_count(name: str, count: int) -> None:

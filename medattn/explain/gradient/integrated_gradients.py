@@ -6,8 +6,8 @@ from typing import Literal
 import numpy as np
 
 from medattn.explain.audit import AuditedAnalyzer, Explanation
-from medattn.explain.checks import picked
 from medattn.explain.gradient.gradient import Gradient, check_count
+from medattn.explain.neurons import picked
 
 RULES = {"midpoint": 0.5, "left": 0.0}  # where in its part of the line a point lies
 MAX_MISSING = 0.05  # of the difference: more points are needed

@@ -7,7 +7,14 @@ import keras
 
 from medattn.explain.graph.linear_layers import LinearLayer, kind_of
 from medattn.explain.graph.probe import kind_of_function
-from medattn.explain.graph.steps import is_floating, known_name
+from medattn.explain.graph.steps import (
+    Graph,
+    activation_name,
+    is_floating,
+    known_name,
+    name_of,
+    sources,
+)
 from medattn.explain.graph.tracer import is_functional
 from medattn.layers.keras_private import Call, all_layers, call_that_made, pack_inputs
 from medattn.layers.tensor import Tensor
@@ -119,6 +126,33 @@ def probability_at_end(model: keras.Model, output: int = 0) -> str | None:
         return None
     row = keras.KerasTensor((2, 5), name="row")
     return "softmax" if kind_of_function(activation, row) == "Softmax" else None
+
+
+def explained_tensor(
+    graph: Graph, index: int, *, keep_probability: bool = False
+) -> tuple[Any, str | None]:
+    """Finds what is explained: an output, or what goes into its softmax.
+
+    Args:
+        graph: The opened model.
+        index: Which output of several.
+        keep_probability: Whether a softmax or sigmoid at the end stays.
+
+    Returns:
+        The symbolic tensor, and the softmax or sigmoid that was left out, if any.
+    """
+    output = graph.outputs[index]
+    for step in graph.steps:
+        if step.outputs[0] is not output or keep_probability:
+            continue
+        name = name_of(step).lower()
+        if name in ("activation", "entrywise") and hasattr(
+            step.operation, "activation"
+        ):
+            name = activation_name(step)
+        if name in PROBABILITIES:
+            return sources(step)[0], name
+    return output, None
 
 
 def tensor_at(model: keras.Model, name: str) -> Any:

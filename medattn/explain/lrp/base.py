@@ -9,11 +9,12 @@ from keras import ops
 
 from medattn.explain.audit import Audit, AuditedAnalyzer, Explanation
 from medattn.explain.backend import Compiled, compute_in_precision
-from medattn.explain.checks import Images, Neurons, choose, picked
+from medattn.explain.checks import Images
 from medattn.explain.graph.analysis import Analysis
 from medattn.explain.graph.linear_layers import LinearLayer
 from medattn.explain.lrp import rules
 from medattn.explain.lrp.propagate import Propagator
+from medattn.explain.neurons import Neurons, as_row, choose, known_neurons, picked
 from medattn.explain.precision import (
     DOUBLE,
     SINGLE,
@@ -83,11 +84,15 @@ class LRP(AuditedAnalyzer):
         """Changes the output before a neuron is chosen."""
         return outputs
 
-    def start(self, logit: Tensor) -> Tensor:
-        """Gives the logit its relevance: itself, where relevance is the derivative."""
+    def start(self, outputs: Tensor, neurons: Tensor) -> Tensor:
+        """Gives each explained logit its relevance: itself.
+
+        So its derivative, where that is the relevance, is its value.
+        """
         if self.relevance_is_gradient:
-            return logit * ops.stop_gradient(logit)
-        return logit
+            neurons = known_neurons(outputs, neurons)
+            outputs = outputs * ops.stop_gradient(outputs)
+        return choose(outputs, neurons)
 
     def prepare(self) -> None:
         """Checks the options, analyses the graph and makes what `analyze` calls."""
@@ -120,12 +125,13 @@ class LRP(AuditedAnalyzer):
         count = len(self.graph.inputs)
 
         def relevance(probes, images, neurons):
-            outputs = self.head(self._propagator(images, probes))
-            return self.start(choose(outputs, neurons)), outputs
+            outputs = self.head(as_row(self._propagator(images, probes)))
+            return self.start(outputs, neurons), outputs
 
         def audited(probes, images, neurons):
-            outputs = self.head(self._propagator(images, probes[:count], probes[count]))
-            return self.start(choose(outputs, neurons)), outputs
+            end = self._propagator(images, probes[:count], probes[count])
+            outputs = self.head(as_row(end))
+            return self.start(outputs, neurons), outputs
 
         self._relevance = self.compiled(relevance)
         self._audited = self.compiled(audited)
