@@ -100,6 +100,8 @@ class CAM(LayerwiseAnalyzer):
             not_spatial = len(shape) != rank or set(shape[1:-1]) == {1}
             if len(step.outputs) > 1 or not_spatial and grid is None:
                 continue
+            if step.outputs[0] is self.output:  # a map itself, as a segmentation
+                continue
             found[step.operation.name] = FeatureMap(step, grid)
             outputs.append((id(step.outputs[0]), step.operation.name))
         if not found:
