@@ -42,7 +42,7 @@ ANALYZERS = (
     "attention.spatial_gate",
     "attention.channel_gate",
 )
-TOKENS = 12  # of a text
+TOKENS = 12  # of a text of any length
 
 
 def cells() -> list[dict[str, Any]]:
@@ -106,7 +106,7 @@ def images_of(model: Any) -> Any:
     for tensor in getattr(model, "inputs", None) or [keras.Input((32, 32, 3))]:
         shape = (1, *(32 if size is None else size for size in tensor.shape[1:]))
         if "int" in str(tensor.dtype):
-            made.append(rng.integers(0, 2, (1, TOKENS)))
+            made.append(rng.integers(0, 2, (1, tensor.shape[1] or TOKENS)))
         else:
             made.append(rng.random(shape).astype(np.float32))
     return made[0] if len(made) == 1 else made

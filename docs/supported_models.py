@@ -4,17 +4,15 @@ All weights are random, at a sensible size: what is asked is whether a map adds 
 what it shows.
 """
 
-from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
 import keras
+import numpy as np
 from keras import layers, ops
+from supported_forms import CLASSES, FORMS, SIDE, Builder
 
-Builder = Callable[[], keras.Model]
-SIDE = 32  # pixels; more where a network asks for more
 LARGER = {"InceptionResNetV2": 75, "InceptionV3": 75, "Xception": 71}
-CLASSES = 3
 
 APPLICATIONS = (
     "MobileNet MobileNetV2 MobileNetV3Small MobileNetV3Large VGG16 VGG19 ResNet50 "
@@ -154,7 +152,7 @@ HUB: dict[str, Builder] = {
     ),
     "BERT (at its embedding)": bert,
 }
-OPTIONS: Mapping[str, dict[str, Any]] = {  # of an analyzer, for some models
+OPTIONS: dict[str, dict[str, Any]] = {  # of an analyzer, for some models
     "BERT (at its embedding)": {"at": "embeddings_layer_norm"},
 }
 
@@ -173,10 +171,19 @@ class Entry(NamedTuple):
     options: dict[str, Any]
 
 
+OPTIONS |= {
+    "words (at their embedding)": {"at": "words"},
+    "image and table": {"input": "image"},
+    "segmentation (a region)": {"neuron_selection": np.s_[4:12, 2:9, 1]},
+}
 MODELS: dict[str, Entry] = {
-    f"hub {name}": Entry("keras_hub", build, OPTIONS.get(name, {}))
-    for name, build in HUB.items()
-} | {
-    name: Entry("keras.applications", partial(application, name), {})
-    for name in APPLICATIONS
+    **{
+        f"hub {name}": Entry("keras_hub", build, OPTIONS.get(name, {}))
+        for name, build in HUB.items()
+    },
+    **{name: Entry("forms", b, OPTIONS.get(name, {})) for name, b in FORMS.items()},
+    **{
+        name: Entry("keras.applications", partial(application, name), {})
+        for name in APPLICATIONS
+    },
 }

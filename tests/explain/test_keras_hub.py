@@ -1,31 +1,13 @@
 """Networks of keras_hub: every map adds up; attention is read where it has places."""
 
-import importlib.util
-import sys
-from pathlib import Path
-
 import keras
 import numpy as np
 import pytest
+import supported_models
 from networks import randomised
 
 from medattn.explain import attention_heads, create_analyzer, run_eagerly
 
-DOCS = Path(__file__).parents[2] / "docs"
-
-
-def supported_models():
-    """Imports docs/supported_models.py, whose networks are those of the table."""
-    spec = importlib.util.spec_from_file_location(
-        "supported_models", DOCS / "supported_models.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-SUPPORTED = supported_models()
 GRIDS = {  # tokens before the patches, and patches
     "ViT": (1, 16),
     "DeiT": (2, 16),
@@ -48,12 +30,12 @@ def inputs_of(model):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Layer 'attn':UserWarning")  # Swin's own
-@pytest.mark.parametrize("name", SUPPORTED.HUB)
+@pytest.mark.parametrize("name", supported_models.HUB)
 def test_maps_of_keras_hub_add_up(name):
     pytest.importorskip("keras_hub")
     keras.backend.clear_session()
-    model = randomised(SUPPORTED.HUB[name]())
-    options, x = SUPPORTED.OPTIONS.get(name, {}), inputs_of(model)
+    model = randomised(supported_models.HUB[name]())
+    options, x = supported_models.OPTIONS.get(name, {}), inputs_of(model)
     with run_eagerly():
         rules = ("lrp.epsilon", "deep_lift.rescale")
         for rule in rules if name in COMPARED else rules[:1]:
