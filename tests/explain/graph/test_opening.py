@@ -306,3 +306,64 @@ def test_a_message_names_the_layer_that_the_user_wrote():
     model = keras.Model(image, layers.Dense(2)(Block(name="mine")(image)))
     with pytest.raises(ValueError, match=r"\(Sort\) of the layer 'mine'"):
         create_analyzer("lrp.epsilon", model)
+
+
+class Encoder(layers.Layer):
+    """A block whose parts have names like those that TensorFlow gives itself."""
+
+    def __init__(self):
+        super().__init__()
+        self._self_attention_layer = layers.Dense(4)
+        self._self_scale = 2.0
+
+    def build(self, shape):
+        self._self_attention_layer.build(shape)
+
+    def call(self, x):
+        return self._self_scale * self._self_attention_layer(x)
+
+
+def test_an_attribute_may_have_a_name_like_those_of_tensorflow():
+    image = keras.Input((6, 4))
+    audited(randomised(pooled(image, Encoder()(image))), normal(2, 6, 4))
+
+
+class Biased(layers.Layer):
+    """Attention of two heads with a bias of the heads, as Swin's of positions."""
+
+    def build(self, shape):
+        self.bias = self.add_weight(shape=(9, 2), name="bias")
+        self.index = np.arange(36).reshape(6, 6) % 9
+
+    def call(self, x):
+        heads = ops.transpose(ops.reshape(x, (-1, 6, 2, 2)), (0, 2, 1, 3))
+        bias = ops.transpose(ops.take(self.bias, self.index, axis=0), (2, 0, 1))
+        scores = ops.matmul(heads, ops.transpose(heads, (0, 1, 3, 2))) + bias
+        y = ops.matmul(ops.softmax(scores, axis=-1), heads)
+        return ops.reshape(ops.transpose(y, (0, 2, 1, 3)), (-1, 6, 4))
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_a_constant_of_fewer_axes_is_added_in_any_batch(batch):
+    image = keras.Input((6, 4))
+    model = randomised(pooled(image, Biased()(layers.Dense(4)(image))))
+    audited(model, normal(batch, 6, 4))
+
+
+def test_tokens_of_any_length_with_a_mask_of_their_own_are_explained():
+    ids = keras.Input((None,), dtype="int32", name="ids")
+    padding = keras.Input((None,), dtype="int32", name="padding")
+    x = layers.Embedding(20, 4, name="words")(ids)
+    mask = ops.cast(padding[:, None, :], "bool")
+    x = x + layers.MultiHeadAttention(2, 3)(x, x, attention_mask=mask)
+    model = randomised(keras.Model([ids, padding], layers.Dense(2)(x[:, 0])))
+    words = np.arange(10, dtype=np.int32).reshape(2, 5)
+    seen = np.int32([[1, 1, 1, 0, 0], [1, 1, 1, 1, 0]])
+    with run_eagerly():
+        for name in ("lrp.epsilon", "deep_lift.rescale"):
+            analyzer = create_analyzer(name, model, at="words")
+            maps, audit, _ = analyzer.analyze_and_audit([words, seen])
+            assert maps.shape == (2, 5, 4)
+            np.testing.assert_allclose(maps[0, 3:], 0, atol=1e-6)
+            np.testing.assert_allclose(audit["error"], 0, atol=1e-5)
+            assert analyzer.analyze([words[:, :3], seen[:, :3]]).shape == (2, 3, 4)
