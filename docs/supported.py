@@ -152,6 +152,8 @@ def page(found: list[dict[str, Any]]) -> str:
         row[cell["analyzer"]] = _written(cell, refusals)
     for group, rows in groups.items():
         whole = {n: r for n, r in rows.items() if set(r) == set(ANALYZERS)}
+        if not whole:
+            continue
         lines += [f"## {group}: {len(whole)}", "", *_table(whole), ""]
     lines += ["## The refusals", ""]
     lines += [f"{number}. {text}" for text, number in refusals.items()]
