@@ -179,8 +179,6 @@ def fit_image(image: np.ndarray, size: int) -> np.ndarray:
     Returns:
         `(size, size, 3)`, float32 in [0, 1].
     """
-    from PIL import Image
-
     height, width, channels = image.shape
     if (height, width) == (size, size):
         return image
