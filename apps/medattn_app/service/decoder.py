@@ -1,5 +1,6 @@
 """Files of visitors are decoded in a process of its own, within limits."""
 
+import atexit
 import io
 import os
 import shutil
@@ -77,6 +78,7 @@ class Decoder:
                     env=_environment(),
                     text=True,
                 )
+                atexit.register(self.close)
                 assert self._process.stdout is not None
                 self._process.stdout.readline()  # it is ready
             return str(Path(str(self._folder)) / "socket")
