@@ -16,8 +16,8 @@ from medattn_app.server.rules import (
     Refused,
     check_origin,
     check_route,
-    check_tool_call,
     read_body,
+    refuse_tool_call,
     safety_headers,
 )
 from medattn_app.server.turns import NoTurn, Turns
@@ -130,7 +130,10 @@ class Gate:
         path = scope["path"].rstrip("/")
         content = await _body(scope, receive)
         if MCP.fullmatch(path):
-            check_tool_call(content)
+            refused = refuse_tool_call(content)
+            if refused is not None:
+                await answer.say_json(200, refused)
+                return
             session, kind, newest_wins = "", "mcp", False
         else:
             body = read_body(content)
@@ -239,9 +242,16 @@ class _Answer:
         self, status: int, reason: object = None, retry_after: int | None = None
     ) -> None:
         """Answers with a sentence of ours."""
-        self.status = status
         sentence = str(reason or SENTENCES.get(status, SENTENCES[400]))
-        body = json.dumps({"error": sentence, "detail": sentence}).encode()
+        said = {"error": sentence, "detail": sentence}
+        await self.say_json(status, said, retry_after)
+
+    async def say_json(
+        self, status: int, said: dict[str, Any], retry_after: int | None = None
+    ) -> None:
+        """Answers with JSON of ours."""
+        self.status = status
+        body = json.dumps(said).encode()
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),

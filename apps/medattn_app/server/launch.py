@@ -57,7 +57,9 @@ def launch(
     """Opens the app in a server of its own.
 
     Nothing leaves the machine unless `share` is set: analytics and update checks are
-    off, fonts come with Gradio, and no example is fetched.
+    off, fonts come with Gradio, and nothing is fetched, whatever a visitor names. With
+    `settings.offline`, as on the command line, the process refuses every connection to
+    another machine, for as long as it lives.
 
     Args:
         host: Address to listen on; `"0.0.0.0"` to serve a class.
@@ -132,8 +134,8 @@ def check(settings: Settings, *, share: bool = False, mcp: bool = False) -> None
     read_size(settings.max_upload)
     if share and settings.offline:
         raise ValueError(
-            "A shared page is served through another machine. Expected --share or "
-            "--offline. Received: both"
+            "A shared page is served through another machine. Expected --share with "
+            "--online. Received: --share alone"
         )
     if mcp and importlib.util.find_spec("mcp") is None:
         raise ValueError(

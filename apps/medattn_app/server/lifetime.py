@@ -6,6 +6,7 @@ import shutil
 import signal
 import tempfile
 import threading
+import time
 from pathlib import Path
 from types import FrameType
 
@@ -13,6 +14,7 @@ from filelock import FileLock, Timeout
 
 PREFIX = "medattn-app-"
 LOCK = ".lock"
+A_DAY = 86_400  # seconds
 ENDING = ("SIGTERM", "SIGHUP")  # end as Ctrl-C does
 
 
@@ -46,9 +48,9 @@ def sweep_stale_folders() -> list[str]:
         try:
             if folder.is_symlink() or folder.stat().st_uid != os.getuid():
                 continue
-            # Before it had a lock, or while it is being made, it is left alone.
-            if not (folder / LOCK).is_file():
-                continue
+            if not (folder / LOCK).is_file():  # it is being made, or has none
+                if time.time() - folder.stat().st_mtime < A_DAY:
+                    continue
             with lock:
                 shutil.rmtree(folder, ignore_errors=True)
             swept.append(folder.name)

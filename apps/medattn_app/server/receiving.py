@@ -66,6 +66,7 @@ class Receiving:
     async def _read(self, scope: Message, receive: Any) -> tuple[bytes, str]:
         from starlette.datastructures import UploadFile
         from starlette.exceptions import HTTPException
+        from starlette.formparsers import MultiPartException
         from starlette.requests import Request
 
         read = 0
@@ -88,7 +89,7 @@ class Receiving:
                 name = files[0].filename or "image"
         except OSError:
             raise Refused(507, "The host's disk is full. Nothing was kept.") from None
-        except (HTTPException, ValueError, KeyError, UnicodeError):
+        except (HTTPException, MultiPartException, ValueError, KeyError, UnicodeError):
             raise Refused(400, NO_FILE) from None
         if len(content) > self._max_bytes:
             raise Refused(413, TOO_LARGE)

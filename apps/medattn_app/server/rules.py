@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 API = "/gradio_api"
 MAX_JSON_BYTES = 128 * 1024  # of a question; a page's are below 10 kB
+INVALID_PARAMETERS = -32602  # of JSON-RPC
 MAX_DEPTH = 40  # of lists in lists
 SESSION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -128,27 +129,36 @@ def read_body(content: bytes) -> dict[str, Any]:
     return body
 
 
-def check_tool_call(content: bytes) -> None:
+def refuse_tool_call(content: bytes) -> dict[str, Any] | None:
     """Refuses a call of a language model that brings anything but plain values.
 
     Gradio's MCP server uploads the files that a call names, from the server's own
     disk: no call may name one.
+
+    Returns:
+        JSON-RPC's answer to such a call; None if the message may pass.
+
+    Raises:
+        Refused: If it is no JSON.
     """
     if not content:
-        return
+        return None
     try:
         body = json.loads(content)
     except (ValueError, RecursionError):
         raise Refused(400, "This is no message. Expected JSON.") from None
+    plain = str | int | float | bool | None
     for message in body if isinstance(body, list) else [body]:
         params = message.get("params") if isinstance(message, dict) else None
         values = params.get("arguments") if isinstance(params, dict) else None
-        plain = str | int | float | bool | None
-        if values is not None and not (
-            isinstance(values, dict)
-            and all(isinstance(v, plain) for v in values.values())
-        ):
-            raise Refused(400, "A tool takes texts and numbers only, and no files.")
+        if values is None:
+            continue
+        flat = isinstance(values, dict)
+        if not flat or not all(isinstance(value, plain) for value in values.values()):
+            sentence = "A tool takes texts and numbers only, and no files."
+            error = {"code": INVALID_PARAMETERS, "message": sentence}
+            return {"jsonrpc": "2.0", "id": message.get("id"), "error": error}
+    return None
 
 
 def walk(value: Any) -> Iterator[tuple[Any, int]]:

@@ -1,12 +1,15 @@
 """Turns: how many questions are computed at once, and who comes next."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from medattn_app.service.fairness import Asker, Fairness, whom_to_refuse
 
+ALONE_SECONDS = 60.0  # without anybody else's question
 SUPERSEDED = "A newer question of the same page took the place of this one."
 CROWDED = "Too many questions wait. Try again in a moment."
 
@@ -30,16 +33,26 @@ class Turns:
 
     Args:
         at_once: Questions that are let in at once.
-        of_a_visitor: Of those, how many may come from one address.
+        of_a_visitor: Of those, how many may come from one address while others ask.
         waiting: Questions that may wait.
+        clock: Returns seconds.
     """
 
-    def __init__(self, at_once: int, of_a_visitor: int, waiting: int):
+    def __init__(
+        self,
+        at_once: int,
+        of_a_visitor: int,
+        waiting: int,
+        clock: Callable[[], float] = time.monotonic,
+    ):
         self._at_once, self._of_a_visitor = at_once, of_a_visitor
         self._max_waiting = waiting
         self._running: list[Asker] = []
         self._waiting: list[_Waiting] = []
         self._fairness = Fairness()
+        # The two visitors who asked last, and when: alone, one takes every place.
+        self._latest: OrderedDict[str, float] = OrderedDict()
+        self._clock = clock
 
     @asynccontextmanager
     async def turn(
@@ -55,6 +68,7 @@ class Turns:
         Raises:
             NoTurn: If a newer question came, or too many wait.
         """
+        self._note(asker[0])
         if newest_wins:
             for other in [*self._waiting]:
                 if (other.asker, other.kind) == (asker, kind):
@@ -83,10 +97,9 @@ class Turns:
     def _admit(self) -> None:
         while self._waiting and len(self._running) < self._at_once:
             visitors = [visitor for visitor, _ in self._running]
+            limit = self._at_once if self._is_alone() else self._of_a_visitor
             free = [
-                one
-                for one in self._waiting
-                if visitors.count(one.asker[0]) < self._of_a_visitor
+                one for one in self._waiting if visitors.count(one.asker[0]) < limit
             ]
             if not free:
                 return
@@ -94,6 +107,17 @@ class Turns:
             self._waiting.remove(chosen)
             self._running.append(chosen.asker)
             chosen.admitted.set_result(None)
+
+    def _note(self, visitor: str) -> None:
+        self._latest[visitor] = self._clock()
+        self._latest.move_to_end(visitor)
+        while len(self._latest) > 2:
+            self._latest.popitem(last=False)
+
+    def _is_alone(self) -> bool:
+        """Whether only one visitor asked in the last minute."""
+        now = self._clock()
+        return sum(now - since < ALONE_SECONDS for since in self._latest.values()) < 2
 
     def _leave(self, asker: Asker) -> None:
         self._running.remove(asker)

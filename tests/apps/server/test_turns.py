@@ -48,9 +48,19 @@ def test_so_many_are_let_in_at_once_and_no_more():
 
 def test_one_address_never_takes_every_place():
     flood = [("flood", str(n)) for n in range(20)]
-    asking = run(Turns(2, 1, 100), *flood, ("learner", "1"))
-    assert ("learner", "1", "answer") in asking.served[:2]
-    assert len(asking.served) == 21
+    asking = run(Turns(2, 1, 100), ("learner", "0"), *flood, ("learner", "1"))
+    assert ("learner", "1", "answer") in asking.served[:4]
+    assert len(asking.served) == 22
+
+
+def test_a_class_behind_one_address_has_every_place_while_nobody_else_asks():
+    now = [0.0]
+    turns = Turns(3, 1, 100, lambda: now[0])
+    assert run(turns, ("other", "1")).most == 1
+    pupils = [("class", str(n)) for n in range(9)]
+    assert run(turns, *pupils).most == 1
+    now[0] = 61.0
+    assert run(turns, *pupils).most == 3
 
 
 def test_of_one_page_the_newest_question_of_a_kind_waits():

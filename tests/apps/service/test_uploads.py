@@ -11,7 +11,6 @@ from PIL import Image
 
 from medattn_app.domain.cases import baselines, synthetic_cases
 from medattn_app.domain.texts import Words
-from medattn_app.service import uploads
 from medattn_app.service.distance import domain_note, measure_distance
 from medattn_app.service.uploads import read_upload
 from medattn_app.tabs.explore.view import case_view, thumbnails
