@@ -11,7 +11,7 @@ SAMPLES = (1, 3, 4)  # of a pixel
 MAXIMUM_BITS = 64  # of a sample
 MAXIMUM_SEGMENTS = 15  # of a frame in RLE
 FRAME_HEADERS = (*range(0xC0, 0xC4), *range(0xC5, 0xC8), *range(0xC9, 0xCC), 0xF7)
-J2K_START = b"\xff\x4f\xff\x51"  # of a codestream: SOC, SIZ
+J2K_START = b"\xff\x4f\xff\x51"  # of a codestream
 
 
 def check_inflated(content: bytes, name: str) -> None:

@@ -32,7 +32,7 @@ def main(arguments: list[str]) -> None:
     # Whatever a file may need is imported before the first fork.
     from PIL import Image
 
-    from medattn.data.images import fit_image, read_image
+    from medattn.data import fit_image, read_image
 
     Image.init()
     try:
