@@ -71,7 +71,7 @@ def delete_orphans() -> None:
     folder, now = upload_folder(), time.time()
     if "GRADIO_TEMP_DIR" not in os.environ:
         return  # it is not ours alone
-    for file in folder.rglob("*"):
+    for file in list(folder.rglob("*")):
         try:
             if file.is_file() and now - file.stat().st_mtime > ORPHAN_SECONDS:
                 delete_upload(file)
