@@ -152,13 +152,25 @@ def answer_in_sentences(
 
     async def process_in_sentences(*arguments: Any, **named: Any) -> Any:
         try:
-            return await process(*arguments, **named)
+            output = await process(*arguments, **named)
         except Exception as error:
             said = explain(error)
             said.print_exception = False
             raise said from None
+        output["data"] = [_without_functions(part) for part in output["data"]]
+        return output
 
     app.process_api = process_in_sentences
+
+
+def _without_functions(update: Any) -> Any:
+    """Drops functions from an update: Gradio writes their addresses in memory.
+
+    It takes a property of a `gr.HTML` that has an event's name for that event.
+    """
+    if not isinstance(update, dict) or update.get("__type__") != "update":
+        return update
+    return {name: value for name, value in update.items() if not callable(value)}
 
 
 def queue_fairly(

@@ -46,6 +46,21 @@ def test_ten_learners_who_send_the_same_file_at_once_all_see_it(app, raw):
     assert len({path for path, _, _ in found}) == 10
 
 
+def test_answers_about_an_image_are_not_remembered_without_it(service):
+    """No cache but the image's own holds them."""
+    from medattn_app.domain.cases import Case, synthetic_cases
+
+    synthetic = synthetic_cases("fundus")[0]
+    image = Case(synthetic.pixels.copy(), synthetic.picture)
+    cell = service.networks("fundus")[0]
+    before = len(service._answers._answers)
+    first = service.answer(image, cell, "gradient")
+    assert service.cached(image, cell, "gradient") is first
+    assert len(service._answers._answers) == before
+    again = Case(synthetic.pixels.copy(), synthetic.picture)
+    assert service.cached(again, cell, "gradient") is None
+
+
 def test_a_planted_file_is_had_through_no_way(raw, tmp_path):
     planted = tmp_path / "planted.png"
     Image.new("RGB", (40, 40), (1, 2, 3)).save(planted)
@@ -114,7 +129,8 @@ def test_an_image_is_forgotten_when_its_page_is_closed(app, raw):
         event = visitor.event("ma-upload", "upload")
         success, said = visitor.call(event, [given(path), {"dataset": "fundus"}])
         assert success
-        key = json.loads(said["data"][0]["uploaded"])["uploaded"]
+        assert " at 0x" not in json.dumps(said)
+        key = json.loads(said["data"][0]["props"]["uploaded"])["uploaded"]
         (path,) = visitor.upload(png("blue")).json()
         assert own(visitor, path)[0]
         payload = {"question": {"dataset": "fundus"}, "uploaded": key}
@@ -137,9 +153,9 @@ def test_an_image_is_forgotten_when_its_page_is_closed(app, raw):
 
 
 def test_logs_hold_nothing_that_was_sent(raw, capfd, caplog):
-    long = SECRET * 3000  # 78 kB
+    long = SECRET * 3000  # 87 kB
     event = raw.event("ma-uploaded-file", "upload")
-    for _ in range(40):
+    for _ in range(6):
         raw.call(event, [given(SECRET), long, long])
         raw.call(event, [long])
         raw.call(10**6, [long])
@@ -149,7 +165,7 @@ def test_logs_hold_nothing_that_was_sent(raw, capfd, caplog):
         raw.http.post(f"{raw.url}/gradio_api/run/explain", json={"data": [long]})
     out = "".join(capfd.readouterr()) + caplog.text
     assert SECRET not in out and "Traceback" not in out
-    assert len(out) < 20_000
+    assert len(out) < 5000
 
 
 def test_no_answer_holds_the_words_of_python_or_pydantic(raw):
@@ -166,12 +182,12 @@ def test_no_answer_holds_the_words_of_python_or_pydantic(raw):
             assert word not in said
 
 
-def test_while_one_page_asks_five_hundred_times_others_are_answered(app, raw):
+def test_while_one_page_asks_more_than_can_wait_others_are_answered(app, raw):
     flood, event = Raw(app), raw.event("ma-uploaded-file", "upload")
     join = f"{flood.url}/gradio_api/queue/join"
     body = {"data": [given("x"), None, None], "fn_index": event}
     body["session_hash"] = flood.session
-    for _ in range(200):
+    for _ in range(70):
         assert flood.http.post(join, json=body).status_code == 200
     transport = httpx.HTTPTransport(local_address="127.0.0.2")
     learner = Raw(app)
