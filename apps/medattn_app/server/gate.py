@@ -1,5 +1,6 @@
 """The gate in front of Gradio: every request passes it, and every answer."""
 
+import asyncio
 import json
 import os
 from collections import Counter
@@ -66,10 +67,16 @@ class Gate:
     Args:
         app: Gradio's application.
         rules: The host's `GateRules`.
+        closed: Called with the session of a page that was closed.
     """
 
-    def __init__(self, app: Application, rules: GateRules):
-        self._app, self._rules = app, rules
+    def __init__(
+        self,
+        app: Application,
+        rules: GateRules,
+        closed: Callable[[str], object] = lambda session: None,
+    ):
+        self._app, self._rules, self._closed = app, rules, closed
         self._headers = safety_headers(rules.embedded_by)
         self._receiving = Receiving(rules.max_upload)
         self._logins = Logins()
@@ -114,7 +121,9 @@ class Gate:
         check_origin(headers)
         # Nobody else reads the origin: an answer of Gradio's to it would open the page.
         scope = scope | {"headers": [h for h in scope["headers"] if h[0] != b"origin"]}
-        if method != "POST":
+        if path.startswith(f"{API}/heartbeat/"):
+            await self._stay(scope, receive, answer, path.rstrip("/").split("/")[-1])
+        elif method != "POST":
             await self._app(scope, receive, answer)
         elif path.rstrip("/") == "/login":
             await self._log_in(scope, receive, answer, visitor)
@@ -122,6 +131,26 @@ class Gate:
             await self._upload(scope, receive, answer, visitor)
         else:
             await self._ask(scope, receive, answer, visitor)
+
+    async def _stay(
+        self, scope: Scope, receive: Receive, answer: "_Answer", session: str
+    ) -> None:
+        """Holds the stream of an open page, and notices at once that it is closed."""
+        arrived: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+
+        async def watch() -> None:
+            while True:
+                message = await receive()
+                arrived.put_nowait(message)
+                if message["type"] == "http.disconnect":
+                    self._closed(session)
+                    return
+
+        watching = asyncio.create_task(watch())
+        try:
+            await self._app(scope, arrived.get, answer)
+        finally:
+            watching.cancel()
 
     async def _ask(
         self, scope: Scope, receive: Receive, answer: "_Answer", visitor: str

@@ -93,7 +93,7 @@ def launch(
     app.queue(max_size=settings.queue)
     protect(app, settings)
     try:
-        with behind_the_gate(settings, mcp=mcp):
+        with behind_the_gate(app, context, host, mcp=mcp):
             app.launch(
                 server_name=host,
                 server_port=port or _free_port(host),

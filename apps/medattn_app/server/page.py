@@ -5,11 +5,9 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medattn_app.domain.cases import Case
 from medattn_app.domain.constants import TABS
 from medattn_app.domain.state import read_query
 from medattn_app.domain.texts import LANGUAGES, Words
-from medattn_app.gradio_private import forget_values
 from medattn_app.server import endpoints
 from medattn_app.service.context import Context
 from medattn_app.service.networks import NetworkService
@@ -60,7 +58,6 @@ def build_app(context: Context | None = None, *, mcp: bool = False) -> "gr.Block
     ) as app:
         _build_page(context, app)
         endpoints.build(context, mcp=mcp)
-        _forget_closed_pages(context, app)
     first = context.words.language
     for language in LANGUAGES:
         if language != first:
@@ -119,19 +116,6 @@ def _build_page(context: Context, app: "gr.Blocks", home: str | None = None) -> 
         show_progress="hidden",
         api_visibility="private",
     )
-
-
-def _forget_closed_pages(context: Context, app: "gr.Blocks") -> None:
-    """Drops a visitor's image when the page is closed."""
-    import gradio as gr
-
-    def forget(request: gr.Request) -> None:
-        session = str(request.session_hash)
-        for forget_images in context.shared.get("forget", ()):
-            forget_images(session)
-        forget_values(app, Case, session)
-
-    app.unload(forget)
 
 
 def _in_language(context: Context, language: str) -> Context:

@@ -23,6 +23,8 @@ from medattn_app.service.uploads import delete_orphans, read_size
 if TYPE_CHECKING:
     import gradio as gr
 
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+LOCAL_PAGES = ("http://localhost:*", "http://127.0.0.1:*")
 # What a visitor never reads: addresses of objects, paths, the words of libraries.
 INTERNAL = re.compile(
     r"0x[0-9a-f]{6}|/(?:[\w.+-]+/)+|[A-Z]:\\|<class|Traceback|NoneType|pydantic|"
@@ -44,21 +46,33 @@ def protect(app: "gr.Blocks", settings: Settings) -> None:
     )
 
 
-def behind_the_gate(settings: Settings, *, mcp: bool) -> AbstractContextManager[None]:
+def behind_the_gate(
+    app: "gr.Blocks", context: Context, host: str, *, mcp: bool
+) -> AbstractContextManager[None]:
     """Lets an app that is launched inside the `with` be served behind a `Gate`.
 
     Args:
-        settings: The host's `Settings`.
+        app: A `gradio.Blocks` that was not launched yet.
+        context: Its `Context`.
+        host: Address to listen on; on the loopback one a notebook may frame the page.
         mcp: Whether language models may call the endpoints.
     """
+    settings = context.settings
+    notebooks = LOCAL_PAGES if host in LOOPBACK else ()
     rules = GateRules(
         max_upload=read_size(settings.max_upload),
         uploads=settings.uploads,
         mcp=mcp,
         waiting=settings.queue,
-        embedded_by=settings.embedded_by,
+        embedded_by=settings.embedded_by + notebooks,
     )
-    return serve_behind(lambda app: Gate(app, rules))
+
+    def forget(session: str) -> None:
+        for forget_images in context.shared.get("forget", ()):
+            forget_images(session)
+        forget_values(app, Case, session)
+
+    return serve_behind(lambda inner: Gate(inner, rules, forget))
 
 
 def sweeper(app: "gr.Blocks", context: Context) -> Callable[[], None]:

@@ -73,8 +73,10 @@ def _serve(
         sys.stdout.flush()
         while True:
             ready, _, _ = select.select([listener, sys.stdin], [], [])
-            if sys.stdin in ready:
-                return  # the server has ended
+            if sys.stdin in ready:  # the server has ended, or was killed
+                os.unlink(address)
+                os.rmdir(os.path.dirname(address))
+                return
             connection, _ = listener.accept()
             if os.fork():
                 connection.close()

@@ -1,5 +1,6 @@
 """The gate before Gradio: which requests pass, and what every answer carries."""
 
+import asyncio
 import io
 import json
 
@@ -210,6 +211,34 @@ def test_after_five_wrong_passwords_an_address_waits():
     assert 1 <= int(waiting.headers["retry-after"]) <= 11
     assert len(inner.seen) == 5  # the password was not compared
     assert attempt("203.0.113.2").status_code == 400  # others may try
+
+
+def test_a_page_that_is_closed_is_noticed_at_once_even_if_gradio_does_not():
+    closed = []
+
+    async def deaf(scope, receive, send):  # Gradio waits for its next heartbeat
+        await asyncio.sleep(5)
+
+    gate = Gate(deaf, GateRules(max_upload=9), closed.append)
+
+    async def visit():
+        sent = [{"type": "http.request"}, {"type": "http.disconnect"}]
+
+        async def receive():
+            await asyncio.sleep(0.01)
+            return sent.pop(0)
+
+        async def send(message):
+            pass
+
+        scope = {"type": "http", "method": "GET", "path": f"{API}/heartbeat/page1"}
+        scope |= {"headers": [], "client": ("203.0.113.9", 1)}
+        staying = asyncio.create_task(gate(scope, receive, send))
+        await asyncio.sleep(0.3)
+        assert closed == ["page1"]
+        staying.cancel()
+
+    asyncio.run(visit())
 
 
 # Files

@@ -1,6 +1,8 @@
 """A visitor's file is decoded elsewhere: what is too dear ends there, in a sentence."""
 
 import io
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -110,3 +112,24 @@ def test_a_process_that_was_killed_is_started_again(decoder):
 def test_without_fork_a_file_is_decoded_too(monkeypatch):
     monkeypatch.setattr(decoding, "CAN_FORK", False)
     assert Decoder().decode(encoded(Image.new("RGB", (9, 9), "red")))[1].max() == 1
+
+
+def test_a_server_that_is_killed_takes_the_process_with_it(tmp_path):
+    code = (
+        f"import tempfile; tempfile.tempdir = {str(tmp_path)!r}\n"
+        "from medattn_app.service.decoder import Decoder\n"
+        "made = Decoder()\n"
+        "print(made.start(), made._process.pid, flush=True)\n"
+        "import time; time.sleep(60)\n"
+    )
+    running = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    )
+    address, pid = running.stdout.readline().split()
+    assert Path(address).is_socket()
+    running.kill()
+    running.communicate()
+    end = time.monotonic() + 20
+    while Path(address).parent.exists() or Path(f"/proc/{pid}").exists():
+        assert time.monotonic() < end
+        time.sleep(0.1)
