@@ -7,7 +7,9 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("floatx", ["float16", "float32"])
+@pytest.mark.parametrize(
+    "floatx", ["float16", pytest.param("float32", marks=pytest.mark.slow)]
+)
 def test_keras_json_does_not_change_the_precision(tmp_path, floatx):
     (tmp_path / "keras.json").write_text(
         json.dumps({"floatx": floatx, "backend": "tensorflow"})

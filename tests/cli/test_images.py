@@ -10,7 +10,9 @@ from PIL import Image
 from medattn.data.limits import MAXIMUM_SIDE
 
 
-@pytest.mark.parametrize("kind", ["line", "pipe", "device"])
+@pytest.mark.parametrize(
+    "kind", ["line", "pipe", pytest.param("device", marks=pytest.mark.slow)]
+)
 def test_explain_refuses_it_in_one_sentence(tmp_path, kind):
     path = tmp_path / "eye.png"
     if kind == "line":

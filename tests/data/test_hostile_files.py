@@ -102,7 +102,7 @@ def outcome(content):
 
 @pytest.mark.filterwarnings("ignore")  # decoders warn of what is wrong with a file
 @pytest.mark.parametrize(
-    "count", [12, pytest.param(90, marks=pytest.mark.slow)], ids=["few", "many"]
+    "count", [6, pytest.param(90, marks=pytest.mark.slow)], ids=["few", "many"]
 )
 @pytest.mark.parametrize("form", [*FORMS, "dicom"])
 def test_a_changed_file_is_read_or_refused_in_a_sentence(form, count):

@@ -34,7 +34,12 @@ def start(tmp_path):
     return running, Path(running.stdout.readline().strip())
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "name", ["SIGTERM", *(pytest.param(n, marks=SLOW) for n in ("SIGHUP", "SIGINT"))]
+)
 def test_a_signal_ends_it_as_ctrl_c_does_and_nothing_is_left(tmp_path, name):
     running, folder = start(tmp_path)
     (folder / "visitor.png").write_bytes(b"pixels")

@@ -102,6 +102,7 @@ def test_ten_files_at_once_are_all_decoded(decoder):
         np.testing.assert_array_equal(found[number], read_image(content))
 
 
+@pytest.mark.slow
 def test_a_process_that_was_killed_is_started_again(decoder):
     process = decoder._process
     process.kill()
@@ -109,11 +110,13 @@ def test_a_process_that_was_killed_is_started_again(decoder):
     assert decoder.decode(encoded(Image.new("RGB", (9, 9))))[0].shape == (64, 64, 3)
 
 
+@pytest.mark.slow
 def test_without_fork_a_file_is_decoded_too(monkeypatch):
     monkeypatch.setattr(decoding, "CAN_FORK", False)
     assert Decoder().decode(encoded(Image.new("RGB", (9, 9), "red")))[1].max() == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_is_killed_takes_the_process_with_it(tmp_path):
     code = (
         f"import tempfile; tempfile.tempdir = {str(tmp_path)!r}\n"
