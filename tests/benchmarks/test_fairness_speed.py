@@ -64,7 +64,7 @@ def ask(client, url, component, session, question):
     return time.monotonic() - began, answer.json()
 
 
-def test_a_flood_at_most_doubles_anothers_wait(url, benchmark):
+def test_a_flood_at_most_doubles_the_wait_of_others(url, benchmark):
     config = httpx.get(f"{url}/config", trust_env=False).json()
     component = next(
         part["id"]

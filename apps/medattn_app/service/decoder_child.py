@@ -12,7 +12,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import IO
 
 LENGTH = struct.Struct("!I")  # goes before the bytes of a file
 ARRAYS, SENTENCE = b"a", b"s"  # what an answer begins with
@@ -112,7 +112,7 @@ def _virtual_memory() -> int:
         return 0
 
 
-def _file(stream: BinaryIO) -> bytes:
+def _file(stream: IO[bytes] | io.BufferedRWPair) -> bytes:
     (length,) = LENGTH.unpack(stream.read(LENGTH.size))
     return stream.read(length)
 
