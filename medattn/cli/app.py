@@ -18,6 +18,7 @@ def app(
     auth: str | None = None,
     share: bool = False,
     offline: bool = False,
+    online: bool = False,
     queue: int = 64,
     uploads: bool = True,
     max_upload: str = "20mb",
@@ -33,8 +34,10 @@ def app(
         lang: Language of the first page: en or pt.
         lesson: Lesson that opens first: first, maps, data or attention.
         auth: Who may come in, NAME:PASSWORD, or a file with one such line each.
-        share: Whether a public address of Gradio's service leads here.
-        offline: Whether a connection to any other machine is refused.
+        share: Whether a public address of Gradio's service leads here; needs --online.
+        offline: Whether a connection to any other machine is refused: always, unless
+            --online is given.
+        online: Whether the app may connect to other machines, as --share must.
         queue: Questions that may wait at once.
         uploads: Whether visitors may send images.
         max_upload: Largest file that they may send, such as 20mb.
@@ -44,13 +47,17 @@ def app(
     from medattn_app.server.launch import check, launch, read_auth
     from medattn_app.service.context import Settings
 
+    if offline and online:
+        raise ValueError(
+            "One of the two only. Expected --offline or --online. Received: both"
+        )
     settings = Settings(
         language=lang,
         lesson=lesson,
         max_upload=max_upload,
         uploads=uploads,
         own_models=None if models is None else str(models),
-        offline=offline,
+        offline=not online,
         queue=queue,
     )
     check(settings, share=share, mcp=mcp)

@@ -111,3 +111,52 @@ def test_a_broken_record_is_left_out(folder, tmp_path):
     )
     (tmp_path / "table.json").write_text("{broken")
     assert list_own_models(tmp_path) == {"table.keras": None}
+
+
+def test_a_config_that_is_too_deep_is_refused_in_a_sentence(folder, tmp_path):
+    source = folder / "fundus" / "cbam.keras"
+    with (
+        zipfile.ZipFile(source) as old,
+        zipfile.ZipFile(tmp_path / "deep.keras", "w") as new,
+    ):
+        for part in old.namelist():
+            content = old.read(part)
+            if part == "config.json":
+                content = b'{"a":' * 100_000 + b"1" + b"}" * 100_000
+            new.writestr(part, content)
+    with pytest.raises(ValueError, match="deep.keras is no .keras file"):
+        load_own_model(tmp_path, "deep.keras")
+
+
+@pytest.mark.parametrize("part", ["config.json", "model.weights.h5"])
+def test_a_damaged_archive_is_refused_in_a_sentence(folder, tmp_path, part):
+    source = folder / "fundus" / "cbam.keras"
+    content = bytearray(source.read_bytes())
+    with zipfile.ZipFile(source) as packed:
+        found = packed.getinfo(part)
+    start = found.header_offset + 30 + len(part)
+    for at in range(start + 8, start + found.compress_size - 8, 97):
+        content[at] ^= 0xFF
+    (tmp_path / "damaged.keras").write_bytes(content)
+    with pytest.raises(ValueError, match="damaged.keras (is no|cannot be)") as error:
+        load_own_model(tmp_path, "damaged.keras")
+    assert "\n" not in str(error.value)
+
+
+def test_a_layer_of_two_thousand_million_units_is_refused_unbuilt(folder, tmp_path):
+    def change(config):
+        config["config"]["layers"][-1]["config"]["units"] = 2_000_000_000
+        return config
+
+    rewritten(folder / "fundus" / "cbam.keras", tmp_path / "huge.keras", change)
+    with pytest.raises(ValueError, match="too large. Expected units of at most"):
+        load_own_model(tmp_path, "huge.keras")
+
+
+def test_weights_that_are_no_numbers_are_refused(tmp_path):
+    model = create_model("micro_resnet", input_shape=(32, 32, 3))
+    kernel = model.weights[0]
+    kernel.assign(np.full(kernel.shape, np.nan, np.float32))
+    model.save(tmp_path / "nan.keras")
+    with pytest.raises(ValueError, match="weights that are no numbers"):
+        load_own_model(tmp_path, "nan.keras")

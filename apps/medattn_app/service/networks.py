@@ -8,7 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from medattn_app.domain.cases import Case, is_unmarked, synthetic_cases
+from medattn_app.domain.cases import (
+    Case,
+    cached_per_case,
+    is_unmarked,
+    synthetic_cases,
+)
 from medattn_app.domain.catalogue import (
     NotShipped,
     architectures,
@@ -25,6 +30,7 @@ from medattn_app.service.analyzers import Analyzers, Entry
 from medattn_app.service.answers import MAX_CACHED_BYTES, Answer, AnswerCache
 
 MAX_MODELS = 12  # that `model` keeps
+MAX_BYTES_OF_AN_UPLOAD = 2**20  # of answers about a visitor's image
 
 
 class NetworkService:
@@ -164,20 +170,21 @@ class NetworkService:
             An `Answer`. Where the method cannot read the network, it has no map, and
             `refused` says why.
         """
-        key = _answer_key(case, cell, method, options)
-        found = self._answers.find(key)
+        key, answers = _answer_key(case, cell, method, options), self._cache_of(case)
+        found = answers.find(key)
         if found is None:
             with self._locks[cell.model_name]:
-                found = self._answers.find(key)
+                found = answers.find(key)
                 found = found or self._compute(case, cell, method, options)
-                self._answers.add(key, found)
+                answers.add(key, found)
         return found
 
     def cached(
         self, case: Case, cell: Cell, method: str, **options: Any
     ) -> Answer | None:
         """Returns the answer if it is cached, else None; never computes."""
-        return self._answers.find(_answer_key(case, cell, method, options))
+        key = _answer_key(case, cell, method, options)
+        return self._cache_of(case).find(key)
 
     def probabilities(self, case: Case, cell: Cell) -> np.ndarray:
         """Returns the probabilities of both classes, `(2,)`."""
@@ -283,6 +290,10 @@ class NetworkService:
             method=method,
         )
 
+    def _cache_of(self, case: Case) -> AnswerCache:
+        """Returns where answers about an image are kept: a visitor's go with it."""
+        return self._answers if case.position is not None else _answers_of(case)
+
     # Networks
 
     def _load_model(self, cell: Cell) -> Network:
@@ -328,6 +339,11 @@ class NetworkService:
                 method, model, neuron_selection_mode="index", **options
             ),
         )
+
+
+@cached_per_case
+def _answers_of(case: Case) -> AnswerCache:
+    return AnswerCache(MAX_BYTES_OF_AN_UPLOAD)
 
 
 def _answer_key(

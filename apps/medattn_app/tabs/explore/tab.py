@@ -1,7 +1,6 @@
 """Explore: one question, its answer, its reasons, and the grid to compare with."""
 
 import json
-import logging
 from collections.abc import Callable
 from functools import wraps
 from html import escape
@@ -15,6 +14,8 @@ from medattn_app.domain.state import read_query
 from medattn_app.domain.texts import Words
 from medattn_app.gradio_private import event_field, pass_path_only
 from medattn_app.service.context import Context
+from medattn_app.service.fairness import visitor_of
+from medattn_app.service.faults import FAULTS
 from medattn_app.tabs.common.scripts import compose_script
 from medattn_app.tabs.explore.calls import ExploreCalls, Json
 from medattn_app.tabs.explore.catalogue import build_catalogue, question_json
@@ -46,6 +47,8 @@ def build(context: Context) -> None:
         uploaded="",
     )
     context.shared.update(question=question, viewer=viewer)
+    context.shared.setdefault("forget", []).append(calls.uploads.forget)
+    context.shared.setdefault("sweep", []).append(calls.uploads.sweep)
 
     def take_question(event: gr.EventData) -> Any:
         return event_field(event, "question")
@@ -64,9 +67,11 @@ def _build_upload(
         )
     )
 
-    def receive(path: str, chosen: Any) -> Any:
+    def receive(path: str, chosen: Any, request: gr.Request) -> Any:
+        session = str(request.session_hash)
+        address = visitor_of(request.client.host if request.client else None)
         try:
-            reply = calls.receive(path, chosen)
+            reply = calls.receive(path, chosen, session, address)
         except ValueError as error:
             title = words("explore.unfit")
             raise gr.Error(escape(str(error), quote=False), title=title) from None
@@ -111,9 +116,9 @@ def answer_every_call(
             return function(payload)
         except ValueError as error:
             return {"error": sentence_of(error, words)}
-        except Exception:
+        except Exception as error:
             # What went wrong is for the host; a visitor learns that it did.
-            logging.getLogger("medattn_app").exception("A call of the page failed")
+            FAULTS.report(error, "A call of the page failed")
             return {"error": words("refused.broken")}
 
     return call
