@@ -41,4 +41,6 @@ class CosineDecay(keras.callbacks.Callback):
 
     def on_train_batch_begin(self, batch: int, logs: object = None) -> None:
         """Sets the rate of the step that comes."""
+        if hasattr(self.model, "jax_state_sync"):  # on JAX, `fit` holds the variables
+            self.model.jax_state_sync()
         self.model.optimizer.learning_rate.assign(self.rate(self.step + batch))

@@ -1,5 +1,9 @@
 """The learning rate of each step."""
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -49,3 +53,46 @@ def test_an_interrupted_training_goes_on_at_the_rate_where_it_was():
     np.testing.assert_array_equal(whole.get_weights()[0], parts.get_weights()[0])
     still = compiled()
     assert np.abs(still.get_weights()[0] - whole.get_weights()[0]).max() > 1e-3
+
+
+BOTH = """
+import keras
+import numpy as np
+from medattn.study.execute.learning_rate import CosineDecay
+
+def trained(rate, callbacks):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    model.set_weights([np.ones((3, 2)) / 3, np.zeros(2)])
+    model.compile(
+        keras.optimizers.SGD(rate), keras.losses.SparseCategoricalCrossentropy(True)
+    )
+    rng = np.random.default_rng(0)
+    x, y = rng.random((80, 3)), rng.integers(0, 2, 80)
+    model.fit(x, y, 4, epochs=2, shuffle=False, verbose=0, callbacks=callbacks)
+    return model.get_weights()[0]
+
+theirs = keras.optimizers.schedules.CosineDecay(
+    0.0, 36, warmup_target=0.5, warmup_steps=4
+)
+whole, flat = trained(theirs, []), trained(0.5, [])
+assert np.abs(whole - flat).max() > 1e-3
+np.testing.assert_allclose(trained(0.5, [CosineDecay(0.5, 40)]), whole, rtol=1e-4)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_a_training_is_that_of_keras_own_schedule_on_every_backend(backend):
+    paths = [os.environ.get("MEDATTN_TORCH", "")] * (backend == "torch")
+    path = os.pathsep.join(filter(None, [*paths, *sys.path]))
+    if backend == "torch" and not os.environ.get("MEDATTN_TORCH"):
+        pytest.importorskip("torch")
+    if backend == "jax":
+        pytest.importorskip("jax")
+    out = subprocess.run(
+        [sys.executable, "-c", BOTH],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"KERAS_BACKEND": backend, "PYTHONPATH": path},
+    )
+    assert out.returncode == 0, out.stderr[-2000:]
