@@ -318,7 +318,7 @@ def _split(args: Any, *, sums: bool = False) -> tuple[Any, Any]:
             if leaf.difference is not None:
                 return leaf.difference
             zeros = ops.zeros_like(leaf.reference)
-            if len(zeros.shape) != rank or zeros.shape[0] != 1:
+            if len(zeros.shape) != rank or zeros.shape[0] not in (None, 1):
                 return zeros  # of fewer axes, none of which is the batch
             return ops.broadcast_to(zeros, (batch, *ops.shape(zeros)[1:]))
         if isinstance(leaf, bool) or not isinstance(leaf, constants):
