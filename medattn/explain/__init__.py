@@ -7,7 +7,7 @@ from medattn.explain.attention.rollout import (
     class_token_maps,
     class_token_reader,
 )
-from medattn.explain.audit import audit_line
+from medattn.explain.audit import audit_digits, audit_line, audit_terms
 from medattn.explain.backend import run_eagerly
 from medattn.explain.deeplift.references import reference_images, with_reference
 from medattn.explain.gradient.neuron_visualisation import visualize_neuron
@@ -32,7 +32,9 @@ __all__ = [
     "ANALYZERS",
     "area_gain",
     "attention_heads",
+    "audit_digits",
     "audit_line",
+    "audit_terms",
     "class_token_maps",
     "class_token_reader",
     "create_analyzer",

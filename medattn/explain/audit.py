@@ -11,6 +11,20 @@ from medattn.explain.backend import run_eagerly
 from medattn.explain.checks import Images, Neurons
 
 MAX_MISSING = 1e-3  # of the logit, or of one: from here on it is said
+MIN_NAMED = 0.01  # of the logit: from here on a part is named
+# What relevance ends in beside the pixels: see `medattn.explain.lrp.base.LRP`.
+PARTS = (
+    "biases",
+    "norm_shifts",
+    "class_token",
+    "positions",
+    "constants",
+    "others",
+    "stabiliser",
+    "rule_loss",
+)
+PART_NAMES = {"others": "other_inputs"}
+OLD_TERMS = {"absorbed": "absorbed", "others": "other_inputs", "dropped": "dropped"}
 Audit = dict[str, np.ndarray]
 Explanation = tuple[np.ndarray | list[np.ndarray], Audit, np.ndarray]
 
@@ -95,31 +109,58 @@ def audit_line(audit: Mapping[str, Sequence[Any] | np.ndarray], sample: int = 0)
         sample: Which of the batch.
 
     Returns:
-        A line such as `"pixels 1.92 + biases 0.31 = logit 2.23"`, with what a rule
-        dropped if it did, or `"pixels 1.92 = logit 2.23 − reference 0.31"` of DeepLIFT;
-        where relevance is lost, with what is missing.
+        A line such as `"pixels 1.92 + biases 0.20 + norm shifts 0.11 = logit 2.23"`,
+        with every part above 1% of the logit by its name and the others as one, or
+        `"pixels 1.92 = logit 2.23 − reference 0.31"` of DeepLIFT; where relevance is
+        lost, with what is missing.
     """
     entries = {key: float(values[sample]) for key, values in audit.items()}
     logit, error = entries["logit"], entries["error"]
-    line = f"pixels {_number(entries['relevance'])}"
-    if "absorbed" in entries:
-        line += _term("biases", entries["absorbed"])
-    if "others" in entries:
-        line += _term("other inputs", entries["others"])
-    if abs(entries.get("dropped", 0)) >= 0.005:
-        line += _term("dropped", entries["dropped"])
-    line += f" = logit {_number(logit)}"
+    digits = audit_digits(entries)
+    line = f"pixels {_number(entries['relevance'], digits)}"
+    for name, value in audit_terms(entries):
+        line += _term(name.replace("_", " "), value, digits)
+    line += f" = logit {_number(logit, digits)}"
     if "reference" in entries:
-        line += _term("reference", -entries["reference"])
-    if abs(error) > 1e-3 * max(1.0, abs(logit)):
+        line += _term("reference", -entries["reference"], digits)
+    if abs(error) > MAX_MISSING * max(1.0, abs(logit)):
         return f"{line} fails: {error:+.2g} is missing"
     return line
 
 
-def _term(name: str, value: float) -> str:
+def audit_terms(entries: Mapping[str, float]) -> list[tuple[str, float]]:
+    """Lists what stands beside the pixels in one sample's audit, in order.
+
+    Args:
+        entries: One sample's audit.
+
+    Returns:
+        Pairs of a name and an amount: the parts above 1% of the logit, and those that
+        are smaller together as `"small parts"`. An audit without parts, as of DeepLIFT
+        or of version 0.1, has `"absorbed"`, `"other inputs"` and `"dropped"`.
+    """
+    shown = 0.5 * 10.0 ** -audit_digits(entries)
+    if not any(part in entries for part in PARTS if part != "others"):
+        terms = [(n, entries[k]) for k, n in OLD_TERMS.items() if k in entries]
+        return [(n, v) for n, v in terms if n != "dropped" or abs(v) >= shown]
+    parts = [(PART_NAMES.get(part, part), entries.get(part, 0.0)) for part in PARTS]
+    limit = MIN_NAMED * abs(entries["logit"])
+    named = [(name, value) for name, value in parts if abs(value) > max(limit, 1e-9)]
+    named = [(name, value) for name, value in named if abs(value) >= shown]
+    rest = sum(value for _, value in parts) - sum(value for _, value in named)
+    return [*named, ("small_parts", rest)] if abs(rest) >= shown else named
+
+
+def audit_digits(entries: Mapping[str, float]) -> int:
+    """Returns how many decimals show 1% of a sample's logit: two, or more if small."""
+    size = MIN_NAMED * abs(entries["logit"])
+    return int(np.clip(np.ceil(-np.log10(max(2 * size, 1e-9))), 2, 4))
+
+
+def _term(name: str, value: float, digits: int) -> str:
     sign, size = ("+", value) if value >= 0 else ("−", -value)
-    return f" {sign} {name} {size:.2f}"
+    return f" {sign} {name} {size:.{digits}f}"
 
 
-def _number(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", "−")

@@ -100,15 +100,15 @@ def audit_text(audit: Mapping[str, float] | None, words: Words) -> str | None:
     """
     if audit is None:
         return None
-    line = words("audit.pixels", value=_number(audit["relevance"]))
-    for name, key in (("absorbed", "biases"), ("others", "others")):
-        if name in audit:
-            line += _term(words(f"audit.{key}"), audit[name])
-    if abs(audit.get("dropped", 0)) >= 0.005:
-        line += _term(words("audit.dropped"), audit["dropped"])
-    line += " = " + words("audit.logit", value=_number(audit["logit"]))
+    from medattn.explain import audit_digits, audit_terms
+
+    digits = audit_digits(audit)
+    line = words("audit.pixels", value=_number(audit["relevance"], digits))
+    for name, value in audit_terms(audit):
+        line += _term(words(f"audit.{name}"), value, digits)
+    line += " = " + words("audit.logit", value=_number(audit["logit"], digits))
     if "reference" in audit:
-        line += _term(words("audit.reference"), -audit["reference"])
+        line += _term(words("audit.reference"), -audit["reference"], digits)
     if abs(audit["error"]) > 1e-3 * max(1.0, abs(audit["logit"])):
         return words("audit.fails", line=line, error=f"{audit['error']:+.2g}")
     return line
@@ -134,10 +134,10 @@ def sentence_of(error: Exception, words: Words) -> str:
     return str(error)
 
 
-def _term(name: str, value: float) -> str:
+def _term(name: str, value: float, digits: int) -> str:
     sign, size = ("+", value) if value >= 0 else ("−", -value)
-    return f" {sign} {name} {size:.2f}"
+    return f" {sign} {name} {size:.{digits}f}"
 
 
-def _number(value: float) -> str:
-    return f"{value:.2f}".replace("-", "−")
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}".replace("-", "−")

@@ -126,6 +126,7 @@ class LinearLayer:
         kind: The layer's class name.
         kernel: The layer's weights, the batch norm not yet folded in.
         bias: Its bias with the norm's shift, or None.
+        shift: The shift of the norm that is folded in, or None.
     """
 
     def __init__(
@@ -149,6 +150,7 @@ class LinearLayer:
         self._sum: Tensor = None
         self.scale: Tensor = None
         self.bias: Tensor = None
+        self.shift: Tensor = None
         if self.kind == "BatchNormalization":
             self.kernel, self.bias = along_axis(layer, scale_and_shift(layer))
             return
@@ -160,6 +162,7 @@ class LinearLayer:
             self.kernel, self.bias = kernel_of(layer), bias_of(layer)
         if norm is not None:
             self.scale, shift = scale_and_shift(norm)
+            self.shift = shift
             self.bias = shift if self.bias is None else shift + self.scale * self.bias
 
     def bare(self) -> "LinearLayer":

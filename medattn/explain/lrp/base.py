@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from keras import ops
 
-from medattn.explain.audit import Audit, AuditedAnalyzer, Explanation
+from medattn.explain.audit import PARTS, Audit, AuditedAnalyzer, Explanation
 from medattn.explain.backend import Compiled, compute_in_precision
 from medattn.explain.checks import Images, Neurons, choose, picked
 from medattn.explain.graph.analysis import Analysis
 from medattn.explain.graph.linear_layers import LinearLayer
 from medattn.explain.lrp import rules
 from medattn.explain.lrp.propagate import Propagator
+from medattn.explain.lrp.token_maps import ones_like, positions_on_image, tokens_of
 from medattn.explain.precision import (
     DOUBLE,
     SINGLE,
@@ -34,9 +35,11 @@ class LRP(AuditedAnalyzer):
     and the softmax of self-attention, are detached: they weigh, and what they weigh
     takes the relevance. See `medattn.explain.lrp.propagate`.
 
-    The audit's entries are `absorbed`, the sum of what each layer's constants took
-    (biases, batch-norm shifts, class token, positions, the stabiliser), and `dropped`,
-    what a rule could give to no input.
+    The audit names what is not the pixels': `biases`; `norm_shifts`; `class_token` and
+    `positions`, what the network reads beside the image; `constants`, numbers it adds
+    and its activations' values at zero; `others`, inputs that are not explained;
+    `stabiliser`; and `rule_loss`, which is what a softmax's expansion leaves over, and
+    `dropped`, what a rule could give to no input. Their sum is `absorbed` + `dropped`.
 
     Args:
         model: A functional or Sequential `keras.Model`.
@@ -127,6 +130,16 @@ class LRP(AuditedAnalyzer):
             outputs = self.head(self._propagator(images, probes[:count], probes[count]))
             return self.start(choose(outputs, neurons)), outputs
 
+        def placed(probes, images, neurons):
+            audit, places = (
+                probes[count],
+                dict(zip(keys, probes[count + 1 :], strict=True)),
+            )
+            outputs = self._propagator(images, probes[:count], audit, places)
+            return self.start(choose(self.head(outputs), neurons)), outputs
+
+        keys = [key for key, _ in tokens_of(self._propagator.constants)]
+        self._placed = self.compiled(placed)
         self._relevance = self.compiled(relevance)
         self._audited = self.compiled(audited)
         self._logits = self.compiled(
@@ -139,9 +152,13 @@ class LRP(AuditedAnalyzer):
         """Computes every step as its rule does, see `Analyzer`."""
         tensors = [ops.convert_to_tensor(image) for image in images]
         probes = [ops.ones(image.shape) for image in images]
-        entries = len(self._propagator.entries) + 1
-        ones = ops.ones((len(images[0]), entries))
+        ones = ops.convert_to_tensor(self._audit_ones(len(images[0])))
         return self._propagator.values(tensors, probes, ones)
+
+    def _audit_ones(self, batch: int) -> np.ndarray:
+        """Makes the ones by which relevance in the audit is read."""
+        rows = len(self._propagator.entries) + 1
+        return np.ones((batch, rows, len(PARTS)), np.float32)
 
     def _explain(
         self, images: list[np.ndarray], neurons: np.ndarray
@@ -189,7 +206,61 @@ class LRP(AuditedAnalyzer):
             chosen have their own name.
         """
         images, neurons = self._checked(x, neuron_selection)
-        return self._for(images)._audit(images, neurons)[0]
+        return self._for(images)._audit(images, neurons).by_layer
+
+    def token_maps(
+        self, x: Images, neuron_selection: Neurons = None
+    ) -> dict[str, list[np.ndarray]]:
+        """Maps what the class token and the positions contributed, entry by entry.
+
+        Args:
+            x: As in `analyze`.
+            neuron_selection: As in `analyze`.
+
+        Returns:
+            `"class_token"` and `"positions"`, each a list of relevance, in logits, one
+            array for each place where the network reads such: `(batch, tokens, dim)`.
+            Their sums are the audit's entries of these names.
+
+        Reference:
+            [Bakish et al., 2025](https://arxiv.org/abs/2506.02138), section 4.
+        """
+        images, neurons = self._checked(x, neuron_selection)
+        return self._for(images)._token_maps(images, neurons)
+
+    def _token_maps(
+        self, images: list[np.ndarray], neurons: np.ndarray
+    ) -> dict[str, list[np.ndarray]]:
+        tokens = tokens_of(self._propagator.constants)
+        batch = len(images[0])
+        probes = [np.ones(image.shape, np.float32) for image in images]
+        probes.append(self._audit_ones(batch))
+        probes += [ones_like(constant, batch) for _, constant in tokens]
+        (found, _), _ = self._compute(self._placed, probes, images, neurons)
+        maps: dict[str, list[np.ndarray]] = {"class_token": [], "positions": []}
+        relevance = found[len(images) + 1 :]
+        for (_, constant), each in zip(tokens, relevance, strict=True):
+            maps[constant.part].append(each)
+        return maps
+
+    def position_map(self, x: Images, neuron_selection: Neurons = None) -> np.ndarray:
+        """Maps what the positions contributed onto the image.
+
+        Args:
+            x: As in `analyze`.
+            neuron_selection: As in `analyze`.
+
+        Returns:
+            `(batch, height, width)`, in logits: each patch's relevance, divided evenly
+            among its pixels. The position of a class token has no place in the image
+            and is left out.
+
+        Raises:
+            ValueError: If the network reads no positions of patches of one image.
+        """
+        images, _ = self._checked(x, neuron_selection)
+        maps = self.token_maps(x, neuron_selection)["positions"]
+        return positions_on_image(maps, images[0].shape)
 
     def ledger(self, x: Images, neuron_selection: Neurons = None) -> Audit:
         """The name of `audit_by_layer` in version 0.1."""
@@ -197,28 +268,24 @@ class LRP(AuditedAnalyzer):
 
     def account_for(self, images: list[np.ndarray], neurons: np.ndarray) -> Explanation:
         """Explains and audits images that are checked."""
-        by_layer, logit, maps, outputs = self._audit(images, neurons)
-        self.check_finite(maps, images)
+        found = self._audit(images, neurons)
+        self.check_finite(found.maps, images)
+        by_layer = dict(found.by_layer)
         relevance, dropped = by_layer.pop("pixels"), by_layer.pop("dropped")
-        parts = [*by_layer.values(), 0 * relevance]
-        absorbed: Any = np.sum(parts, axis=0, dtype=np.float64)
-        error = logit - relevance - absorbed - dropped
-        audit: Audit = dict(
-            logit=logit,
-            relevance=relevance,
-            absorbed=absorbed,
-            dropped=dropped,
-            error=error,
-        )
-        return self._of_inputs(maps), audit, outputs
+        rest = [*by_layer.values(), 0 * relevance]
+        absorbed: Any = np.sum(rest, axis=0, dtype=np.float64)
+        audit: Audit = dict(logit=found.logit, relevance=relevance)
+        audit |= found.by_part
+        audit["rule_loss"] = audit["rule_loss"] + dropped
+        audit |= dict(absorbed=absorbed, dropped=dropped)
+        audit["error"] = found.logit - relevance - absorbed - dropped
+        return self._of_inputs(found.maps), audit, found.outputs
 
-    def _audit(
-        self, images: list[np.ndarray], neurons: np.ndarray
-    ) -> tuple[Audit, np.ndarray, list[np.ndarray], np.ndarray]:
-        """Returns the audit by layer, the explained logit, the maps and all logits."""
+    def _audit(self, images: list[np.ndarray], neurons: np.ndarray) -> "Audited":
+        """Explains images that are checked, and reads where all relevance went."""
         entries = [*self._propagator.entries, "dropped"]
-        ones = np.ones((len(images[0]), len(entries)), np.float32)
-        probes = [*(np.ones(image.shape, np.float32) for image in images), ones]
+        probes = [np.ones(image.shape, np.float32) for image in images]
+        probes.append(self._audit_ones(len(images[0])))
         _, outputs = self._logits([], images)
         if neurons.ndim == 1:
             largest = outputs.argmax(-1)
@@ -232,9 +299,30 @@ class LRP(AuditedAnalyzer):
             _, better = self._logits([], some, precision=DOUBLE)
             logit[double] = picked(better, neurons[double])
         sums = [m.sum(tuple(range(1, m.ndim)), dtype=np.float64) for m in maps]
-        audit = {"pixels": sum(sums[index] for index in self._inputs)}
+        by_layer = {"pixels": sum(sums[index] for index in self._inputs)}
+        absorbed = absorbed.astype(np.float64)
+        by_part = dict(zip(PARTS, absorbed[:, :-1].sum(1).T, strict=True))
         for index, name in enumerate(self.names or []):
             if index not in self._inputs:
-                audit[f"input {name}"] = sums[index]
-        audit |= dict(zip(entries, absorbed.T.astype(np.float64), strict=True))
-        return audit, logit, maps, outputs
+                by_layer[f"input {name}"] = sums[index]
+                by_part["others"] = by_part["others"] + sums[index]
+        by_layer |= dict(zip(entries, absorbed.sum(-1).T, strict=True))
+        return Audited(by_layer, by_part, logit, maps, outputs)
+
+
+class Audited(NamedTuple):
+    """Where the relevance of a batch went.
+
+    Attributes:
+        by_layer: As `LRP.audit_by_layer` gives it.
+        by_part: What was absorbed, by the names of `PARTS`.
+        logit: What is explained, `(batch,)`.
+        maps: The relevance of each input.
+        outputs: All logits.
+    """
+
+    by_layer: Audit
+    by_part: Audit
+    logit: np.ndarray
+    maps: list[np.ndarray]
+    outputs: np.ndarray

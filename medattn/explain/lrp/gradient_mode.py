@@ -26,7 +26,7 @@ def move_entries(propagator: Propagation, step: Step, args: Any, kwargs: Any) ->
         return y
     ones = [ops.ones_like(args[0]), *args[1:]]
     empty = 1 - ops.stop_gradient(compute_step(step, ones, kwargs))
-    return y + propagator.audited(step, empty, dropped=True)
+    return y + propagator.audited(step, empty)
 
 
 def converted(
@@ -53,6 +53,6 @@ def converted(
         if propagator.audit is None:
             return fraction
         zero = ops.cast(size == 0, size.dtype)
-        return fraction + propagator.audited(step, zero, dropped=True)
+        return fraction + propagator.audited(step, zero)
 
     return keras.tree.map_structure(back, results)

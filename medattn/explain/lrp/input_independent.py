@@ -86,7 +86,7 @@ def share_product(
         )
         if propagator.audit is not None:
             zero = fraction * ops.cast(denominator == 0, denominator.dtype)
-            y = y + propagator.audited(step, zero, dropped=True)
+            y = y + propagator.audited(step, zero)
     return y
 
 

@@ -64,7 +64,7 @@ class Propagation(Protocol):
         """Returns the arguments, constants among them as of `absorbed`."""
         ...
 
-    def audited(self, step: Step, amount: Tensor, dropped: bool = False) -> Tensor:
+    def audited(self, step: Step, amount: Tensor, part: str = "dropped") -> Tensor:
         """Returns a term by which an amount of relevance goes to the audit."""
         ...
 

@@ -21,12 +21,13 @@ A gate `x * s` becomes `x * [s]`: the signal takes the relevance, the gate is de
 """
 
 import copy
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
+from medattn.explain.audit import PARTS
 from medattn.explain.backend import gradient_only
 from medattn.explain.graph.analysis import Analysis
 from medattn.explain.graph.compute import compute_step
@@ -51,6 +52,13 @@ from medattn.explain.graph.steps import (
     sources,
     store,
 )
+from medattn.explain.lrp.constants import (
+    Constant,
+    constant_of,
+    is_condition,
+    is_uniform,
+    part_of_step,
+)
 from medattn.explain.lrp.gradient_mode import converted, move_entries
 from medattn.explain.lrp.input_independent import input_independent_rule
 from medattn.explain.lrp.nonlinear import (
@@ -65,10 +73,11 @@ from medattn.explain.lrp.nonlinear import (
     passthrough,
     softmax,
 )
-from medattn.explain.lrp.rules import LinearRule, Term
-from medattn.explain.lrp.terms import with_terms
+from medattn.explain.lrp.rules import LinearRule
+from medattn.explain.lrp.terms import with_audit, with_terms
 from medattn.layers.tensor import Tensor
 
+DROPPED = "dropped"  # what a rule could give to no input
 # Rules with a constant.
 ABSORBING = (softmax, log_softmax, logsumexp, layer_norm, group_norm, normaliser)
 
@@ -87,6 +96,8 @@ class Propagator:
 
     Attributes:
         entries: The names of the steps that may absorb relevance.
+        constants: What each sum or concatenation reads that is no signal, by the id of
+            its output.
 
     Raises:
         ValueError: If a step that carries relevance has no rule.
@@ -106,6 +117,7 @@ class Propagator:
         self.graph = analysis.graph
         self.entries: list[str] = []
         self._entry_index: dict[int, int] = {}
+        self._places: Mapping[tuple[int, int], Tensor] = {}
         for step in self.graph.steps:
             output = id(step.outputs[0])
             if not self._carries_relevance(step) or output in analysis.folded:
@@ -115,12 +127,23 @@ class Propagator:
             if self._may_absorb(step):
                 self._entry_index[output] = len(self.entries)
                 self.entries.append(_numbered(step.operation.name, self.entries))
+        self.constants = {
+            id(step.outputs[0]): [
+                constant_of(analysis, step, leaf)
+                for leaf in keras.tree.flatten(step.args)
+                if self._is_constant(leaf)
+            ]
+            for step in self.graph.steps
+            if id(step.outputs[0]) in self._entry_index
+            and name_of(step) in ADD_OR_CONCAT
+        }
 
     def __call__(
         self,
         images: Sequence[Tensor],
         probes: Sequence[Tensor],
         audit: Tensor | None = None,
+        places: Mapping[tuple[int, int], Tensor] | None = None,
     ) -> Tensor:
         """Runs the rewritten network.
 
@@ -129,14 +152,19 @@ class Propagator:
             probes: Ones of their shapes. The derivative by them is the relevance: they
                 weigh the image after the leading normalisation, so that relevance
                 speaks of pixels.
-            audit: Ones, `(batch, entries + 1)`. The derivative by it is what each of
-                `entries` has absorbed, and last what was dropped. None to leave it out.
+            audit: Ones, `(batch, entries + 1, parts)`. The derivative by it is what
+                each of `entries` has absorbed of each of `PARTS`, and last what was
+                dropped. None to leave it out.
+            places: Ones of the shapes of some of `constants`, by the ids of the steps
+                and numbers; the derivative by them is where the constants' went.
 
         Returns:
             The explained output, `(batch, classes)`.
         """
         # A copy holds what one run makes, so that several threads may run it at once.
-        return copy.copy(self)._run(images, probes, audit)
+        run = copy.copy(self)
+        run._places = places or {}
+        return run._run(images, probes, audit)
 
     def values(
         self, images: Sequence[Tensor], probes: Sequence[Tensor], audit: Tensor
@@ -221,7 +249,7 @@ class Propagator:
         terms = self.choose_rule(layer)(layer, x, probe)
         z = ops.stop_gradient(layer.output(x))
         if self.audit is not None or self.relevance_is_gradient:
-            return self._sum_of_terms(step, z, terms)
+            return with_audit(self, step, z, terms, layer)
         rectified = self.analysis.only_relu_reads(step)
         if rectified:  # with its ReLU in one: two passes over memory less
             z = ops.relu(z)
@@ -252,30 +280,6 @@ class Propagator:
         before = self._uniform(sources(step)[0], pixel)
         return compute_step(step, (before, *step.args[1:]), {})
 
-    def _sum_of_terms(self, step: Step, z: Tensor, terms: list[Term]) -> Tensor:
-        """Gives z the derivative that a rule's terms ask for, and audits the rest."""
-        y: Tensor = z if self.relevance_is_gradient else 0
-        for term in terms:
-            denominator = ops.stop_gradient(term.denominator())
-            size = ops.stop_gradient(term.signal)
-            if self.relevance_is_gradient:
-                weight = term.weight * ops.ones_like(z)
-                y = y + (term.signal - size) * ops.divide_no_nan(weight, denominator)
-            else:
-                weight = term.weight * z
-                y = y + term.signal * ops.divide_no_nan(weight, denominator)
-            if self.audit is not None:
-                rest = ops.divide_no_nan(weight * (denominator - size), denominator)
-                zero = weight * ops.cast(denominator == 0, denominator.dtype)
-                y = y + self.audited(step, rest)
-                y = y + self.audited(step, zero, dropped=True)
-        if self.audit is not None and not self.relevance_is_gradient:
-            # What rounding leaves between the terms and z, so that the value is z.
-            y = y + (z - ops.stop_gradient(y))
-        elif self.audit is not None:
-            y = z + (y - ops.stop_gradient(y))
-        return y
-
     def absorbed(self, step: Step, constant: Tensor) -> Tensor:
         """Returns a constant of a step's value, whose relevance goes to the audit.
 
@@ -286,28 +290,39 @@ class Propagator:
         constant = ops.stop_gradient(constant)
         if self.audit is None:
             return constant
-        return constant * self._entry(step, len(constant.shape))
+        part = part_of_step(rule_of(step, RULES, "lrp"))
+        return constant * self._entry(step, len(constant.shape), part)
 
     def absorb_constants(self, step: Step, args: Any, kwargs: Any) -> tuple[Any, Any]:
         """Returns a sum's arguments, where relevance of constants goes to the audit."""
         if self.audit is None:
             return args, kwargs
         rank = len(step.outputs[0].shape)
+        known = iter(self.constants.get(id(step.outputs[0]), ()))
 
         def absorb(name: Any, leaf: Any) -> Any:
-            if is_symbolic(name) and id(name) in self.analysis.carriers:
+            if not self._is_constant(name):
                 return leaf
-            if leaf is None or isinstance(leaf, (str, bool)) or is_condition(leaf):
-                return leaf
+            key = id(step.outputs[0]), len(found)
+            found.append(next(known))
             constant = ops.stop_gradient(read_variable(leaf))
-            entry = self._entry(step, rank)
+            entry = self._entry(step, rank, found[-1].if_uniform)
+            if found[-1].part != found[-1].if_uniform:
+                same = is_uniform(constant, rank)
+                other = self._entry(step, rank, found[-1].part)
+                if key in self._places:
+                    other = other * self._places[key]
+                entry = same * entry + (1 - same) * other
+            elif key in self._places:
+                entry = entry * self._places[key]
             if self.relevance_is_gradient:
                 return constant + gradient_only(entry)
             return constant * entry
 
+        found: list[Constant] = []
         return keras.tree.map_structure(absorb, step.args, args), kwargs
 
-    def audited(self, step: Step, amount: Tensor, dropped: bool = False) -> Tensor:
+    def audited(self, step: Step, amount: Tensor, part: str = DROPPED) -> Tensor:
         """Returns a term by which an amount of relevance goes to the audit.
 
         Its value is the amount; or zero, where relevance is the derivative.
@@ -315,17 +330,27 @@ class Propagator:
         Args:
             step: The step that absorbs or drops it.
             amount: `(batch, ...)`.
-            dropped: Whether there was no input to give it to.
+            part: What it is, one of `PARTS`; or dropped, as there was no input to give
+                it to.
         """
-        entry = self._entry(step, len(amount.shape), dropped)
+        entry = self._entry(step, len(amount.shape), part)
         return amount * (gradient_only(entry) if self.relevance_is_gradient else entry)
 
-    def _entry(self, step: Step, rank: int, dropped: bool = False) -> Tensor:
+    def _entry(self, step: Step, rank: int, part: str) -> Tensor:
         """Returns a step's entry of the audit, `(batch, 1, ...)`."""
         assert self.audit is not None
-        output = id(step.outputs[0])
-        index = len(self.entries) if dropped else self._entry_index[output]
-        return ops.reshape(self.audit[:, index], (-1,) + (1,) * (rank - 1))
+        if part == DROPPED:
+            entry = self.audit[:, len(self.entries), 0]
+        else:
+            index = self._entry_index[id(step.outputs[0])]
+            entry = self.audit[:, index, PARTS.index(part)]
+        return ops.reshape(entry, (-1,) + (1,) * (rank - 1))
+
+    def _is_constant(self, leaf: Any) -> bool:
+        """Whether an argument of a sum is a constant that may take relevance."""
+        if is_symbolic(leaf) and id(leaf) in self.analysis.carriers:
+            return False
+        return not (leaf is None or isinstance(leaf, (str, bool)) or is_condition(leaf))
 
     def _read(self, name: Tensor) -> Tensor:
         """Returns a tensor's value; relevance starts at the (normalised) image."""
@@ -361,12 +386,6 @@ class Propagator:
             return any(id(leaf) not in self.analysis.carriers for leaf in leaves)
         rule = rule_of(step, RULES, "lrp")
         return rule is nonlinearity and not is_relu(step) or rule in ABSORBING
-
-
-def is_condition(leaf: Any) -> bool:
-    """Whether an argument is true or false in every entry."""
-    dtype = getattr(leaf, "dtype", None)
-    return dtype is not None and keras.backend.standardize_dtype(dtype) == "bool"
 
 
 def _numbered(name: str, names: Collection[str]) -> str:

@@ -31,12 +31,14 @@ class Term(NamedTuple):
         weight: Of this part among the rule's.
         slope: A shorter way to `z / denominator`, from z and whether z is behind a
             ReLU; None if there is none.
+        stabiliser: Computes what of the denominator is the stabiliser; None if nothing.
     """
 
     signal: Tensor
     denominator: Callable[[], Tensor]
     weight: float = 1.0
     slope: Callable[[Tensor, bool], Tensor] | None = None
+    stabiliser: Callable[[], Tensor] | None = None
 
 
 LinearRule = Callable[[LinearLayer, Tensor, Tensor], list[Term]]
@@ -73,16 +75,29 @@ def epsilon(
     """
     signal = layer.total(x)
 
+    def unstable() -> Tensor:
+        return with_bias(signal, layer.bias if bias else None)
+
+    def stabiliser() -> Tensor:
+        z = unstable()
+        return epsilon * ops.cast(ops.where(z >= 0, 1.0, -1.0), z.dtype)
+
     def denominator() -> Tensor:
-        z = with_bias(signal, layer.bias if bias else None)
-        return z + epsilon * ops.cast(ops.where(z >= 0, 1.0, -1.0), z.dtype)
+        return unstable() + stabiliser()
 
     def slope(z: Tensor, rectified: bool) -> Tensor:
         size = z if rectified else ops.abs(z)
         return size / (size + epsilon)
 
     plain = bias and epsilon > 0
-    return [Term(signal, denominator, slope=slope if plain else None)]
+    return [
+        Term(
+            signal,
+            denominator,
+            slope=slope if plain else None,
+            stabiliser=stabiliser,
+        )
+    ]
 
 
 def gamma(layer: LinearLayer, x: Tensor, probe: Tensor, *, gamma: float) -> list[Term]:
