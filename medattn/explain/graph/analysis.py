@@ -38,6 +38,7 @@ class Analysis:
         softmax_is_gate: Whether a softmax is a gate, so that attention weighs and is
             not itself explained.
         gates: Whether there are gates at all.
+        fold: Whether a batch norm is one layer with the linear step before it.
 
     Attributes:
         depends: Ids of the tensors that depend on the image. So are all of these ids:
@@ -59,6 +60,7 @@ class Analysis:
         *,
         softmax_is_gate: bool = True,
         gates: bool = True,
+        fold: bool = True,
     ):
         self.graph = graph
         self.softmax_is_gate = softmax_is_gate
@@ -72,7 +74,9 @@ class Analysis:
         self.readers.setdefault(id(output), []).append(None)
         self._find_gates_and_signs()
         self._find_carriers()
-        self._find_folded()
+        self.folded: dict[int, Step] = {}
+        if fold:
+            self._find_folded()
 
     def _find_gates_and_signs(self) -> None:
         """Finds gates, constants, normalisers and signs, from the image on."""
@@ -165,7 +169,6 @@ class Analysis:
 
     def _find_folded(self) -> None:
         """Finds the batch norms that can be one layer with the step before them."""
-        self.folded: dict[int, Step] = {}
         for step in self.graph.steps:
             if step.part != COMPLETE or kind_of(step.operation) not in FOLDABLE:
                 continue

@@ -63,6 +63,7 @@ class LRP(AuditedAnalyzer):
     relevance_is_gradient = False  # as rules need that give relevance to zero inputs
     input_independent = False  # whether sums, products and norms ignore values, too
     softmax_is_gate = True
+    folds_norms = True  # a batch norm is one layer with what it alone reads
 
     @property
     def cancels(self) -> bool:
@@ -113,6 +114,7 @@ class LRP(AuditedAnalyzer):
             self.output,
             softmax_is_gate=self.softmax_is_gate,
             gates=self.gates == "held",
+            fold=self.folds_norms,
         )
         self._propagator = Propagator(
             analysis,

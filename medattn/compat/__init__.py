@@ -1,0 +1,1 @@
+"""Other libraries' names: scripts written for them run by changing one import."""
