@@ -23,6 +23,8 @@ from medattn.explain.metrics.localisation import (
 )
 from medattn.explain.metrics.pixel_maps import edge_map, pixel_map
 from medattn.explain.metrics.regions import overlap, top_region
+from medattn.explain.metrics.road import road
+from medattn.explain.metrics.saco import saco
 from medattn.explain.metrics.sanity_checks import randomisation_check
 from medattn.explain.metrics.sensitivity import max_sensitivity
 from medattn.explain.metrics.sparseness import sparseness
@@ -57,7 +59,9 @@ __all__ = [
     "relevance_auc",
     "relevance_mass",
     "relevance_rank",
+    "road",
     "run_eagerly",
+    "saco",
     "shortcut_share",
     "sparseness",
     "top_region",

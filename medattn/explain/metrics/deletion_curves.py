@@ -53,8 +53,8 @@ def deletion(
         2017](https://doi.org/10.1109/TNNLS.2016.2599820).
     """
     images = np.asarray(images, np.float32)
-    replaced = _replaced(images, replacement)
-    rank = _ranks(images, relevance, channels, sign, seed)
+    replaced = replaced_images(images, replacement)
+    rank = ranks_of(images, relevance, channels, sign, seed)
     return _curve(predict, images, replaced, rank, steps)
 
 
@@ -87,19 +87,30 @@ def insertion(
     Reference: [Petsiuk et al., 2018](https://arxiv.org/abs/1806.07421), section 3.2.
     """
     images = np.asarray(images, np.float32)
-    replaced = _replaced(images, replacement)
-    rank = _ranks(images, relevance, channels, sign, seed)
+    replaced = replaced_images(images, replacement)
+    rank = ranks_of(images, relevance, channels, sign, seed)
     return _curve(predict, replaced, images, rank, steps)
 
 
-def _ranks(
+def ranks_of(
     images: np.ndarray,
     relevance: np.ndarray,
     channels: Channels,
     sign: Sign,
     seed: int,
 ) -> np.ndarray:
-    """Ranks the pixels by relevance, the largest is 0, `(batch, height, width)`."""
+    """Ranks the pixels by relevance, `(batch, height, width)`; the largest is 0.
+
+    Args:
+        images: See `deletion`.
+        relevance: See `deletion`.
+        channels: See `pixel_map`.
+        sign: See `pixel_map`.
+        seed: Seed of the order of pixels with the same relevance.
+
+    Raises:
+        ValueError: If the maps do not fit the images.
+    """
     pixels = pixel_map(relevance, channels=channels, sign=sign)
     if images.shape[:3] != pixels.shape:
         raise ValueError(
@@ -143,8 +154,16 @@ def _curve(
     return Curve(fractions, values, np.trapezoid(values, fractions, axis=1))
 
 
-def _replaced(images: np.ndarray, replacement: str | np.ndarray) -> np.ndarray:
-    """Returns the values that replace the pixels, same shape as the images."""
+def replaced_images(images: np.ndarray, replacement: str | np.ndarray) -> np.ndarray:
+    """Returns the values that replace the pixels, same shape as the images.
+
+    Args:
+        images: See `deletion`.
+        replacement: See `deletion`.
+
+    Raises:
+        ValueError: If the replacement is unknown.
+    """
     if not isinstance(replacement, str):
         replacement = np.asarray(replacement, np.float32)
         try:

@@ -13,6 +13,8 @@ from medattn.explain.gradient.baselines import Input
 from medattn.explain.metrics import localisation
 from medattn.explain.metrics.deletion_curves import deletion, insertion
 from medattn.explain.metrics.pixel_maps import Channels, Sign, edge_map
+from medattn.explain.metrics.road import road
+from medattn.explain.metrics.saco import saco
 from medattn.explain.metrics.sanity_checks import randomisation_check
 from medattn.explain.metrics.sensitivity import max_sensitivity
 from medattn.explain.metrics.sparseness import sparseness
@@ -37,6 +39,12 @@ BETTER: dict[str, Literal["high", "low"] | None] = {
     "randomised_ssim": "low",
     "max_sensitivity": "low",
     "sparseness": None,
+}
+# Metrics that are measured if asked for.
+OPTIONAL: dict[str, Literal["high", "low"]] = {
+    "saco": "high",
+    "road_most": "low",
+    "road_least": "high",
 }
 LOCALISATION = {
     "relevance_mass": localisation.relevance_mass,
@@ -63,6 +71,7 @@ def evaluate_maps(
     radius: float = 0.02,
     samples: int = 10,
     seed: int = 0,
+    also: Sequence[str] = (),
 ) -> Table:
     """Measures the maps of several methods, a random map and an edge detector.
 
@@ -85,6 +94,9 @@ def evaluate_maps(
         radius: See `max_sensitivity`.
         samples: See `max_sensitivity`.
         seed: Seed of the random map, ties, the permutations and the noise.
+        also: Which of `OPTIONAL` to measure, too: `"saco"`, `"road_most"` and
+            `"road_least"`, the mean probability while the most or least relevant
+            pixels are removed.
 
     Returns:
         From each title, those of `analyzers` and then `"random map"` and `"edge
@@ -92,6 +104,12 @@ def evaluate_maps(
         Deletion and insertion are areas under the probability of the neuron. NaN is
         unknown: average with `numpy.nanmean`, or see `mean_rows`.
     """
+    unknown = sorted(set(also) - set(OPTIONAL))
+    if unknown:
+        raise ValueError(
+            f"Unknown metrics. Expected some of {list(OPTIONAL)}. "
+            f"Received: also={unknown}"
+        )
     predict = _probability(model, images, neuron)
     table: Table = {}
     for title, explain_with in _methods(analyzers, neuron, seed).items():
@@ -109,6 +127,8 @@ def evaluate_maps(
             row[curve.__name__] = curve(
                 predict, images, maps, replacement=replacement, steps=steps, seed=seed
             ).area
+        for name in also:
+            row[name] = _optional(name, predict, images, maps, seed)
         if checks:
             found = randomisation_check(
                 explain_with,
@@ -213,6 +233,20 @@ def _probability(
     compiled = value_and_gradients(probabilities, gradients=False)
     rows = np.arange(len(neurons))
     return lambda changed: compiled([changed])[1][rows, neurons]
+
+
+def _optional(
+    name: str,
+    predict: Callable[[np.ndarray], np.ndarray],
+    images: np.ndarray,
+    maps: np.ndarray,
+    seed: int,
+) -> np.ndarray:
+    """Measures one of `OPTIONAL`."""
+    if name == "saco":
+        return saco(predict, images, maps, seed=seed)
+    order: Literal["most", "least"] = "most" if name == "road_most" else "least"
+    return road(predict, images, maps, order=order, seed=seed).area
 
 
 def _mean(values: np.ndarray) -> float:
