@@ -41,7 +41,7 @@ FLOORS = {
         ["graph"],
         ["checks"],
         ["analyzer", "spatial"],
-        ["unopened", "audit"],
+        ["unopened", "audit", "concepts"],
         ["lrp", "gradient", "attention", "innvestigate"],
         ["deeplift"],
         ["api"],

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from keras import ops
 
-from medattn.explain.audit import PARTS, Audit, AuditedAnalyzer, Explanation
+from medattn.explain.audit import PARTS, Audit, Explanation
 from medattn.explain.backend import Compiled, compute_in_precision
 from medattn.explain.checks import Images, Neurons, choose, picked
 from medattn.explain.graph.analysis import Analysis
 from medattn.explain.graph.linear_layers import LinearLayer
 from medattn.explain.lrp import rules
+from medattn.explain.lrp.channels import ExplainsChannels
 from medattn.explain.lrp.propagate import Propagator
 from medattn.explain.lrp.token_maps import ones_like, positions_on_image, tokens_of
 from medattn.explain.precision import (
@@ -28,7 +29,7 @@ from medattn.layers.tensor import Tensor
 INPUT_RULES = {"flat": rules.flat, "w_square": rules.w_square, "z": rules.z}
 
 
-class LRP(AuditedAnalyzer):
+class LRP(ExplainsChannels):
     """Layer-wise relevance propagation; relevance adds up to the logit.
 
     Batch norms share as one layer with the convolution before them. Attention gates,
@@ -141,6 +142,7 @@ class LRP(AuditedAnalyzer):
             return self.start(choose(self.head(outputs), neurons)), outputs
 
         keys = [key for key, _ in tokens_of(self._propagator.constants)]
+        self.splits = {}
         self._placed = self.compiled(placed)
         self._relevance = self.compiled(relevance)
         self._audited = self.compiled(audited)

@@ -1,0 +1,1 @@
+"""Concept relevance: what each channel of a layer contributed, and stands for."""
