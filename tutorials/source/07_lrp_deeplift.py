@@ -179,10 +179,10 @@ explanation_figure(
 )
 
 # %% [markdown]
-# Read the audit below the picture. `pixels` is the sum of the map. `biases` is the
-# relevance that biases and the shifts of batch norms absorbed. It is summed layer by
-# layer, and not computed as the difference from the logit. Both together are the logit,
-# also for the other drawings:
+# Read the audit below the picture. `pixels` is the sum of the map. `biases` and `norm
+# shifts` are the relevance that biases and the shifts of batch norms absorbed. They are
+# summed layer by layer, and not computed as the difference from the logit. All together
+# are the logit, also for the other drawings:
 
 # %%
 for sample in range(4):

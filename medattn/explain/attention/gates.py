@@ -1,13 +1,20 @@
 """The scores of gates on positions and channels, and as maps of the image."""
 
 from collections.abc import Callable, Sequence
-from typing import Literal, TypeAlias
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from medattn.explain.analyzer import Analyzer
 from medattn.explain.attention.reader import AttentionReader
+from medattn.explain.attention.written_gates import (
+    KINDS,
+    Kind,
+    has_attention_layer,
+    written_gates,
+)
 from medattn.explain.backend import value_and_gradients
 from medattn.explain.graph.steps import Step
 from medattn.explain.spatial import spread, upsampled
@@ -24,8 +31,6 @@ from medattn.layers import (
 )
 from medattn.layers.tensor import Tensor
 
-Kind: TypeAlias = Literal["spatial", "channel"]
-KINDS: tuple[Kind, ...] = ("spatial", "channel")
 KINDS_OF: dict[type[AttentionLayer], tuple[Kind, ...]] = {
     BAM: KINDS,
     CBAM: KINDS,
@@ -41,6 +46,10 @@ KINDS_OF: dict[type[AttentionLayer], tuple[Kind, ...]] = {
 class GateReader(AttentionReader):
     """The scores of the model's gates as a map; the same for every class.
 
+    Gates of `medattn.layers` are read by their `scores`. A model without such is opened
+    and read by what it computes: a factor in [0, 1] of a product, with one weight a
+    channel or one a position, is a gate, whoever wrote it.
+
     Args:
         layer: Name of one gate; None takes the mean over all.
     """
@@ -49,11 +58,19 @@ class GateReader(AttentionReader):
     layer: str | None
     kind: Kind
 
+    def stays_closed(self, layer: keras.Layer) -> bool:
+        if has_attention_layer(self.model):
+            return super().stays_closed(layer)
+        return Analyzer.stays_closed(self, layer)
+
     def chosen_stages(self) -> list[Step]:
-        stages = self._steps_where(lambda step: self.kind in _kinds(step))
+        self.written = written_gates(self.graph, self.output)
+        stages = self._steps_where(
+            lambda step: self.kind in (_kinds(step) or self._kinds_written(step))
+        )
         if not stages:
             self._refuse(f"a {self.kind} gate, such as CBAM,")
-        names = [step.operation.name for step in stages]
+        names = self.names_of(stages)
         if self.layer is None:
             return stages
         if self.layer not in names:
@@ -68,6 +85,49 @@ class GateReader(AttentionReader):
         self._read = value_and_gradients(
             lambda images, neurons: (0.0, self.read(images)[1]), gradients=False
         )
+
+    def names_of(self, stages: Sequence[Step]) -> list[str]:
+        """Names gates by their layer, or by the layer or operation that weighs."""
+        names: list[str] = []
+        for step in stages:
+            written = id(step.outputs[0]) in self.written and step.path
+            name = first = step.path[-1] if written else step.operation.name
+            while name in names:
+                name = f"{first} ({names.count(name) + len(names)})"
+            names.append(name)
+        return names
+
+    def _kinds_written(self, step: Step) -> tuple[Kind, ...]:
+        gate = self.written.get(id(step.outputs[0]))
+        return () if gate is None else gate.kinds
+
+    def read(
+        self, images: Sequence[Tensor], offsets: Sequence[Tensor] | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Computes the explained output, and the scores of every gate.
+
+        Args:
+            images: One tensor per input.
+            offsets: Not used.
+        """
+        found = []
+
+        def compute(step: Step, args: Any, kwargs: Any) -> Any:
+            if any(step is each for each in self.stages):
+                found.append(self._scores_from(step, args, kwargs))
+            return self.compute_step(step, args, kwargs)
+
+        return self.forward(images, compute), found
+
+    def _scores_from(self, step: Step, args: Any, kwargs: Any) -> Tensor:
+        gate = self.written.get(id(step.outputs[0]))
+        if gate is None:
+            return self.scores(step, args[0])
+        leaves = keras.tree.flatten((args, kwargs))
+        scores, x = leaves[gate.gate], leaves[gate.signal]
+        axes = -1 if self.kind == "spatial" else (1, 2)
+        scores = ops.mean(ops.cast(scores, "float32"), axis=axes, keepdims=True)
+        return self.as_map(scores, ops.cast(x, "float32"))
 
     def scores(self, step: Step, x: Tensor) -> Tensor:
         x = ops.cast(x, step.operation.compute_dtype)
@@ -175,7 +235,7 @@ def gate_reader(
             f"Unknown kind of gate. Expected one of {KINDS}. Received: kind={kind!r}"
         )
     reader = _ScoreReader(model, kind=kind)
-    names = [step.operation.name for step in reader.stages]
+    names = reader.names_of(reader.stages)
 
     def read(x: np.ndarray) -> dict[str, np.ndarray]:
         images, neurons = reader._checked(x, None)
