@@ -45,7 +45,7 @@ class SplitRelevance:
         self.analyzer = analyzer
         propagator = analyzer._propagator
         known = {id(own): in_graph for own, in_graph in analyzer.graph.known}
-        tensor = known.get(id(tensor_at(analyzer.model, layer)))
+        tensor: Any = known.get(id(tensor_at(analyzer.model, layer)))
         analysis = propagator.analysis
         carries = tensor is not None and id(tensor) in analysis.carriers
         folded = carries and id(tensor) in analysis.folded

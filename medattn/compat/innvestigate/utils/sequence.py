@@ -17,7 +17,7 @@ class BatchSequence(keras.utils.PyDataset):
 
     def __init__(self, Xs: np.ndarray | Sequence[np.ndarray], batch_size: int = 32):
         super().__init__()
-        self.Xs: list[np.ndarray] = list(Xs) if isinstance(Xs, list | tuple) else [Xs]
+        self.Xs = [Xs] if isinstance(Xs, np.ndarray) else list(Xs)
         self.batch_size = batch_size
         if len({len(each) for each in self.Xs}) != 1:
             raise ValueError(
