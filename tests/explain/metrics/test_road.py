@@ -32,7 +32,7 @@ def test_filling_in_equals_that_of_quantus():
     rng = np.random.default_rng(0)
     image, removed = rng.random((9, 7, 3)), rng.random((9, 7)) < 0.5
     theirs = functions.noisy_linear_imputation(
-        image.transpose(2, 0, 1), np.flatnonzero(removed), (1, 2), noise=0.0
+        image.transpose(2, 0, 1), np.flatnonzero(removed), noise=0.0
     )
     found = imputed(image, removed)
     np.testing.assert_allclose(found, theirs.transpose(1, 2, 0), atol=1e-6)
