@@ -28,7 +28,6 @@ def main():
             max_upload=os.environ.get("MEDATTN_MAX_UPLOAD", "10mb"),
             lesson=os.environ.get("MEDATTN_LESSON") or None,
             offline=True,
-            embedded_by=("https://huggingface.co",),
         ),
     )
 

@@ -38,7 +38,6 @@ FLOORS = {
         ["precision"],
         ["backend"],
         ["graph"],
-        ["checks", "neurons"],
         ["analyzer", "spatial"],
         ["unopened", "audit"],
         ["lrp", "gradient", "attention", "innvestigate"],
@@ -46,12 +45,7 @@ FLOORS = {
         ["api"],
         ["metrics"],
     ],
-    "medattn.study": [
-        ["files"],
-        ["damage", "plan"],
-        ["analyse"],
-        ["execute", "report"],
-    ],
+    "medattn.study": [["files"], ["plan"], ["analyse"], ["execute", "report"]],
     "medattn_app": [
         ["gradio_private"],
         ["domain"],

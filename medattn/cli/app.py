@@ -18,7 +18,6 @@ def app(
     auth: str | None = None,
     share: bool = False,
     offline: bool = False,
-    online: bool = False,
     queue: int = 64,
     uploads: bool = True,
     max_upload: str = "20mb",
@@ -34,10 +33,8 @@ def app(
         lang: Language of the first page: en or pt.
         lesson: Lesson that opens first: first, maps, data or attention.
         auth: Who may come in, NAME:PASSWORD, or a file with one such line each.
-        share: Whether a public address of Gradio's service leads here; needs --online.
-        offline: Whether a connection to any other machine is refused: always, unless
-            --online is given.
-        online: Whether the app may connect to other machines, as --share must.
+        share: Whether a public address of Gradio's service leads here.
+        offline: Whether a connection to any other machine is refused.
         queue: Questions that may wait at once.
         uploads: Whether visitors may send images.
         max_upload: Largest file that they may send, such as 20mb.
@@ -47,17 +44,13 @@ def app(
     from medattn_app.server.launch import check, launch, read_auth
     from medattn_app.service.context import Settings
 
-    if offline and online:
-        raise ValueError(
-            "One of the two only. Expected --offline or --online. Received: both"
-        )
     settings = Settings(
         language=lang,
         lesson=lesson,
         max_upload=max_upload,
         uploads=uploads,
         own_models=None if models is None else str(models),
-        offline=not online,
+        offline=offline,
         queue=queue,
     )
     check(settings, share=share, mcp=mcp)

@@ -3,7 +3,6 @@
 import os
 import sys
 import tempfile
-from typing import Any
 
 
 def import_backend() -> None:
@@ -27,17 +26,3 @@ def import_backend() -> None:
         finally:
             os.dup2(stderr, 2)
             os.close(stderr)
-    _compute_in_single_precision(keras)
-
-
-def _compute_in_single_precision(keras: Any) -> None:
-    """Keeps keras.json from changing the maps: half precision is off by a thirtieth."""
-    floatx = keras.config.floatx()
-    if floatx == "float32":
-        return
-    keras.config.set_floatx("float32")
-    print(
-        f"keras.json asks for floatx {floatx!r}, in which maps are off: computing in "
-        "'float32'.",
-        file=sys.stderr,
-    )

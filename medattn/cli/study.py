@@ -1,4 +1,4 @@
-"""The verb medattn study: plan | run | status | gather | promote | hand-set."""
+"""The verb medattn study: plan | run | status | gather | promote."""
 
 import shlex
 import sys
@@ -11,7 +11,6 @@ import tyro
 from tyro.conf import Positional
 
 from medattn.cli.backend import import_backend
-from medattn.cli.hand_set import hand_set
 
 if TYPE_CHECKING:
     from medattn.study import Study, Trial
@@ -37,7 +36,6 @@ class Selection:
         reader: Options of data sets, such as mimic_cxr_jpg.view=frontal.
         root: Folder of the data sets that are not synthetic.
         weights: Folder of ImageNet weights, <network>.safetensors.
-        part: Run a part of a pre-registered study, which alone cannot answer it.
     """
 
     which: Positional[str] = "micro"
@@ -53,7 +51,6 @@ class Selection:
     reader: tuple[str, ...] = ()
     root: Path | None = None
     weights: Path | None = None
-    part: bool = False
 
     def study(self) -> "Study":
         """Reads the study and makes the changes."""
@@ -75,8 +72,6 @@ class Selection:
         for key in ("root", "weights"):
             if getattr(self, key) is not None:
                 changes[key] = str(getattr(self, key))
-        if self.part:
-            changes["preregistration"] = None
         return change_study(study, **changes)
 
 
@@ -96,8 +91,7 @@ def plan(
         workers: Trials at once; 0 takes as many as there are cores.
     """
     study = selection.study()
-    if study.unwritten_names():  # Keras is imported to look for them
-        import_backend()
+    import_backend()
     study.check_names()
 
     from medattn.study.execute.engines import available_cores
@@ -204,23 +198,13 @@ def gather(
         output: The CSV; <folder>/<study>.csv unless given.
     """
     from medattn.study import gather_results, read_study
-    from medattn.study.analyse.identity import split_by_code
     from medattn.study.analyse.results import write_results
 
     name = read_study(which).name
-    left_out: list[str] = []
-    rows = gather_results(folder / name, warn=left_out.append)
+    rows = gather_results(folder / name)
     output = output or folder / f"{name}.csv"
     write_results(rows, output)
     print(f"{len(rows)} trials in {output}")
-    versions = [code for code in split_by_code(rows) if code]
-    if versions:
-        left_out.append(
-            f"They are of several versions of the code ({', '.join(versions)}), which "
-            "the report shows apart and `medattn study promote` refuses."
-        )
-    for sentence in left_out:
-        print(sentence, file=sys.stderr)
 
 
 def promote(
@@ -251,7 +235,6 @@ def promote(
 
 VERBS: dict[str, Callable[..., None]] = {
     "gather": gather,
-    "hand-set": hand_set,
     "plan": plan,
     "promote": promote,
     "run": run,
@@ -304,14 +287,11 @@ def _description(trial: "Trial") -> str:
 
 
 def _print_status(counts: Mapping[str, Any]) -> None:
-    from medattn.study.execute.scheduler import STATES
-
-    text = ", ".join(f"{counts[name]} {name}" for name in STATES if counts[name])
+    states = ("done", "failed", "running", "stopped", "waiting")
+    text = ", ".join(f"{counts[name]} {name}" for name in states if counts[name])
     print(f"{counts['trials']} trials: {text}")
     for name, reason in counts["failures"].items():
         print(f"  failed {name}: {reason}")
-    for sentence in counts["damage"].values():
-        print(f"  {sentence}; `medattn study run` does it again")
     for name, reason in counts.get("faults", {}).items():
         print(f"  not ended {name}: {reason}")
     if counts["strangers"]:

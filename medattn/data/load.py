@@ -45,9 +45,9 @@ def load_dataset(
         size: Height and width of the images in pixels.
         least: Minimum number of patients (images, without patients) of a class in
             training.
-        options: Of synthetic data sets: `preset`, `"easy"`, `"standard"`, `"hard"`,
-            `"faint"` or `"xor"`, and `shortcut`, the correlation of a planted artefact
-            with the label. Of real ones: `root`, the folder of the files, `protocol`,
+        options: Of synthetic data sets: `preset`, `"easy"`, `"standard"`, `"hard"` or
+            `"xor"`, and `shortcut`, the correlation of a planted artefact with the
+            label. Of real ones: `root`, the folder of the files, `protocol`,
             `"default"` or `"study"`, and those of its reader in
             `medattn.data.readers`.
 

@@ -6,14 +6,13 @@ from typing import Any, Literal
 
 import keras
 
-from medattn.explain.analyzer import Analyzer
+from medattn.explain.analyzer import SELECTION_MODES, Analyzer
 from medattn.explain.attention.analyzers import ATTENTION_ANALYZERS
 from medattn.explain.deeplift.analyzers import DEEP_LIFT_ANALYZERS
 from medattn.explain.gradient.analyzers import GRADIENT_ANALYZERS
 from medattn.explain.gradient.cams import CAM_ANALYZERS
 from medattn.explain.innvestigate.engine import INNVESTIGATE_ANALYZERS
 from medattn.explain.lrp.analyzers import LRP_ANALYZERS
-from medattn.explain.neurons import SELECTION_MODES
 
 ANALYZERS: dict[str, type[Analyzer]] = (
     GRADIENT_ANALYZERS
@@ -26,7 +25,7 @@ ENGINES: Mapping[str, Mapping[str, Any]] = {
     "medattn": ANALYZERS,
     "innvestigate": INNVESTIGATE_ANALYZERS,
 }
-COMMON = ("at", "input", "output", "softmax")
+COMMON = ("input", "output", "softmax")
 Engine = Literal["medattn", "innvestigate"]
 
 
@@ -54,8 +53,7 @@ def create_analyzer(
             of its own, for the networks that it can do; it takes its own options, and
             `time_limit` in seconds.
         **options: Of the analyzer, such as `epsilon=1e-7` of `lrp.epsilon`; and of all:
-            `output` and `input`, which of several; `softmax="before"` or `"after"`;
-            `at`, the name of a layer whose output is explained, not the inputs.
+            `output` and `input`, which of several; `softmax="before"` or `"after"`.
 
     Returns:
         An analyzer with `analyze(x)` and, for those whose maps add up, `audit(x)`.

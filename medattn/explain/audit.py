@@ -1,17 +1,12 @@
 """The conservation audit: does a map add up to what it explains, and in words."""
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from medattn.explain.analyzer import Analyzer
-from medattn.explain.backend import run_eagerly
-from medattn.explain.checks import Images
-from medattn.explain.neurons import Neurons
+from medattn.explain.analyzer import Analyzer, Images, Neurons
 
-MAX_MISSING = 1e-3  # of the logit, or of one: from here on it is said
 Audit = dict[str, np.ndarray]
 Explanation = tuple[np.ndarray | list[np.ndarray], Audit, np.ndarray]
 
@@ -30,43 +25,9 @@ class AuditedAnalyzer(Analyzer):
 
         Returns:
             `(attribution, audit, logits)`: as `analyze` and `audit` give them, and all
-            logits of the model, `(batch, entries)`.
+            logits of the model, `(batch, classes)`.
         """
-        images, neurons = self._checked(x, neuron_selection)
-        opened = self._for(images)
-        if opened._first_call:  # the audit itself says whether the map adds up
-            opened._first_call = False
-            Analyzer.check_first(opened, images, neurons)
-        return opened.account_for(images, neurons)
-
-    def account_for(self, images: list[np.ndarray], neurons: np.ndarray) -> Explanation:
-        """Explains and audits arrays and neurons that are checked."""
         raise TypeError(f"{type(self).__name__} does not say how it is audited.")
-
-    def check_first(self, images: list[np.ndarray], neurons: np.ndarray) -> bool:
-        """Checks that the opened model is the model, and that the map adds up."""
-        super().check_first(images, neurons)
-        with run_eagerly():
-            _, audit, _ = self.account_for([x[:1] for x in images], neurons[:1])
-        self.warn_of_missing(audit["error"], audit["logit"])
-        return False
-
-    def warn_of_missing(self, error: np.ndarray, logit: np.ndarray) -> None:
-        """Warns if maps do not add up to what they explain.
-
-        Args:
-            error: What is missing, `(batch,)`.
-            logit: What is explained, `(batch,)`.
-        """
-        missing = np.abs(error) / np.maximum(1.0, np.abs(logit))
-        if not (missing > MAX_MISSING).any():
-            return
-        worst = int(missing.argmax())
-        warnings.warn(
-            f"The map does not add up to what it explains: {error[worst]:+.2g} is "
-            f"missing of {logit[worst]:.4g}. See analyzer.audit(x).",
-            stacklevel=4,
-        )
 
     def audit(self, x: Images, neuron_selection: Neurons = None) -> Audit:
         """Checks that the map adds up to what it explains.

@@ -63,10 +63,7 @@ def runs_eagerly(is_compiled: bool) -> bool:
 
 
 def value_and_gradients(
-    function: Callable[..., tuple[Any, Any]],
-    gradients: bool = True,
-    *,
-    per_sample: bool = False,
+    function: Callable[..., tuple[Any, Any]], gradients: bool = True
 ) -> Compiled:
     """Compiles a function together with the gradient of its value.
 
@@ -75,7 +72,6 @@ def value_and_gradients(
             tensors, or lists of them; returns `(value, extra)`, the value `(batch,)`,
             where one sample's value must not depend on another sample.
         gradients: False if only `extra` is wanted, and no gradient.
-        per_sample: Whether the function holds for one sample at a time only.
 
     Returns:
         A function of the same arguments, as numpy arrays, that gives
@@ -83,20 +79,12 @@ def value_and_gradients(
         Its `precision` is that in which all is computed; each is compiled once.
     """
     make = {"tensorflow": _tensorflow, "jax": _jax}.get(keras.backend.backend(), _torch)
-    made: dict[Any, Callable[..., Any]] = {}
-    used: set[Any] = set()
+    made: dict[tuple[Precision, bool], Callable[..., Any]] = {}
+    used: set[tuple[Precision, bool]] = set()
 
     def call(*arguments: Any, precision: Precision = SINGLE) -> Any:
-        if per_sample and (count := batch_size(arguments)) > 1:
-            parts = [
-                call(*one_sample(arguments, n, count), precision=precision)
-                for n in range(count)
-            ]
-            return keras.tree.map_structure(lambda *a: np.concatenate(a), *parts)
-        leaves = [np.asarray(leaf) for leaf in keras.tree.flatten(arguments)]
-        ranks = tuple((leaf.ndim, leaf.dtype.kind) for leaf in leaves)
-        eager = runs_eagerly((precision, False, ranks) in used)
-        key = precision, eager, ranks
+        eager = runs_eagerly((precision, False) in used)
+        key = precision, eager
         if key not in made:
             made[key] = make(function, gradients, eager)
         with use_precision(precision):
@@ -108,18 +96,6 @@ def value_and_gradients(
             return keras.tree.map_structure(keras.ops.convert_to_numpy, found)
 
     return call
-
-
-def batch_size(arrays: Any) -> int:
-    """Returns the number of samples in a nest of arrays `(batch or 1, ...)`."""
-    return max(len(array) for array in keras.tree.flatten(arrays))
-
-
-def one_sample(arrays: Any, index: int, count: int) -> Any:
-    """Takes one sample out of a nest of arrays `(batch or 1, ...)`."""
-    return keras.tree.map_structure(
-        lambda array: array[index : index + 1] if len(array) == count else array, arrays
-    )
 
 
 def with_precision(arrays: Any, precision: Precision) -> Any:

@@ -57,20 +57,6 @@ def check_precision(precision: str) -> None:
         )
 
 
-def is_lost(maps: Sequence[np.ndarray], total: np.ndarray) -> np.ndarray:
-    """Whether single precision has lost a sample: too much cancels, or is no number.
-
-    Args:
-        maps: As in `cancellation`.
-        total: As in `cancellation`.
-
-    Returns:
-        `(batch,)`.
-    """
-    finite = [np.isfinite(each).all(tuple(range(1, each.ndim))) for each in maps]
-    return (cancellation(maps, total) > MAX_CANCELLATION) | ~np.all(finite, axis=0)
-
-
 def cancellation(maps: Sequence[np.ndarray], total: np.ndarray) -> np.ndarray:
     """Measures for each sample how many times its relevance is larger than its sum.
 

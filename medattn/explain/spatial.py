@@ -18,11 +18,11 @@ def token_grid(tokens: int, image_shape: Sequence[int]) -> tuple[int, int, int] 
 
     Returns:
         `(first, rows, columns)`: the patches are the tokens from `first` on, row by
-        row; `first` is 1 after a class token, 2 after one for distillation too, else 0.
-        None if square patches of one size cannot fill the image so.
+        row; `first` is 1 after a class token, else 0. None if square patches of one
+        size, with at most one token before them, cannot fill the image.
     """
     height, width = image_shape
-    for first in (1, 0, 2):
+    for first in (1, 0):
         rows = math.isqrt(max(0, tokens - first) * height // width)
         if rows and not height % rows:
             side = height // rows
@@ -67,36 +67,12 @@ def spread(maps: np.ndarray, images: np.ndarray) -> np.ndarray:
     return np.broadcast_to(part, images.shape).copy()
 
 
-def check_image_inputs(
-    inputs: Sequence[keras.KerasTensor], names: Sequence[str] | None
-) -> None:
-    """Raises ValueError if an input of a model is not an image of known size.
-
-    Args:
-        inputs: Symbolic tensors.
-        names: Their names in the model; of the first ones, if some are not explained.
-    """
-    for tensor, name in zip(inputs, names or [], strict=False):
+def check_image_inputs(inputs: Sequence[keras.KerasTensor]) -> None:
+    """Raises ValueError if an input of a model is not an image of known size."""
+    for tensor in inputs:
         if len(tensor.shape) != 4 or None in tensor.shape[1:3]:
             raise ValueError(
                 "This analyzer spreads its map over an image. Expected inputs of shape "
                 "(batch, height, width, channels) of known height and width. "
-                f"Received: {tuple(tensor.shape)} for {name!r}"
-            )
-
-
-def check_positions(inputs: Sequence[keras.KerasTensor], names: Sequence[str]) -> None:
-    """Raises ValueError if an input has no positions: images, signals and volumes do.
-
-    Args:
-        inputs: Symbolic tensors of known size.
-        names: Their names in the model.
-    """
-    for tensor, name in zip(inputs, names, strict=True):
-        if len(tensor.shape) not in (3, 4, 5) or None in tensor.shape[1:]:
-            raise ValueError(
-                "This analyzer spreads its map over positions. Expected an input of "
-                "shape (batch, ..., channels) with one to three axes between them, or "
-                "input= the name of one that has. "
-                f"Received: {tuple(tensor.shape)} for {name!r}"
+                f"Received: {tuple(tensor.shape)} for {tensor.name!r}"
             )

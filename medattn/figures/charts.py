@@ -30,13 +30,8 @@ Series = Mapping[str, Sequence[Point]]
 
 GATES = tuple(GATE_COLOURS)  # one colour each; trunks have markers, for grey print
 GATE_NAMES = {"none": "no gate", "se": "SE", "cbam": "CBAM", "deit": "transformer"}
-TRUNKS = {"densenet": "s", "resnet": "o", "bagnet": "D", "deit": "^"}
-TRUNK_NAMES = {
-    "densenet": "DenseNet",
-    "resnet": "ResNet",
-    "bagnet": "BagNet",
-    "deit": "DeiT",
-}
+TRUNKS = {"densenet": "s", "resnet": "o", "deit": "^"}
+TRUNK_NAMES = {"densenet": "DenseNet", "resnet": "ResNet", "deit": "DeiT"}
 MINIMUM_IMAGES = 20  # in a bin of the calibration that is drawn
 
 
@@ -68,7 +63,7 @@ def regime_figure(
     Returns:
         A `matplotlib.figure.Figure`.
     """
-    figure, axes = panel_row(len(panels), height=3.7, share=share)
+    figure, axes = _panels(len(panels), height=3.7, share=share)
     regimes = _regimes(panels)
     styles: dict[str, dict[str, Any]] = {}
     for axis, (title, series) in zip(axes, panels.items(), strict=True):
@@ -87,7 +82,7 @@ def regime_figure(
         axis.margins(y=0.12)
     axes[0].set_ylabel(label)
     names = {n: n + (" (random start)" if n in hollow else "") for n in styles}
-    legend_below(figure, {names[name]: style for name, style in styles.items()})
+    _legend(figure, {names[name]: style for name, style in styles.items()})
     return figure
 
 
@@ -140,7 +135,7 @@ def measure_figure(
             axis.margins(y=0.15)
         axes[row, 0].set_ylabel(measure, fontsize=9.5)
     figure.align_ylabels(axes[:, 0])
-    legend_below(figure, styles, columns=max(3, 2 * len(datasets)))
+    _legend(figure, styles, columns=max(3, 2 * len(datasets)))
     return figure
 
 
@@ -168,7 +163,7 @@ def shortcut_figure(
     Returns:
         A `matplotlib.figure.Figure`.
     """
-    figure, axes = panel_row(len(panels), height=3.5, share=True)
+    figure, axes = _panels(len(panels), height=3.5, share=True)
     for axis, (title, gates) in zip(axes, panels.items(), strict=True):
         for x, (gate, points) in enumerate(gates.items()):
             colour = GATE_COLOURS[gate]
@@ -190,9 +185,7 @@ def shortcut_figure(
         axis.set_xlim(-0.6, len(gates) - 0.4)
         axis.margins(y=0.12)
     axes[0].set_ylabel("test AUROC")
-    legend_below(
-        figure, {n: s | {"color": REFERENCE} for n, s in TESTS.items()}, columns=1
-    )
+    _legend(figure, {n: s | {"color": REFERENCE} for n, s in TESTS.items()}, columns=1)
     return figure
 
 
@@ -255,7 +248,7 @@ def calibration_figure(
     Returns:
         A `matplotlib.figure.Figure`.
     """
-    figure, axes = panel_row(len(panels), height=3.6)
+    figure, axes = _panels(len(panels), height=3.6)
     styles: dict[str, dict[str, Any]] = {}
     for axis, (title, series) in zip(axes, panels.items(), strict=True):
         axis.plot([0, 1], [0, 1], color=REFERENCE, lw=1, ls="--")
@@ -270,7 +263,7 @@ def calibration_figure(
         axis.set_title(title, fontsize=11, loc="left")
         axis.set_xlabel("predicted probability")
     axes[0].set_ylabel("fraction of positives")
-    legend_below(figure, styles)
+    _legend(figure, styles)
     return figure
 
 
@@ -283,7 +276,7 @@ def training_figure(history: Sequence[Mapping[str, Any]]) -> "Figure":
     Returns:
         A `matplotlib.figure.Figure`.
     """
-    figure, (left, right) = panel_row(2, height=3.0)
+    figure, (left, right) = _panels(2, height=3.0)
     steps = [line["step"] for line in history]
     for key, colour, name in (
         ("loss", TRAINING, "training"),
@@ -315,10 +308,7 @@ def svg(figure: "Figure") -> str:
     return text[text.index("<svg") :]
 
 
-def panel_row(
-    count: int, *, height: float, share: bool = False
-) -> tuple["Figure", Any]:
-    """Makes a figure of so many panels side by side; returns it and its axes."""
+def _panels(count: int, *, height: float, share: bool = False) -> tuple["Figure", Any]:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(3.4 * max(count, 2), height + 0.8), layout="constrained")
@@ -373,10 +363,9 @@ def _note_on_line(axis: "Axes", text: str, height: float) -> None:
     note.set_path_effects([withStroke(linewidth=3, foreground=PAPER)])
 
 
-def legend_below(
+def _legend(
     figure: "Figure", styles: Mapping[str, dict[str, Any]], *, columns: int = 4
 ) -> None:
-    """Draws a legend below all panels, from names to the styles of their lines."""
     from matplotlib.lines import Line2D
 
     figure.legend(

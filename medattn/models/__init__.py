@@ -48,10 +48,6 @@ MICRO_RESNET = partial(
     stem_kernel=5,
     ratio=8,
 )
-# Sees windows of 9 x 9 pixels: a stem of 5 with stride 2, one 3 x 3, and then 1 x 1s.
-MICRO_BAGNET = partial(
-    MICRO_RESNET, stem_pool=False, kernels=(3, 1, 1), strides=(2, 1, 1)
-)
 
 MODELS: dict[str, Callable[..., keras.Model]] = {
     "densenet121": DENSENET121,
@@ -67,9 +63,6 @@ MODELS: dict[str, Callable[..., keras.Model]] = {
     "se_micro_resnet": partial(MICRO_RESNET, attention="se"),
     "cbam_micro_densenet": partial(MICRO_DENSENET, attention="cbam"),
     "cbam_micro_resnet": partial(MICRO_RESNET, attention="cbam"),
-    "micro_bagnet": MICRO_BAGNET,
-    "se_micro_bagnet": partial(MICRO_BAGNET, attention="se"),
-    "cbam_micro_bagnet": partial(MICRO_BAGNET, attention="cbam"),
     "micro_deit": partial(deit, patch=8, dim=32, depth=3, heads=2, mlp_ratio=2),
 }
 

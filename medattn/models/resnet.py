@@ -18,8 +18,6 @@ def resnet(
     stem_width: int = 64,
     stem_kernel: int = 7,
     stem_pool: bool = True,
-    kernels: Sequence[int] | None = None,
-    strides: Sequence[int] | None = None,
     expansion: int = 4,
     attention: str = "none",
     ratio: float = 16,
@@ -41,10 +39,6 @@ def resnet(
         stem_width: Channels after the first convolution.
         stem_kernel: Side of the first convolution's window.
         stem_pool: Whether a 3 x 3 max pooling of stride 2 follows the stem.
-        kernels: Window of the bottlenecks of each stage; 3 each unless given. A stage
-            with 1 looks no further, so that few 3s make a network that sees small
-            patches only, a BagNet.
-        strides: Stride of the first bottleneck of each stage; 1, then 2s, unless given.
         expansion: Channels of a bottleneck's output over its width.
         attention: A key of `medattn.models.ATTENTION`.
         ratio: Reduction ratio of the attention blocks.
@@ -55,9 +49,7 @@ def resnet(
         A functional `keras.Model` from images to logits `(batch, num_classes)`.
 
     Reference:
-        [He et al., 2016](https://doi.org/10.1109/CVPR.2016.90), table 1 and figure 5;
-        [Brendel and Bethge, 2019](https://arxiv.org/abs/1904.00760), figure 1, for
-        small windows.
+        [He et al., 2016](https://doi.org/10.1109/CVPR.2016.90), table 1 and figure 5.
     """
     inputs = keras.Input(input_shape, name="image")
     x = normalise(inputs)
@@ -66,17 +58,13 @@ def resnet(
     if stem_pool:
         x = layers.ZeroPadding2D(1, name="pool1_pad")(x)
         x = layers.MaxPooling2D(3, strides=2, name="pool1_pool")(x)
-    kernels = kernels or (3,) * len(blocks)
-    strides = strides or (1, *(2,) * (len(blocks) - 1))
-    stages = zip(blocks, widths, kernels, strides, strict=True)
-    for stage, (depth, width, kernel, stride) in enumerate(stages, start=2):
+    for stage, (depth, width) in enumerate(zip(blocks, widths, strict=True), start=2):
         for block in range(1, depth + 1):
             x = bottleneck(
                 x,
                 width,
                 expansion=expansion,
-                kernel=kernel,
-                strides=stride if block == 1 else 1,
+                strides=2 if block == 1 and stage > 2 else 1,
                 attention=attention,
                 ratio=ratio,
                 name=f"conv{stage}_block{block}",
@@ -89,13 +77,12 @@ def bottleneck(
     width: int,
     *,
     expansion: int,
-    kernel: int,
     strides: int,
     attention: str,
     ratio: float,
     name: str,
 ) -> Tensor:
-    """Reduces, convolves, expands, attends, and adds the shortcut."""
+    """Reduces, convolves 3 x 3, expands, attends, and adds the shortcut."""
     shortcut = x
     if strides > 1 or x.shape[-1] != expansion * width:
         shortcut = conv_norm(
@@ -103,7 +90,7 @@ def bottleneck(
         )
     x = conv_norm(x, width, 1, name=name, suffix="_1")
     x = layers.Activation("relu", name=f"{name}_1_relu")(x)
-    x = conv_norm(x, width, kernel, strides=strides, name=name, suffix="_2")
+    x = conv_norm(x, width, 3, strides=strides, name=name, suffix="_2")
     x = layers.Activation("relu", name=f"{name}_2_relu")(x)
     x = conv_norm(x, expansion * width, 1, name=name, suffix="_3")
     x = attend(x, attention, ratio=ratio, name=name)

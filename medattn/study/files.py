@@ -8,10 +8,9 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
+import numpy as np
 
 CHECKPOINTS_KEPT = 2  # the last, and the one before in case the last is damaged
 DIGEST = 32  # bytes of SHA-256
@@ -53,12 +52,6 @@ def read_json(path: str | Path) -> Any:
         return None
 
 
-def read_object(path: str | Path) -> dict[str, Any] | None:
-    """Reads a JSON object; None if there is none, or it is damaged."""
-    content = read_json(path)
-    return content if isinstance(content, dict) else None
-
-
 def read_json_lines(path: str | Path) -> list[Any]:
     """Reads one JSON value a line; an empty list if there is no such file."""
     try:
@@ -67,28 +60,8 @@ def read_json_lines(path: str | Path) -> list[Any]:
         return []
 
 
-def set_aside(path: str | Path) -> Path:
-    """Renames a damaged file to `<name>.damaged`, or `<name>.damaged.2` and so on.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Its new path; no other file is replaced.
-    """
-    path = Path(path)
-    new, number = path.with_name(f"{path.name}.damaged"), 1
-    while new.exists():
-        number += 1
-        new = path.with_name(f"{path.name}.damaged.{number}")
-    path.rename(new)
-    return new
-
-
-def write_arrays(path: str | Path, **arrays: "np.ndarray") -> None:
+def write_arrays(path: str | Path, **arrays: np.ndarray) -> None:
     """Writes an .npz atomically, the same bytes for the same arrays."""
-    import numpy as np  # here, so that a plan needs no numpy
-
     stream = io.BytesIO()
     np.savez_compressed(stream, **arrays)  # type: ignore[arg-type]
     write_atomic(path, stream.getvalue())
@@ -101,7 +74,7 @@ def file_sha256(path: str | Path) -> str:
 
 def save_checkpoint(
     folder: str | Path,
-    arrays: Mapping[str, "np.ndarray"],
+    arrays: Mapping[str, np.ndarray],
     progress: Mapping[str, Any],
 ) -> None:
     """Writes everything that a trial resumes from into one file, atomically.
@@ -113,7 +86,6 @@ def save_checkpoint(
         arrays: Arrays by name.
         progress: What JSON can hold; `progress["step"]` numbers the file.
     """
-    import numpy as np
     from safetensors.numpy import save
 
     arrays = {name: np.asarray(array) for name, array in arrays.items()}
@@ -126,7 +98,7 @@ def save_checkpoint(
 
 def load_checkpoint(
     folder: str | Path, *, warn: Callable[[str], Any] = print
-) -> tuple[dict[str, "np.ndarray"], dict[str, Any]] | None:
+) -> tuple[dict[str, np.ndarray], dict[str, Any]] | None:
     """Reads the last good checkpoint.
 
     Args:
@@ -146,7 +118,7 @@ def load_checkpoint(
                 f"The checkpoint {path} is damaged: it is set aside, and the one "
                 "before it is used."
             )
-            set_aside(path)
+            path.replace(path.with_suffix(".damaged"))
             continue
         header = json.loads(body[8 : 8 + int.from_bytes(body[:8], "little")])
         return load(body), json.loads(header["__metadata__"]["progress"])

@@ -2,12 +2,10 @@
 
 import json
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from medattn.models import list_models  # registers the layers that files name
 
@@ -15,8 +13,6 @@ MAXIMUM_BYTES = 500_000_000  # of a file, packed and unpacked
 MAXIMUM_RECORD_BYTES = 1_000_000  # of the record beside it
 MAXIMUM_SIZE = 512  # height and width of an image in pixels
 TRUSTED_PACKAGES = ("keras", "medattn")
-MAXIMUM_UNITS = 65_536  # of one layer; the widest known networks have 4,096
-SIZES = ("units", "filters", "input_dim", "output_dim", "key_dim", "value_dim")
 REFUSED_CLASSES = ("Lambda", "TorchModuleWrapper", "JaxLayer", "FlaxLayer", "TFSMLayer")
 
 
@@ -53,8 +49,7 @@ def load_own_model(folder: str | Path, name: str) -> keras.Model:
 
     Raises:
         ValueError: In one sentence, if there is no such model, it is no `.keras` file,
-            is damaged, names code from elsewhere, holds weights that are no numbers,
-            or does not map an image to two or more logits.
+            names code from elsewhere, or does not map an image to two or more logits.
     """
     offered = list_own_models(folder)
     if name not in offered:
@@ -63,24 +58,15 @@ def load_own_model(folder: str | Path, name: str) -> keras.Model:
             f"Received: name={str(name)[:80]!r}"
         )
     path = Path(folder).resolve() / name
-    try:
-        _check_classes(_read_config(path), path.name)
-    except RecursionError:
-        raise ValueError(
-            f"{path.name} is no .keras file: its config is too deep."
-        ) from None
+    _check_classes(_read_config(path), path.name)
     list_models()
     try:
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (
-        *(ValueError, TypeError, KeyError, OSError, ImportError, AttributeError),
-        *(IndexError, RuntimeError, MemoryError, RecursionError, EOFError),
-        *(NotImplementedError, zipfile.BadZipFile, zlib.error),
-    ) as error:
-        reason = " ".join(str(error).split())[:200] or type(error).__name__
-        raise ValueError(f"{path.name} cannot be loaded ({reason}).") from error
+    except (ValueError, TypeError, KeyError, OSError, ImportError) as error:
+        raise ValueError(
+            f"{path.name} cannot be loaded ({str(error).splitlines()[0][:200]})."
+        ) from error
     _check_shapes(model, path.name)
-    _check_numbers(model, path.name)
     return model
 
 
@@ -100,12 +86,7 @@ def _read_config(path: Path) -> Any:
                     f"bytes unpacked. Received: {unpacked:,}"
                 )
             return json.loads(packed.read("config.json"))
-    except (
-        *(zipfile.BadZipFile, KeyError, UnicodeDecodeError, json.JSONDecodeError),
-        *(zlib.error, EOFError, NotImplementedError, RuntimeError),
-    ) as error:
-        if isinstance(error, RecursionError):
-            raise
+    except (zipfile.BadZipFile, KeyError, UnicodeDecodeError, json.JSONDecodeError):
         raise ValueError(
             f"{path.name} is no .keras file. Expected one that `medattn train` wrote."
         ) from None
@@ -131,13 +112,6 @@ def _check_classes(config: Any, name: str) -> None:
                 f"{name} names code from elsewhere. Expected layers of Keras and "
                 f"medattn only. Received: {module}.{config['class_name']}"[:300]
             )
-    for size in SIZES:
-        given = config.get(size)
-        if isinstance(given, int) and given > MAXIMUM_UNITS:
-            raise ValueError(
-                f"{name} has a layer that is too large. Expected {size} of at most "
-                f"{MAXIMUM_UNITS:,}. Received: {given:,}"
-            )
     for part in config.values():
         _check_classes(part, name)
 
@@ -157,17 +131,6 @@ def _check_shapes(model: keras.Model, name: str) -> None:
             f"size at most {MAXIMUM_SIZE}, and two or more logits out. Received: "
             f"{shape_in} in, {shape_out} out"
         )
-
-
-def _check_numbers(model: keras.Model, name: str) -> None:
-    """Refuses weights that are not finite: every answer would be none."""
-    for variable in model.weights:
-        values = keras.ops.convert_to_numpy(variable)
-        if values.dtype.kind == "f" and not np.isfinite(values).all():
-            raise ValueError(
-                f"{name} holds weights that are no numbers. Expected finite ones. "
-                f"Received: {variable.path}"
-            )
 
 
 def _record(path: Path) -> dict[str, Any] | None:

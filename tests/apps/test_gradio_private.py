@@ -14,16 +14,11 @@ from medattn_app.gradio_private import (
     LAUNCH_WITHOUT_SELF_CHECK,
     TESTED_VERSION,
     EmptyConfig,
-    answer_in_sentences,
     event_data,
     event_field,
     find_component,
-    forget_values,
     pass_path_only,
-    queue_fairly,
-    serve_behind,
 )
-from medattn_app.service.fairness import Fairness, visitor_of, whom_to_refuse
 
 
 def broken(name, effect):
@@ -145,100 +140,3 @@ def test_a_running_app_says_so_until_it_is_closed():
     assert getattr(page, "is_running", None) is False, broken(
         "Blocks.is_running", "memory is trimmed after the app was closed, or never"
     )
-
-
-def test_the_gate_stands_before_all_of_gradios_middleware():
-    from gradio.routes import App
-
-    said = broken("routes.App.build_middleware_stack", "no gate stands before the app")
-    passed = []
-
-    def gate(app):
-        passed.append(app)
-        return "the gate"
-
-    with gr.Blocks() as page:
-        gr.HTML()
-    made = App.create_app(page)
-    with serve_behind(gate):
-        assert made.build_middleware_stack() == "the gate", said
-    assert len(passed) == 1
-    assert made.build_middleware_stack() != "the gate"
-
-
-def test_an_error_on_the_way_to_an_event_becomes_a_sentence():
-    import asyncio
-
-    with gr.Blocks() as page:
-        number = gr.Number()
-        number.change(lambda value: 1 / 0, number, number)
-    seen = []
-
-    def explain(error):
-        seen.append(error)
-        return gr.Error("a sentence")
-
-    answer_in_sentences(page, explain)
-    with pytest.raises(gr.Error, match="a sentence") as error:
-        asyncio.run(page.process_api(page.fns[0], [3]))
-    assert error.value.print_exception is False
-    assert isinstance(seen[0], ZeroDivisionError), broken(
-        "Blocks.process_api", "visitors read what Python says of an error"
-    )
-
-
-def test_the_queue_is_served_in_turn_and_the_newest_question_of_a_page_waits():
-    import asyncio
-    from types import SimpleNamespace
-
-    from gradio.data_classes import PredictBodyInternal
-
-    said = broken("queueing.Queue", "one visitor's flood stalls everybody")
-    with gr.Blocks() as page:
-        part = gr.Number()
-        part.change(lambda v: v, part, part, concurrency_id="networks")
-        part.submit(lambda v: v, part, part, concurrency_id="networks")
-    page.queue(max_size=4)
-    fairness = Fairness()
-    sentences = ("replaced", "crowded")
-    queue_fairly(page, fairness.choose, whom_to_refuse, visitor_of, sentences)
-    queue = page._queue
-
-    async def push(host, session, index=0):
-        request = SimpleNamespace(client=SimpleNamespace(host=host), headers={})
-        body = PredictBodyInternal(session_hash=session, data=[1], fn_index=index)
-        pushed, _, state = await queue.push(body=body, request=request, username=None)
-        return pushed, state
-
-    async def scene():
-        assert await push("9.9.9.9", "a") == (True, "success"), said
-        assert await push("9.9.9.9", "a") == (True, "success")
-        assert len(queue) == 1, said
-        assert queue.pending_messages_per_session["a"].qsize() >= 2, said
-        for session in ("b", "c", "d"):
-            await push("9.9.9.9", session)
-        assert (await push("8.8.8.8", "me"))[0] and len(queue) == 4, said
-        assert not (await push("9.9.9.9", "e"))[0]
-        served = []
-        while len(queue):
-            events, _, _ = queue.get_events()
-            served.append(events[0].session_hash)
-        assert served.index("me") <= 1, said
-
-    asyncio.run(scene())
-
-
-def test_a_closed_page_loses_the_images_of_its_states_and_nothing_else(app):
-    from gradio.components import State
-
-    states = [key for key, part in app.blocks.items() if isinstance(part, State)][:2]
-    session = app.app.state_holder["closing"]
-    session[states[0]], session[states[1]] = b"an image", "a score"
-    forget_values(app, bytes, "closing")
-    assert session.state_data.get(states[0]) is None, broken(
-        "SessionState.state_data", "images stay when a page was closed"
-    )
-    assert session.state_data[states[1]] == "a score"
-    forget_values(app, bytes)
-    forget_values(app, bytes, "unknown")
-    del app.app.state_holder.session_data["closing"]

@@ -217,7 +217,7 @@ def test_training_in_mixed_precision_keeps_float32_weights(
 def test_the_complexity_table_is_printed(monkeypatch, capsys):
     code, out, _ = run(monkeypatch, capsys, "report", "complexity", "--micro")
     lines = out.splitlines()
-    assert code == 0 and len(lines) == 11
+    assert code == 0 and len(lines) == 8
     row = next(line for line in lines if line.startswith("se_micro_resnet"))
     assert "20,274" in row and "2,304" in row
     code, _, err = run(monkeypatch, capsys, "report", "complexity", "--rounds", "-1")

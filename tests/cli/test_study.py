@@ -117,24 +117,6 @@ def test_results_are_gathered_into_a_csv(monkeypatch, capsys, tmp_path):
     assert (row["id"], row["reason"]) == (trial_id(trial), "x")
 
 
-def test_gather_names_damaged_trials_and_several_versions(
-    monkeypatch, capsys, tmp_path
-):
-    for name, code in (("a", "c0de"), ("b", "0ther"), ("c", "c0de")):
-        folder = tmp_path / "micro" / name
-        folder.mkdir(parents=True)
-        config = asdict(PRESETS["micro"].trials()[0]) | {"code": code}
-        (folder / "config.json").write_text(json.dumps(config))
-        failed = {"state": "failed", "reason": "x"} if name != "c" else []
-        (folder / "failed.json").write_text(json.dumps(failed))
-    code, out, err = command(
-        monkeypatch, capsys, "study", "gather", "--folder", tmp_path
-    )
-    assert code == 0 and out.startswith("2 trials in ")
-    assert "Trial c is damaged: failed.json is not what a trial writes" in err
-    assert "several versions of the code (c0de, 0ther)" in err
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
 def test_ctrl_c_stops_cleanly_and_prints_the_command_that_resumes(tmp_path):

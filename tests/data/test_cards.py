@@ -131,7 +131,6 @@ ELSEWHERE = {
         "0.5",
     },  # weights of the score
     "isic2020": {"2020"},
-    "fundus_context": {"45%"},  # of the combinations of lesions, see its own tests
     "mimic_cxr_jpg": {"2.1", "1.5", "2,414", "2011", "2016"},  # version, years, studies
     **dict.fromkeys(
         ("chestmnist", "dermamnist", "pneumoniamnist", "retinamnist"), {"3.0"}

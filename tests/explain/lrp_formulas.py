@@ -21,11 +21,7 @@ EXPECTED = {
         c, c.sum(0) + b + 1e-7 * np.where(c.sum(0) + b >= 0, 1, -1), R
     ),
     "lrp.alpha_1_beta_0": lambda c, b, R, w: share(
-        parts(c)[0], parts(c)[0].sum(0) + parts(b)[0], R
-    ),
-    "lrp.alpha_2_beta_1": lambda c, b, R, w: (
-        2 * share(parts(c)[0], parts(c)[0].sum(0) + parts(b)[0], R)
-        - share(parts(c)[1], parts(c)[1].sum(0) + parts(b)[1], R)
+        parts(c)[0], parts(c)[0].sum(0) + b, R
     ),
     "lrp.alpha_1_beta_0_IB": lambda c, b, R, w: share(
         parts(c)[0], parts(c)[0].sum(0), R

@@ -31,7 +31,6 @@ def outputs_of(analyzer, images):
     return [analyzer.analyze(images, 1)]
 
 
-@pytest.mark.filterwarnings("ignore:A map is zero everywhere")
 @pytest.mark.parametrize("name", NETWORKS)
 def test_every_analyzer_runs_eagerly_with_the_same_result(
     trained, images, name, monkeypatch

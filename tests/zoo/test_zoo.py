@@ -13,13 +13,7 @@ from medattn.data import load_dataset
 from medattn.study import probabilities
 from medattn.study.plan.presets import MICRO
 from medattn.study.plan.study import REGIMES, SYNTHETIC
-from medattn.zoo import (
-    FOLDER,
-    find_zoo_record,
-    list_zoo_models,
-    load_zoo_model,
-    load_zoo_weights,
-)
+from medattn.zoo import FOLDER, find_zoo_record, list_zoo_models, load_zoo_model
 
 MODELS = ("micro_resnet", "se_micro_resnet", "cbam_micro_resnet")
 CELLS = tuple(itertools.product(SYNTHETIC, MICRO, REGIMES))
@@ -160,14 +154,8 @@ def test_the_recorded_auroc_is_measured_again(test_sets, dataset, name, regime):
 @pytest.mark.slow
 @pytest.mark.parametrize(("dataset", "name"), itertools.product(SYNTHETIC, MICRO))
 def test_all_recorded_aurocs_are_measured_again(test_sets, dataset, name):
-    images, labels, _ = test_sets(dataset)
-    model = load_zoo_model(name, dataset=dataset)
-    for regime in REGIMES:  # into one model, whose prediction is compiled once
-        record = find_zoo_record(name, dataset=dataset, regime=regime)
-        load_zoo_weights(model, dataset=dataset, regime=regime)
-        scores = probabilities(model, images)[:, 1]
-        expected = record["measured"]["test"]["auroc"]
-        assert roc_auc_score(labels, scores) == pytest.approx(expected, abs=1e-3)
+    for regime in REGIMES:
+        check_auroc(test_sets, dataset, name, regime)
 
 
 @pytest.mark.parametrize("name", [name for name in MICRO if "deit" not in name])

@@ -241,9 +241,7 @@ else:
 # %% [markdown]
 # This was one cell of the table. A planned contrast averages over data sets, regimes
 # and trunks within each seed, and is corrected for the number of contrasts (Holm).
-# There are five possible verdicts: *practically the same*; *better* or *worse*;
-# *probably better* or *probably worse*, where the interval leaves out zero and the
-# corrected test does not confirm it; and *cannot tell*.
+# There are four possible verdicts, and one of them is *cannot tell*.
 
 # %%
 contrasts = contrast_table(results)

@@ -21,25 +21,15 @@ from medattn_app.tabs.common.export_view import view_of_upload
 MAX_SENTENCE_CHARACTERS = 300
 
 
-def build(context: Context, *, mcp: bool = False) -> None:
-    """Offers the endpoints; call it inside `gr.Blocks`.
-
-    Args:
-        context: The page's `Context`.
-        mcp: Whether they are tools of language models, too. Those that take a file are
-            not: Gradio's MCP server would read it from this machine's own disk.
-    """
+def build(context: Context) -> None:
+    """Offers the endpoints; call it inside `gr.Blocks`."""
     import gradio as gr
 
     for endpoint in endpoints(context):
-        takes_a_file = "image" in endpoint.__annotations__ and (
-            endpoint.__annotations__["image"] is dict
-        )
         gr.api(
             _refuse_in_a_sentence(endpoint),
             api_name=endpoint.__name__,
             api_description=(endpoint.__doc__ or "").split("\n\n")[0],
-            api_visibility="undocumented" if mcp and takes_a_file else "public",
             concurrency_id="networks",
         )
 
@@ -366,7 +356,7 @@ def _refuse_in_a_sentence(endpoint: Callable[..., Any]) -> Callable[..., Any]:
     def call(*arguments: Any, **named: Any) -> Any:
         try:
             return endpoint(*arguments, **named)
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             sentence = " ".join(str(error).split())
             raise gr.Error(sentence[:MAX_SENTENCE_CHARACTERS]) from None
 

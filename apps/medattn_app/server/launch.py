@@ -1,16 +1,18 @@
 """The server: what the host decides, and nothing that leaves the machine."""
 
+import atexit
 import importlib.util
+import os
+import shutil
 import socket
+import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medattn_app.domain.texts import Words
 from medattn_app.gradio_private import LAUNCH_WITHOUT_SELF_CHECK
-from medattn_app.server.lifetime import end_as_ctrl_c_does, make_private_folder
 from medattn_app.server.offline import refuse_other_machines
-from medattn_app.server.protection import behind_the_gate, protect, sweeper
 from medattn_app.service.context import Context, Settings
 from medattn_app.service.memory import (
     freeze_garbage_collection,
@@ -18,7 +20,7 @@ from medattn_app.service.memory import (
     share_arenas,
 )
 from medattn_app.service.networks import NetworkService
-from medattn_app.service.uploads import decoder, read_size
+from medattn_app.service.uploads import read_size
 from medattn_app.tabs.common.colours import colour_properties
 from medattn_app.tabs.lesson.path import begin
 
@@ -57,9 +59,7 @@ def launch(
     """Opens the app in a server of its own.
 
     Nothing leaves the machine unless `share` is set: analytics and update checks are
-    off, fonts come with Gradio, and nothing is fetched, whatever a visitor names. With
-    `settings.offline`, as on the command line, the process refuses every connection to
-    another machine, for as long as it lives.
+    off, fonts come with Gradio, and no example is fetched.
 
     Args:
         host: Address to listen on; `"0.0.0.0"` to serve a class.
@@ -82,28 +82,26 @@ def launch(
     check(settings, share=share, mcp=mcp)
     if settings.offline:
         refuse_other_machines(also=host)
-    folder = make_private_folder()
+    folder = _private_folder()
     share_arenas()
 
     from medattn_app.server.page import build_app
 
     service = NetworkService()
-    context = Context(service, Words(settings.language), settings)
-    app = build_app(context, mcp=mcp)
+    app = build_app(Context(service, Words(settings.language), settings))
     app.queue(max_size=settings.queue)
-    protect(app, settings)
+    options = _page_options()
     try:
-        with behind_the_gate(app, context, host, mcp=mcp):
-            app.launch(
-                server_name=host,
-                server_port=port or _free_port(host),
-                inbrowser=open_browser,
-                auth=auth,
-                share=share,
-                mcp_server=mcp,
-                max_file_size=settings.max_upload,
-                **_page_options(),
-            )
+        app.launch(
+            server_name=host,
+            server_port=port or _free_port(host),
+            inbrowser=open_browser,
+            auth=auth,
+            share=share,
+            mcp_server=mcp,
+            max_file_size=settings.max_upload,
+            **options,
+        )
     except OSError:
         raise OSError(
             f"The port {port} is taken. Expected a free one, such as --port {port + 1}."
@@ -112,7 +110,7 @@ def launch(
     if share:
         print(f"Anybody who knows the address may come: {app.share_url}", flush=True)
     app.medattn_uploads = folder
-    keep_memory_down(app, sweeper(app, context))
+    keep_memory_down(app)
     _warm_up_beside(service, app, block)
     return app
 
@@ -134,8 +132,8 @@ def check(settings: Settings, *, share: bool = False, mcp: bool = False) -> None
     read_size(settings.max_upload)
     if share and settings.offline:
         raise ValueError(
-            "A shared page is served through another machine. Expected --share with "
-            "--online. Received: --share alone"
+            "A shared page is served through another machine. Expected --share or "
+            "--offline. Received: both"
         )
     if mcp and importlib.util.find_spec("mcp") is None:
         raise ValueError(
@@ -242,6 +240,14 @@ def _free_port(host: str) -> int:
         return probe.getsockname()[1]
 
 
+def _private_folder() -> str:
+    """Makes a folder for what visitors send, of this process only, gone at its end."""
+    folder = tempfile.mkdtemp(prefix="medattn-app-")
+    os.environ["GRADIO_TEMP_DIR"] = folder
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
 def _warm_up_beside(service: NetworkService, app: "gr.Blocks", block: bool) -> None:
     """Compiles the networks while the first visitor looks around."""
     # Only now, and stopped before the process ends: TensorFlow must not be compiling
@@ -250,11 +256,9 @@ def _warm_up_beside(service: NetworkService, app: "gr.Blocks", block: bool) -> N
     warming.start()
     if block:
         try:
-            end_as_ctrl_c_does()
             app.block_thread()
         finally:
             service.stop()
-            decoder.close()
             warming.join()
 
 
@@ -262,7 +266,6 @@ def warm_up(service: NetworkService) -> None:
     """Computes in advance what the first answers of each kind would wait for."""
     from medattn_app.service.distance import measure_distance
 
-    decoder.start()
     service.warm_up()
     for dataset in service.datasets():
         measure_distance(service.cases(dataset)[0], dataset)

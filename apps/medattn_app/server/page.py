@@ -11,7 +11,7 @@ from medattn_app.domain.texts import LANGUAGES, Words
 from medattn_app.server import endpoints
 from medattn_app.service.context import Context
 from medattn_app.service.networks import NetworkService
-from medattn_app.service.uploads import ORPHAN_SECONDS
+from medattn_app.service.uploads import UPLOAD_SECONDS
 from medattn_app.tabs.common import export
 from medattn_app.tabs.common.scripts import compose_script
 from medattn_app.tabs.doubt import tab as doubt
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     import gradio as gr
 
 HERE = Path(__file__).parent
-SECONDS_BETWEEN_CLEANUPS = 60  # of the folder of uploads
+SECONDS_BETWEEN_CLEANUPS = 600  # of the folder of uploads
 BUILDERS = {  # by the name of the tab in the address
     "explore": explore.build,
     "inside": inside.build,
@@ -38,12 +38,11 @@ BUILDERS = {  # by the name of the tab in the address
 }
 
 
-def build_app(context: Context | None = None, *, mcp: bool = False) -> "gr.Blocks":
+def build_app(context: Context | None = None) -> "gr.Blocks":
     """Builds the page.
 
     Args:
         context: A `Context`; with the default settings unless given.
-        mcp: Whether the endpoints are offered to language models, too.
 
     Returns:
         A `gradio.Blocks`, to be started by `launch`.
@@ -54,10 +53,10 @@ def build_app(context: Context | None = None, *, mcp: bool = False) -> "gr.Block
     with gr.Blocks(
         title="medattn",
         analytics_enabled=False,
-        delete_cache=(SECONDS_BETWEEN_CLEANUPS, ORPHAN_SECONDS),
+        delete_cache=(SECONDS_BETWEEN_CLEANUPS, UPLOAD_SECONDS),
     ) as app:
         _build_page(context, app)
-        endpoints.build(context, mcp=mcp)
+        endpoints.build(context)
     first = context.words.language
     for language in LANGUAGES:
         if language != first:
@@ -121,8 +120,7 @@ def _build_page(context: Context, app: "gr.Blocks", home: str | None = None) -> 
 def _in_language(context: Context, language: str) -> Context:
     """Gives the same service and settings in another language."""
     settings = replace(context.settings, language=language)
-    kept = {name: context.shared.setdefault(name, []) for name in ("forget", "sweep")}
-    return replace(context, words=Words(language), settings=settings, shared=kept)
+    return replace(context, words=Words(language), settings=settings, shared={})
 
 
 def header(words: Words, other: str) -> str:

@@ -23,15 +23,6 @@ if TYPE_CHECKING:
 # The shipped studies, in the order in which they are searched; seeds are paired in one.
 STUDIES = ("micro", "pretraining", "shortcut")
 METRICS = {"auroc": "explore.auroc", "lrp.epsilon:relevance_mass": "explore.mass_study"}
-# The text of each verdict of `medattn.study.compare`.
-VERDICTS = {
-    "better": "explore.verdict_better",
-    "worse": "explore.verdict_worse",
-    "practically the same": "explore.verdict_practically",
-    "probably better": "explore.verdict_probably_better",
-    "probably worse": "explore.verdict_probably_worse",
-    "cannot tell": "explore.cannot_tell",
-}
 # Of networks that were trained with a mark, tested on images whose mark means nothing.
 MARKED_METRICS = {
     "auroc": "explore.auroc_loose",
@@ -133,16 +124,12 @@ def seeds_sentence(comparison: "Comparison", measure: str, words: Words) -> str:
         low=_points(comparison.low),
         high=_points(comparison.high),
     )
-    verdict, needed = comparison.verdict, comparison.needed
-    text += words(VERDICTS[verdict])
-    if verdict.startswith("probably"):
-        more = needed is not None and needed > comparison.seeds
-        return text + words("explore.needed", seeds=needed) * more
-    if verdict != "cannot tell":
-        return text
-    if needed is None:
+    if comparison.verdict != "cannot tell":
+        return text + words(f"explore.verdict_{comparison.verdict.split()[0]}")
+    text += words("explore.cannot_tell")
+    if comparison.needed is None:
         return text + words("explore.needed_many")
-    return text + words("explore.needed", seeds=needed)
+    return text + words("explore.needed", seeds=comparison.needed)
 
 
 def compared_with(service: NetworkService, cell: Cell, previous: object) -> Cell | None:

@@ -19,8 +19,6 @@ class Settings:
         own_models: Folder of `.keras` files that the host allows, or None.
         offline: Whether a connection to any other machine is refused, in this process.
         queue: Questions that may wait at once.
-        embedded_by: Origins whose pages may show this one in a frame, such as
-            `"https://huggingface.co"`.
     """
 
     language: str = "en"
@@ -30,7 +28,6 @@ class Settings:
     own_models: str | None = None
     offline: bool = False
     queue: int = 64
-    embedded_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -44,9 +41,7 @@ class Context:
         shared: Gradio components that tabs share, by name. Explore puts there
             `"question"`, a hidden `gr.JSON` with the question on the page (the fields
             of `medattn_app.domain.state.Question`): read it as an input of your
-            events, and listen to its `change`. `"forget"` is a list of functions that
-            take the session of a page that was closed, and drop its visitor's images;
-            `"sweep"` one of functions that drop those whose time is over.
+            events, and listen to its `change`.
     """
 
     service: NetworkService

@@ -8,11 +8,9 @@ held.
 import ctypes
 import gc
 import threading
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from medattn_app.gradio_private import keep_sessions_small
-from medattn_app.service.faults import FAULTS
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -22,17 +20,14 @@ SECONDS_BETWEEN_TRIMS = 15.0
 ARENA_MAX_OPTION, MAX_ARENAS = -8, 2
 
 
-def keep_memory_down(
-    app: "gr.Blocks", sweep: Callable[[], object] = lambda: None
-) -> None:
+def keep_memory_down(app: "gr.Blocks") -> None:
     """Keeps a running app's memory down until it is closed.
 
     Args:
         app: A `gradio.Blocks` that was launched.
-        sweep: Drops what visitors left behind; called every quarter of a minute.
     """
     keep_sessions_small(app)
-    threading.Thread(target=_trim_regularly, args=(app, sweep), daemon=True).start()
+    threading.Thread(target=_trim_regularly, args=(app,), daemon=True).start()
 
 
 def share_arenas() -> bool:
@@ -70,11 +65,7 @@ def freeze_garbage_collection() -> None:
     gc.freeze()
 
 
-def _trim_regularly(app: "gr.Blocks", sweep: Callable[[], object]) -> None:
+def _trim_regularly(app: "gr.Blocks") -> None:
     never = threading.Event()
     while not never.wait(SECONDS_BETWEEN_TRIMS) and app.is_running:
-        try:
-            sweep()
-        except Exception as error:  # the next time, then
-            FAULTS.report(error, "Sweeping failed")
         trim_memory()

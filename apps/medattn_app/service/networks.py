@@ -8,12 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from medattn_app.domain.cases import (
-    Case,
-    cached_per_case,
-    is_unmarked,
-    synthetic_cases,
-)
+from medattn_app.domain.cases import Case, is_unmarked, synthetic_cases
 from medattn_app.domain.catalogue import (
     NotShipped,
     architectures,
@@ -30,7 +25,6 @@ from medattn_app.service.analyzers import Analyzers, Entry
 from medattn_app.service.answers import MAX_CACHED_BYTES, Answer, AnswerCache
 
 MAX_MODELS = 12  # that `model` keeps
-MAX_BYTES_OF_AN_UPLOAD = 2**20  # of answers about a visitor's image
 
 
 class NetworkService:
@@ -170,21 +164,20 @@ class NetworkService:
             An `Answer`. Where the method cannot read the network, it has no map, and
             `refused` says why.
         """
-        key, answers = _answer_key(case, cell, method, options), self._cache_of(case)
-        found = answers.find(key)
+        key = _answer_key(case, cell, method, options)
+        found = self._answers.find(key)
         if found is None:
             with self._locks[cell.model_name]:
-                found = answers.find(key)
+                found = self._answers.find(key)
                 found = found or self._compute(case, cell, method, options)
-                answers.add(key, found)
+                self._answers.add(key, found)
         return found
 
     def cached(
         self, case: Case, cell: Cell, method: str, **options: Any
     ) -> Answer | None:
         """Returns the answer if it is cached, else None; never computes."""
-        key = _answer_key(case, cell, method, options)
-        return self._cache_of(case).find(key)
+        return self._answers.find(_answer_key(case, cell, method, options))
 
     def probabilities(self, case: Case, cell: Cell) -> np.ndarray:
         """Returns the probabilities of both classes, `(2,)`."""
@@ -290,10 +283,6 @@ class NetworkService:
             method=method,
         )
 
-    def _cache_of(self, case: Case) -> AnswerCache:
-        """Returns where answers about an image are kept: a visitor's go with it."""
-        return self._answers if case.position is not None else _answers_of(case)
-
     # Networks
 
     def _load_model(self, cell: Cell) -> Network:
@@ -339,11 +328,6 @@ class NetworkService:
                 method, model, neuron_selection_mode="index", **options
             ),
         )
-
-
-@cached_per_case
-def _answers_of(case: Case) -> AnswerCache:
-    return AnswerCache(MAX_BYTES_OF_AN_UPLOAD)
 
 
 def _answer_key(

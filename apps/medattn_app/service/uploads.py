@@ -2,88 +2,94 @@
 
 import importlib.util
 import os
+import secrets
 import tempfile
+import threading
 import time
+from collections import OrderedDict
 from pathlib import Path
 
-from medattn_app.domain.cases import Case
-from medattn_app.service.arrivals import PREFIX, Arrivals
-from medattn_app.service.decoder import Arrays, Decoder
+import numpy as np
+
+from medattn_app.domain.cases import LARGE, SIZE, Case
 
 MAX_UPLOAD_BYTES = 100 * 10**6  # of one file; a host may allow less
-UPLOAD_SECONDS = 600  # for which an image is kept while the page is open
-ORPHAN_SECONDS = 120  # after which a file that nobody asked about is deleted
+MAX_UPLOADED_IMAGES = 64  # that are kept in memory
+UPLOAD_SECONDS = 3600  # for which one is kept
 MAX_NAME_CHARACTERS = 40
 MAX_SENTENCE_CHARACTERS = 300
 UNITS = {"b": 1, "kb": 10**3, "mb": 10**6}
-arrivals, decoder = Arrivals(), Decoder()
 
 
-def receive_file(content: bytes, name: str, visitor: str) -> bytes:
-    """Decodes a file that has just come.
+class UploadedCases:
+    """The images that visitors sent, in memory for an hour, each under a secret key."""
 
-    What is kept are pixels: no name, location, camera or patient from a file's EXIF,
-    XMP or DICOM header.
+    def __init__(self) -> None:
+        self._cases: OrderedDict[str, tuple[Case, float]] = OrderedDict()
+        self._lock = threading.Lock()
 
-    Args:
-        content: The file's bytes.
-        name: What its sender calls it.
-        visitor: Who sent it.
+    def add(self, case: Case) -> str:
+        """Keeps a visitor's image; returns the key that only its sender gets."""
+        key, now = secrets.token_urlsafe(16), time.monotonic()
+        with self._lock:
+            self._cases[key] = case, now
+            for old, (_, since) in list(self._cases.items()):
+                expired = now - since > UPLOAD_SECONDS
+                if expired or len(self._cases) > MAX_UPLOADED_IMAGES:
+                    del self._cases[old]
+        return key
 
-    Returns:
-        What stands for it, the content of a small file that `read_upload` reads.
-    """
-    try:
-        return arrivals.add(_decode(content, name), visitor)
-    except ValueError as error:
-        return arrivals.add(str(error), visitor)
+    def find(self, key: object) -> Case | None:
+        """Returns the image of a key; None if it is unknown or expired."""
+        with self._lock:
+            found = self._cases.get(key) if isinstance(key, str) else None
+        if found is None or time.monotonic() - found[1] > UPLOAD_SECONDS:
+            return None
+        return found[0]
 
 
 def read_upload(path: str | Path, dataset: str = "fundus") -> Case:
-    """Reads a visitor's file into a `Case`, and deletes the file, whatever it holds.
+    """Reads a visitor's file into a `Case`, and deletes the file.
 
     Args:
         path: Where Gradio put it.
         dataset: The data set that the page showed when it came.
 
     Raises:
-        ValueError: In one plain sentence without markup or paths that says what is
-            wrong with the file.
+        ValueError: In one plain sentence that says what is wrong with the file.
     """
+    from medattn.data import fit_image
+
+    image = read_and_delete(path)
+    side = min(LARGE, max(image.shape[:2]))
+    return Case(fit_image(image, SIZE), fit_image(image, side), dataset=dataset)
+
+
+def read_and_delete(path: str | Path) -> np.ndarray:
+    """Reads a file that a visitor sent, and deletes it, whatever it holds.
+
+    What is kept are pixels: no name, location, camera or patient from a file's EXIF,
+    XMP or DICOM header.
+
+    Args:
+        path: Where Gradio put it.
+
+    Returns:
+        `(height, width, 3)`, float32 in [0, 1].
+
+    Raises:
+        ValueError: In one plain sentence without markup or paths.
+    """
+    from medattn.data import read_image
+
     if not isinstance(path, str | os.PathLike) or not str(path):
         raise ValueError("No file came. Expected one image.")
     try:
-        content = Path(path).read_bytes()
-    except OSError:
-        raise ValueError("No file came. Expected one image.") from None
+        return read_image(path)
+    except ValueError as error:
+        raise ValueError(harmless_sentence(str(error), Path(path).name)) from None
     finally:
         delete_upload(path)
-    if content.startswith(PREFIX):
-        pixels, picture = arrivals.take(content)
-    else:
-        pixels, picture = _decode(content, Path(path).name)
-    return Case(pixels, picture, dataset=dataset)
-
-
-def delete_orphans() -> None:
-    """Deletes what came and was not asked about: pixels, and files in the folder."""
-    arrivals.sweep()
-    folder, now = upload_folder(), time.time()
-    if "GRADIO_TEMP_DIR" not in os.environ:
-        return  # it is not ours alone
-    for file in list(folder.rglob("*")):
-        try:
-            if file.is_file() and now - file.stat().st_mtime > ORPHAN_SECONDS:
-                delete_upload(file)
-        except OSError:
-            pass  # another thread deleted it
-
-
-def _decode(content: bytes, name: str) -> Arrays:
-    try:
-        return decoder.decode(content)
-    except ValueError as error:
-        raise ValueError(harmless_sentence(str(error), "The file", name)) from None
 
 
 def delete_upload(path: str | Path) -> None:
@@ -156,21 +162,14 @@ def read_size(text: str) -> int:
     )
 
 
-def harmless_sentence(sentence: str, called: str, name: str) -> str:
-    """Makes a sentence about a file harmless: no markup, no path, not too long.
-
-    Args:
-        sentence: About the file.
-        called: What the sentence calls it.
-        name: What its sender calls it, and the page does.
-    """
+def harmless_sentence(sentence: str, name: str) -> str:
+    """Makes a sentence about a file harmless: no markup, no path, not too long."""
     short = "".join(
         sign if sign.isalnum() or sign in " ._-" else "_" for sign in name
     ).strip()
     if len(short) > MAX_NAME_CHARACTERS:
         short = f"{short[: MAX_NAME_CHARACTERS - 1]}…"
-    if sentence.startswith(called):
-        sentence = (short or called) + sentence.removeprefix(called)
+    sentence = sentence.replace(name, short or "The file")
     sentence = " ".join(sentence.split())
     for sign, word in (("<", "‹"), (">", "›"), ("&", "+")):
         sentence = sentence.replace(sign, word)

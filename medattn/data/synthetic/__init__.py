@@ -2,11 +2,10 @@
 
 from types import ModuleType
 
-from medattn.data.synthetic import chest, dermoscopy, fundus, fundus_context
+from medattn.data.synthetic import chest, dermoscopy, fundus
 
 DOMAINS: dict[str, ModuleType] = {
     "chest": chest,
     "dermoscopy": dermoscopy,
     "fundus": fundus,
-    "fundus_context": fundus_context,
 }

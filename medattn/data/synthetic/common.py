@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-PRESETS = ("easy", "standard", "hard", "faint", "xor")
+PRESETS = ("easy", "standard", "hard", "xor")
 SIZES = (32, 512)
 
 

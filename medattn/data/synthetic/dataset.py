@@ -127,8 +127,7 @@ def _columns(
 
 def _code(name: str) -> list[str]:
     """The source of everything that renders a domain: a change renders anew."""
-    room = Path(str(DOMAINS[name].__file__)).parents[1]
-    files = [room / file for file in ("common.py", "paint.py", "pixels.py")]
-    for domain in (*getattr(DOMAINS[name], "DRAWS_ON", ()), name):
-        files += sorted((room / domain).glob("*.py"))
-    return [file.read_text() for file in files]
+    domain = Path(str(DOMAINS[name].__file__)).parent
+    room = domain.parent
+    shared = [room / file for file in ("common.py", "paint.py", "pixels.py")]
+    return [file.read_text() for file in (*shared, *sorted(domain.glob("*.py")))]

@@ -5,11 +5,13 @@ from collections.abc import Callable, Sequence
 import keras
 import numpy as np
 
-from medattn.explain.attention.tokens import TokenReader
-from medattn.explain.spatial import spread, upsampled
+from medattn.explain.attention.reader import AttentionReader
+from medattn.explain.backend import value_and_gradients
+from medattn.explain.spatial import spread, token_grid, upsampled
+from medattn.layers import MultiHeadSelfAttention
 
 
-class Rollout(TokenReader):
+class Rollout(AttentionReader):
     """Attention, multiplied from the class token through all layers to the patches.
 
     R = A_L' ... A_2' A_1' with A' = (A + 1) / 2, where A is the mean over heads and 1
@@ -26,6 +28,7 @@ class Rollout(TokenReader):
 
     options = {"start_layer": 0}
     start_layer: int
+    layer_class = MultiHeadSelfAttention
 
     def prepare(self) -> None:
         super().prepare()
@@ -38,7 +41,18 @@ class Rollout(TokenReader):
                 "There is no such layer. Expected a start_layer from 0 to "
                 f"{layers - 1}. Received: start_layer={self.start_layer!r}"
             )
-        self._read = self.compiled(
+        tokens = {step.outputs[0].shape[1] for step in self.stages}
+        shapes = [tensor.shape[1:3] for tensor in self.model.inputs]
+        grids = [token_grid(n, shapes[0]) for n in tokens if n is not None]
+        if len(grids) != 1 or grids[0] is None or len(shapes) > 1:
+            raise ValueError(
+                "The tokens have no positions in the image. Expected one image, and in "
+                "every layer a token for each square patch of it, with at most a class "
+                f"token before them. Received: {sorted(tokens, key=str)} tokens and "
+                f"images of {shapes}"
+            )
+        self.first, self.rows, self.columns = grids[0]
+        self._read = value_and_gradients(
             lambda images, neurons: (0.0, self.read(images)[1]), gradients=False
         )
 
@@ -65,8 +79,7 @@ def attention_heads(model: keras.Model, x: np.ndarray) -> np.ndarray:
     """Reads the scores of every head of a transformer.
 
     Args:
-        model: A functional or Sequential `keras.Model` with attention between the
-            patches of an image, of whichever layers.
+        model: A functional or Sequential `keras.Model` with `MultiHeadSelfAttention`.
         x: `(batch, height, width, channels)`, pixels in [0, 1].
 
     Returns:
@@ -113,9 +126,7 @@ def class_token_reader(model: keras.Model) -> Callable[[np.ndarray], np.ndarray]
         images, neurons = reader._checked(x, None)
         scores = np.stack(reader._read(images, neurons)[1], axis=1)
         height, width = images[0].shape[1:3]
-        patches = scores[:, :, :, 0, reader.first :].reshape(
-            -1, reader.rows, reader.columns
-        )
+        patches = scores[:, :, :, 0, 1:].reshape(-1, reader.rows, reader.columns)
         large = upsampled(patches, (height, width))
         return large.reshape(*scores.shape[:3], height, width)
 

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from medattn.explain.analyzer import choose
 from medattn.explain.attention.rollout import Rollout
-from medattn.explain.neurons import choose
+from medattn.explain.backend import value_and_gradients
 from medattn.layers.tensor import Tensor
 
 
@@ -36,14 +37,15 @@ class TransformerAttribution(Rollout):
             outputs, scores = self.read(images, offsets)
             return choose(outputs, neurons), scores
 
-        self._gradient = self.compiled(logit)
+        self._gradient = value_and_gradients(logit)
 
     def _explain(
         self, images: list[np.ndarray], neurons: np.ndarray
     ) -> Sequence[np.ndarray]:
         zeros = [
-            np.zeros((len(images[0]), *self.shape_of(step)[1:]), np.float32)
+            np.zeros((len(images[0]), step.operation.heads, n, n), np.float32)
             for step in self.stages
+            for n in [step.outputs[0].shape[1]]
         ]
         gradients, scores = self._gradient(zeros, images, neurons)
         identity = np.eye(scores[0].shape[-1])

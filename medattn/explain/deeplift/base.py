@@ -7,27 +7,28 @@ import keras
 import numpy as np
 from keras import ops
 
-from medattn.explain.analyzer import Analyzer
-from medattn.explain.audit import MAX_MISSING, AuditedAnalyzer, Explanation
-from medattn.explain.backend import compute_in_precision, run_eagerly, with_precision
+from medattn.explain.analyzer import Images, Neurons, choose
+from medattn.explain.audit import AuditedAnalyzer, Explanation
+from medattn.explain.backend import (
+    compute_in_precision,
+    value_and_gradients,
+    with_precision,
+)
 from medattn.explain.deeplift.nonlinear import DEEP_LIFT_RULES
 from medattn.explain.deeplift.propagate import DifferencePropagator
 from medattn.explain.graph.analysis import Analysis
 from medattn.explain.graph.registry import stays_closed
-from medattn.explain.neurons import as_row, choose, known_neurons, picked
 from medattn.explain.precision import (
     DOUBLE,
     MAX_CANCELLATION,
     SINGLE,
     Precision,
+    cancellation,
     check_precision,
     has_double,
-    is_lost,
-    use_precision,
-    working_precision,
 )
+from medattn.layers.tensor import Tensor
 
-FEW = 2  # images of the first call that are compared with the model
 REFERENCES = ("zeros", "mean", "blur")
 Found = tuple[list[np.ndarray], np.ndarray, np.ndarray]
 
@@ -68,31 +69,26 @@ class DeepLift(AuditedAnalyzer):
     def prepare(self) -> None:
         """Checks the options and makes what `analyze` calls."""
         check_precision(self.precision)
-        self._distrusts_single = False
         self._checked_references = self.check_reference()
-        propagator = self._propagator = DifferencePropagator(
+        propagator = DifferencePropagator(
             Analysis(self.graph, self.output), reveal_cancel=self.reveal_cancel
         )
 
-        def logits(differences, references, still, neurons):
-            none = [None] * len(still)
-            end = propagator(
-                self.joined(references, still), self.joined(differences, none)
-            )
-            chosen = known_neurons(as_row(end.value), neurons)
-            change = choose(as_row(end.difference), chosen)
+        def logits(differences, references, neurons):
+            end = propagator(references, differences)
+            chosen = choose_by_image(end.value, neurons)
+            change = choose(end.difference, chosen)
             return change, (change, chosen)
 
-        self._multipliers = self.compiled(logits)
-        self._logits = self.compiled(
+        self._multipliers = value_and_gradients(logits)
+        self._logits = value_and_gradients(
             lambda _, images: (0.0, self.logits(images)), gradients=False
         )
 
     def check_reference(self) -> list[np.ndarray | str]:
         """Returns for each input its references as an array, or how one is made."""
-        tensors, _ = self.split(self.entries or [])
-        names, _ = self.split(self.names or [])
-        given = self.reference
+        tensors, given = self.model.inputs, self.reference
+        names = [tensor.name for tensor in tensors]
         if len(tensors) == 1:
             given = [given]
         elif isinstance(given, str):
@@ -119,64 +115,17 @@ class DeepLift(AuditedAnalyzer):
         """Yields references, a list of `(1 or batch, height, width, channels)`."""
         made = [
             made_reference(one, image) if isinstance(one, str) else one[:, None]
-            for one, image in zip(
-                self._checked_references, self.split(images)[0], strict=True
-            )
+            for one, image in zip(self._checked_references, images, strict=True)
         ]
         for index in range(max(map(len, made))):
             each = [one[index % len(one)] for one in made]
             batch = max(map(len, each))
             yield [np.broadcast_to(r, (batch, *r.shape[1:])) for r in each]
 
-    def rewritten_values(
-        self, images: Sequence[np.ndarray]
-    ) -> tuple[dict[int, Any], Any]:
-        """Computes every step by differences, see `Analyzer`."""
-        given = with_precision(list(images), working_precision())
-        explained, still = self.split(given)
-        references = next(self.references(given))
-        references = with_precision(references, working_precision())
-        tensors = [ops.convert_to_tensor(np.asarray(r)) for r in references]
-        differences = [
-            ops.convert_to_tensor(x) - r
-            for x, r in zip(explained, tensors, strict=True)
-        ]
-        constants = [ops.convert_to_tensor(array) for array in still]
-        values = self._propagator.values(
-            self.joined(tensors, constants),
-            self.joined(differences, [None] * len(still)),
-        )
-        return values, None
-
-    def check_first(self, images: list[np.ndarray], neurons: np.ndarray) -> bool:
-        """Checks the maps against the model's own difference, see `Analyzer`."""
-        try:
-            with use_precision(self._chosen_precision()):
-                Analyzer.check_first(self, images, neurons)
-        except ValueError:
-            if self.precision != "auto" or self._chosen_precision() == DOUBLE:
-                raise
-            self._distrusts_single = has_double()
-            if not self._distrusts_single:
-                raise
-            with use_precision(DOUBLE):
-                Analyzer.check_first(self, images, neurons)
-            return True
-        few = [x[:FEW] for x in images]
-        with run_eagerly():
-            _, audit, _ = self.account_for(few, neurons[:FEW])
-        if self._distrusts_single:
-            return True
-        self.warn_of_missing(audit["error"], audit["logit"])
-        return False
-
     def _explain(
         self, images: list[np.ndarray], neurons: np.ndarray
     ) -> Sequence[np.ndarray]:
-        (maps, change, _), _ = self._compute(images, neurons)
-        sums = sum_of(maps)
-        if np.isfinite(sums).all():
-            self.warn_of_missing(change - sums, change)
+        (maps, _, _), _ = self._compute(images, neurons)
         return maps
 
     def _compute(
@@ -190,24 +139,17 @@ class DeepLift(AuditedAnalyzer):
 
         def doubtful(found: Found) -> np.ndarray:
             maps, change, _ = found
-            missing = np.abs(change - sum_of(maps))
-            return is_lost(maps, change) | (missing > MAX_MISSING / 2)
+            return cancellation(maps, change) > MAX_CANCELLATION
 
-        precision: str = self._chosen_precision()
-        if precision == SINGLE and self.precision == "auto":
-            precision = "auto"
+        precision = self.precision
+        if precision == "auto" and self.reveal_cancel and has_double():
+            precision = DOUBLE
         (maps, change, chosen), double = compute_in_precision(
             self._compare, (images, neurons), precision, doubtful
         )
         map_precision = DOUBLE if self.precision == DOUBLE else SINGLE
         maps = [each.astype(map_precision, copy=False) for each in maps]
         return (maps, change, chosen), double
-
-    def _chosen_precision(self) -> Precision:
-        """Returns double if it was asked for, or is known to be needed."""
-        distrusts = self.reveal_cancel or self._distrusts_single
-        needed = self.precision == "auto" and distrusts and has_double()
-        return DOUBLE if needed or self.precision == DOUBLE else SINGLE
 
     def _compare(
         self,
@@ -217,37 +159,19 @@ class DeepLift(AuditedAnalyzer):
         precision: Precision = SINGLE,
     ) -> Found:
         """Returns the contributions, their sum by the network, and the neurons."""
-        explained, still = self.split(images)
-        totals = [np.zeros(image.shape, np.float64) for image in explained]
+        totals = [np.zeros(image.shape, np.float64) for image in images]
         changes: Any = 0.0
         count = 0
         for references in self.references(images):
-            if still:  # which have a row for every sample
-                batch = len(images[0])
-                references = [
-                    np.broadcast_to(r, (batch, *r.shape[1:])) for r in references
-                ]
-            cast = with_precision((explained, references), precision)
+            cast = with_precision((images, references), precision)
             differences = [x - r for x, r in zip(*cast, strict=True)]
             multipliers, (change, chosen) = self._multipliers(
-                differences, references, still, neurons, precision=precision
+                differences, references, neurons, precision=precision
             )
             for total, d, m in zip(totals, differences, multipliers, strict=True):
                 total += d * m
             changes, count = changes + change, count + 1
-        maps = [total / count for total in totals]
-        zeros = [np.zeros(array.shape) for array in still]
-        return self.joined(maps, zeros), changes / count, chosen
-
-    def _full(
-        self, references: list[np.ndarray], images: list[np.ndarray]
-    ) -> list[np.ndarray]:
-        """Adds to references the inputs that are no part of the comparison."""
-        still = self.split(images)[1]
-        if still:
-            batch = len(images[0])
-            references = [np.broadcast_to(r, (batch, *r.shape[1:])) for r in references]
-        return self.joined(references, still)
+        return [total / count for total in totals], changes / count, chosen
 
     def _compute_logits(
         self, images: list[np.ndarray], chosen: np.ndarray, double: np.ndarray
@@ -263,12 +187,12 @@ class DeepLift(AuditedAnalyzer):
                 return self._logits([], x, precision=precision)[1].astype(np.float64)
 
             ends = logits(images)
-            starts = [
-                logits(self._full(references, images))
-                for references in self.references(images)
-            ]
+            starts = [logits(references) for references in self.references(images)]
             starts = np.mean(np.broadcast_arrays(ends, *starts)[1:], axis=0)
-            return ends, picked(ends, chosen), picked(starts, chosen)
+            picked = chosen[:, None]
+            return ends, *(
+                np.take_along_axis(each, picked, 1)[:, 0] for each in (ends, starts)
+            )
 
         if double.all():
             return compute(images, chosen, DOUBLE)
@@ -282,17 +206,14 @@ class DeepLift(AuditedAnalyzer):
                 single[again] = each
         return outputs, logit, reference
 
-    def account_for(self, images: list[np.ndarray], neurons: np.ndarray) -> Explanation:
-        """Explains and audits images that are checked."""
+    def analyze_and_audit(
+        self, x: Images, neuron_selection: Neurons = None
+    ) -> Explanation:
+        """Explains and audits in one pass, see `AuditedAnalyzer`."""
+        images, neurons = self._checked(x, neuron_selection)
         (maps, _, chosen), double = self._compute(images, neurons)
-        self.check_finite(maps, images)
         outputs, logit, reference = self._compute_logits(images, chosen, double)
         sums = [m.sum(tuple(range(1, m.ndim)), dtype=np.float64) for m in maps]
-        missing = np.abs(logit - reference - sum(sums))
-        lost = missing > MAX_MISSING / 2 * np.maximum(1, np.abs(logit))
-        if (lost & ~double).any() and self.precision == "auto" and has_double():
-            self._distrusts_single = True  # the model's own difference says so
-            return self.account_for(images, neurons)
         relevance = sum(sums[index] for index in self._inputs)
         audit = dict(logit=logit, reference=reference, relevance=relevance)
         if len(self._inputs) < len(sums):
@@ -301,18 +222,16 @@ class DeepLift(AuditedAnalyzer):
         return self._of_inputs(maps), audit, outputs
 
 
-def sum_of(maps: Sequence[np.ndarray]) -> np.ndarray:
-    """Sums the contributions of each sample, `(batch,)`."""
-    sums = [m.sum(tuple(range(1, m.ndim)), dtype=np.float64) for m in maps]
-    return np.sum(sums, axis=0)
+def choose_by_image(outputs: Tensor, neurons: Tensor) -> Tensor:
+    """Replaces negative neurons by that of the image's largest logit."""
+    largest = ops.cast(ops.argmax(outputs, axis=-1), "int32")
+    return ops.where(neurons < 0, largest, neurons)
 
 
 def checked_reference(given: Any, tensor: keras.KerasTensor) -> np.ndarray | str:
     """Returns one input's references `(references, ...)`, or how one is made."""
     expected = tuple(tensor.shape[1:])
     if isinstance(given, str) and given in REFERENCES:
-        if given == "zeros" and None in expected:
-            return given
         if given == "zeros":
             return np.zeros((1, *expected), np.float32)
         if len(expected) > 1:
@@ -323,11 +242,11 @@ def checked_reference(given: Any, tensor: keras.KerasTensor) -> np.ndarray | str
             f"Received: reference={given!r}"
         )
     array = None if isinstance(given, str) else np.asarray(given, np.float32)
-    if array is not None and _fits(array.shape, expected):
+    if array is not None and array.shape == expected:
         array = array[None]
     if (
         array is None
-        or not _fits(array.shape[1:], expected)
+        or array.shape[1:] != expected
         or not len(array)
         or not np.isfinite(array).all()
     ):
@@ -340,16 +259,8 @@ def checked_reference(given: Any, tensor: keras.KerasTensor) -> np.ndarray | str
     return array
 
 
-def _fits(shape: Sequence[int], expected: Sequence[int | None]) -> bool:
-    """Whether a shape is the expected one, where that is known."""
-    pairs = zip(shape, expected, strict=False)
-    return len(shape) == len(expected) and all(e in (None, s) for s, e in pairs)
-
-
 def made_reference(how: str, images: np.ndarray) -> np.ndarray:
     """Makes of each image a reference, `(1, batch, height, width, channels)`."""
-    if how == "zeros":
-        return np.zeros((1, 1, *images.shape[1:]), np.float32)
     if how == "mean":
         mean = images.mean(axis=tuple(range(1, images.ndim - 1)), keepdims=True)
         return np.broadcast_to(mean, images.shape).copy()[None]

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-import keras
 from keras import ops
 
 from medattn.explain.backend import with_slope
@@ -114,8 +113,7 @@ def maximum_over(
     operation = step.operation
     rank = len(pair.reference.shape)
     if name_of(step).startswith("Global"):
-        first = operation.data_format == "channels_first"
-        axes = list(range(2, rank)) if first else list(range(1, rank - 1))
+        axes = list(range(1, rank - 1))
     else:
         axis = operation.axis
         axes = [each % rank for each in ([axis] if isinstance(axis, int) else axis)]
@@ -158,27 +156,5 @@ def _flat(tensor: Tensor, kept: Sequence[int], axes: Sequence[int]) -> Tensor:
 
 
 def maximum(propagator: Any, step: Step, *args: Any) -> Pair:
-    """Takes the larger of several tensors, or of a tensor and a constant."""
-    leaves = [leaf for leaf in keras.tree.flatten(args) if leaf is not None]
-    moving = next(p for p in pairs_of(args) if p.difference is not None)
-    zeros = ops.zeros_like(moving.difference)
-    dtype = zeros.dtype
-    pairs = []
-    for leaf in leaves:
-        known = leaf.reference if isinstance(leaf, Pair) else ops.cast(leaf, dtype)
-        change = leaf.difference if isinstance(leaf, Pair) else None
-        pairs.append(Pair(known + zeros, zeros if change is None else change + zeros))
-    return winner(pairs)
-
-
-def minimum(propagator: Any, step: Step, *args: Any) -> Pair:
-    """Takes the smaller of several tensors, `-max(-a, -b)`."""
-
-    def negative(leaf: Any) -> Any:
-        if not isinstance(leaf, Pair):
-            return -leaf
-        change = None if leaf.difference is None else -leaf.difference
-        return Pair(-leaf.reference, change)
-
-    turned = [negative(leaf) for leaf in keras.tree.flatten(args) if leaf is not None]
-    return negative(maximum(propagator, step, *turned))
+    """Takes the larger of several tensors."""
+    return winner([p if isinstance(p, Pair) else Pair(p, None) for p in pairs_of(args)])

@@ -6,25 +6,23 @@ difference from it, and returns the output's pair; see
 `medattn.explain.lrp.nonlinear`, have the same names.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import keras
-import numpy as np
 from keras import ops
 
 from medattn.explain.backend import with_slope
-from medattn.explain.deeplift.max_pool import max_pool, maximum, maximum_over, minimum
-from medattn.explain.deeplift.norms import group_norm, layer_norm, rms_norm
+from medattn.explain.deeplift.max_pool import max_pool, maximum, maximum_over
 from medattn.explain.deeplift.pairs import Pair, pairs_of
 from medattn.explain.deeplift.rules import Parts, sum_of_parts
-from medattn.explain.graph.analysis import Analysis
-from medattn.explain.graph.compute import compute_step, function_of
+from medattn.explain.graph.compute import compute_step
+from medattn.explain.graph.norms import in_groups, shape_of_weights, weights_of_norm
 from medattn.explain.graph.operations import (
-    AFFINE,
     GLOBAL_MAX_POOLINGS,
     MAX_POOLINGS,
     NONLINEARITIES,
+    NORMALISERS,
     PASSTHROUGH,
     PRODUCTS,
     QUOTIENTS,
@@ -43,12 +41,10 @@ class Propagation(Protocol):
     """What a rule may ask of the propagator that runs it.
 
     Attributes:
-        analysis: What is known of the graph.
         reveal_cancel: Whether positive and negative contributions are kept apart.
         parts: Those of some differences, by the ids of the tensors.
     """
 
-    analysis: Analysis
     reveal_cancel: bool
     parts: dict[int, Parts]
 
@@ -57,20 +53,7 @@ def passthrough(
     propagator: Propagation, step: Step, *args: Any, **kwargs: Any
 ) -> Pair | list[Pair]:
     """Moves, adds and averages differences as it does values."""
-    if step.kind == "Linear":  # its constants are weights
-        pair, function = _function_of(propagator, step, args, kwargs)
-        return Pair(function(pair.reference), function(pair.difference))
-    return _moved(step, args, kwargs)
-
-
-def _moved(
-    step: Step, args: Any, kwargs: Any, *, sums: bool = False
-) -> Pair | list[Pair]:
-    """Computes a step of references and of differences, see `_split`."""
-    references, differences = _split(args, sums=sums)
-    kwargs = keras.tree.map_structure(
-        lambda leaf: leaf.reference if isinstance(leaf, Pair) else leaf, kwargs
-    )
+    references, differences = _split(args)
     reference = compute_step(step, references, kwargs)
     difference = compute_step(step, differences, kwargs)
     if isinstance(reference, (list, tuple)):
@@ -82,20 +65,13 @@ def add_or_concat(
     propagator: Propagation, step: Step, *args: Any, **kwargs: Any
 ) -> Pair | list[Pair]:
     """Adds or joins differences; a constant has none."""
-    pair = _moved(step, args, kwargs, sums=True)
+    pair = passthrough(propagator, step, *args, **kwargs)
     if propagator.reveal_cancel and name_of(step) == "Add":
         terms = [p.difference for p in pairs_of(args) if p.difference is not None]
         up = sum(ops.relu(term) for term in terms)
         down = -sum(ops.relu(-term) for term in terms)
         propagator.parts[id(step.outputs[0])] = up, down
     return pair
-
-
-def where(propagator: Propagation, step: Step, condition: Any, x: Any, y: Any) -> Pair:
-    """Chooses between differences as between values, by a constant condition."""
-    chosen = condition.reference if isinstance(condition, Pair) else condition
-    references, differences = _split((x, y), sums=True)
-    return Pair(ops.where(chosen, *references), ops.where(chosen, *differences))
 
 
 def product(propagator: Propagation, step: Step, *args: Any, **kwargs: Any) -> Pair:
@@ -129,9 +105,7 @@ def quotient(propagator: Propagation, step: Step, x: Any, y: Any) -> Pair:
     return _multiplied(lambda a, b: a * b, x, reciprocal)
 
 
-def nonlinearity(
-    propagator: Propagation, step: Step, *args: Any, **kwargs: Any
-) -> Pair:
+def nonlinearity(propagator: Propagation, step: Step, pair: Pair) -> Pair:
     """Multiplies by the secant of a nonlinearity between reference and image.
 
     dy = dx [(f(r + dx) - f(r)) / dx]; with RevealCancel, for each of the positive and
@@ -141,11 +115,14 @@ def nonlinearity(
         [Shrikumar et al., 2017](https://arxiv.org/abs/1704.02685), sections 3.5.2
         (Rescale) and 3.5.3 (RevealCancel).
     """
-    pair, activation = _function_of(propagator, step, args, kwargs)
+
+    def activation(x: Tensor) -> Tensor:
+        return compute_step(step, (x,), {})
+
     f = None if is_relu(step) else activation
     r, d = pair.reference, pair.difference
     source = ids(sources(step))[0]
-    reference = activation(r)
+    reference = compute_step(step, (r,), {})
     if source not in propagator.parts:
         return Pair(reference, secant(f, r, d))
     up, down = propagator.parts[source]
@@ -154,18 +131,6 @@ def nonlinearity(
     fall = secant(f, r, down, also=r + detached_up)
     total = secant(f, r, ops.stop_gradient(d))
     return Pair(reference, sum_of_parts(rise, fall, total))
-
-
-def _function_of(
-    propagator: Propagation, step: Step, args: Any, kwargs: Any
-) -> tuple[Pair, Callable[[Tensor], Tensor]]:
-    """Takes a step of one moving pair as a function of it, see `function_of`."""
-    depends = propagator.analysis.depends
-    pair, _ = function_of(step, args, kwargs, depends)
-    plain = keras.tree.map_structure(
-        lambda leaf: leaf.reference if isinstance(leaf, Pair) else leaf, (args, kwargs)
-    )
-    return pair, function_of(step, plain[0], plain[1], depends)[1]
 
 
 def secant(
@@ -199,83 +164,84 @@ def secant(
 
     def slope() -> Tensor:
         steep = ops.divide_no_nan(y, detached)
-        if f is None:  # where nothing moves, the derivative
-            still = sum(ops.cast(start > 0, d.dtype) for start in starts) / len(starts)
-            return ops.where(detached == 0, still, steep)
+        if f is None:
+            return steep
         flat = sum(tangent(f, start) for start in starts) / len(starts)
-        known = ops.logical_and(ops.abs(detached) < near, ops.isfinite(flat))
-        return ops.where(known, flat, steep)
+        return ops.where(ops.abs(detached) < near, flat, steep)
 
     return with_slope(y, d, slope)
 
 
 def softmax(propagator: Propagation, step: Step, pair: Pair) -> Pair:
-    """Shares a softmax's difference by the logarithmic means of its probabilities.
+    """Treats a softmax as exponential, sum, reciprocal and product.
 
-    dp_i = [L_i] (dx_i - sum_j [L_j] dx_j / sum_j [L_j]),   L = (q - p) / ln(q / p),
-    with p the probability at the reference and q at the image. It is exact, since
-    q - p = L (dx - d ln sum e^x), and bounded, as L lies between p and q.
-    """
-    log_p, means, axis = _logarithmic_means(step, pair)
-    shared = _weighted_mean(pair.difference, means, axis)
-    return Pair(ops.exp(log_p), means * (pair.difference - shared))
-
-
-def log_softmax(propagator: Propagation, step: Step, pair: Pair) -> Pair:
-    """Subtracts the mean difference, weighed as in `softmax`."""
-    log_p, means, axis = _logarithmic_means(step, pair)
-    shared = _weighted_mean(pair.difference, means, axis)
-    return Pair(log_p, pair.difference - shared)
-
-
-def logsumexp(propagator: Propagation, step: Step, pair: Pair) -> Pair:
-    """Takes the mean difference, weighed as in `softmax`."""
-    _, means, axis = _logarithmic_means(step, pair)
-    shared = _weighted_mean(pair.difference, means, axis)
-    if not step.operation.keepdims:
-        shared = ops.squeeze(shared, axis=axis)
-    return Pair(compute_step(step, (pair.reference,), {}), shared)
-
-
-def _logarithmic_means(step: Step, pair: Pair) -> tuple[Tensor, Tensor, Any]:
-    """Computes what a softmax's differences are shared by.
-
-    Returns:
-        The logarithms of the probabilities at the reference; the logarithmic means of
-        those and the image's; and the axis.
+    d(e q) = de [(q_r + q) / 2] - d(sum e) [(e_r + e) / 2 q_r q], with e the exponential
+    and q = 1 / sum e.
     """
     axis = getattr(step.operation, "axis", -1)
-    axis = tuple(axis) if isinstance(axis, list) else axis
-    r, d = pair.reference, ops.stop_gradient(pair.difference)
-
-    def log_sum(x: Tensor) -> Tensor:
-        return ops.logsumexp(x, axis=axis, keepdims=True)
-
-    log_p, log_q = r - log_sum(r), r + d - log_sum(r + d)
-    p, q = ops.exp(log_p), ops.exp(log_q)
-    # How far ln sum e^x moves: where all moves are small, without a difference of two.
-    small = ops.clip(d, -1.0, 1.0)
-    near = ops.log1p(ops.sum(p * ops.expm1(small), axis=axis, keepdims=True))
-    is_near = ops.max(ops.abs(d), axis=axis, keepdims=True) < 1
-    rise = d - ops.where(is_near, near, log_sum(r + d) - log_sum(r))  # ln q - ln p
-    less = ops.clip(rise, -1.0, 1.0)
-    tangent = p * (1 + less / 2 + less * less / 6)
-    secant = ops.where(ops.abs(rise) < 1, p * ops.expm1(less), q - p)
-    steep = ops.abs(rise) > 1e-3
-    means = ops.where(steep, secant / ops.where(steep, rise, 1.0), tangent)
-    return log_p, ops.stop_gradient(means), axis
-
-
-def _weighted_mean(x: Tensor, weights: Tensor, axis: Any) -> Tensor:
-    total = ops.sum(weights, axis=axis, keepdims=True)
-    return ops.sum(weights * x, axis=axis, keepdims=True) / total
+    r, d = pair.reference, pair.difference
+    detached = ops.stop_gradient(d)
+    largest = ops.maximum(
+        ops.max(r, axis=axis, keepdims=True),
+        ops.max(r + detached, axis=axis, keepdims=True),
+    )
+    start, end = ops.exp(r - largest), ops.exp(r + detached - largest)
+    small = ops.clip(detached, -1.0, 1.0)
+    rise = ops.where(ops.abs(detached) < 1, start * ops.expm1(small), end - start)
+    exponential = with_slope(
+        rise,
+        d,
+        lambda: ops.where(detached == 0, start, ops.divide_no_nan(rise, detached)),
+    )
+    more = ops.sum(exponential, axis=axis, keepdims=True)
+    before = ops.sum(start, axis=axis, keepdims=True)
+    after = ops.stop_gradient(before + more)
+    reciprocal = (1 / before + 1 / after) / 2
+    middle = (start + end) / 2 / (before * after)
+    difference = exponential * reciprocal - more * ops.stop_gradient(middle)
+    return Pair(start / before, difference)
 
 
-def normaliser(propagator: Propagation, step: Step, *args: Any, **kwargs: Any) -> Pair:
+def layer_norm(propagator: Propagation, step: Step, pair: Pair) -> Pair:
+    """Treats a layer norm as centring, squares, reciprocal root and product.
+
+    d(c q) = dc [(q_r + q) / 2] + dq [(c_r + c) / 2], with c the centred input and
+    q = 1 / sqrt(mean c^2 + epsilon), d(c^2) = dc [2 c_r + dc] and
+    dq = -d(mean c^2) [q_r^2 q^2 / (q_r + q)].
+    """
+    layer = step.operation
+    bare = layer.rms_scaling  # Keras scales then, and centres nothing
+    y = _standardised(pair, layer.axis, layer.epsilon, divide_centred=not bare)
+    return _scaled(step, y, layer.axis)
+
+
+def rms_norm(propagator: Propagation, step: Step, pair: Pair) -> Pair:
+    """Treats a root-mean-square norm as a layer norm that does not centre."""
+    layer = step.operation
+    y = _standardised(pair, layer.axis, layer.epsilon, centre=False)
+    return _scaled(step, y, layer.axis)
+
+
+def group_norm(propagator: Propagation, step: Step, pair: Pair) -> Pair:
+    """Treats a group norm as a layer norm of every group of channels by itself."""
+    layer = step.operation
+    reference, axes = in_groups(layer, pair.reference)
+    difference, _ = in_groups(layer, pair.difference)
+    parts = _standardised(Pair(reference, difference), axes, layer.epsilon)
+    y = Pair(
+        ops.reshape(parts.reference, ops.shape(pair.reference)),
+        ops.reshape(parts.difference, ops.shape(pair.difference)),
+    )
+    return _scaled(step, y, -1)
+
+
+def normaliser(propagator: Propagation, step: Step, pair: Pair) -> Pair:
     """Scales a difference as Normalization or Rescaling scales a pixel."""
-    pair, function = _function_of(propagator, step, args, kwargs)
-    at_zero = function(ops.zeros_like(pair.reference))
-    return Pair(function(pair.reference), function(pair.difference) - at_zero)
+    at_zero = compute_step(step, (ops.zeros_like(pair.reference),), {})
+    return Pair(
+        compute_step(step, (pair.reference,), {}),
+        compute_step(step, (pair.difference,), {}) - at_zero,
+    )
 
 
 def _as_pair(leaf: Any) -> Pair:
@@ -301,29 +267,67 @@ def _multiplied(times: Callable[[Tensor, Tensor], Tensor], a: Pair, b: Pair) -> 
     )
 
 
-def _split(args: Any, *, sums: bool = False) -> tuple[Any, Any]:
-    """Splits arguments into references and differences; constants differ by zero.
+def _standardised(
+    pair: Pair,
+    axes: int | Sequence[int],
+    epsilon: float,
+    *,
+    centre: bool = True,
+    divide_centred: bool = True,
+) -> Pair:
+    """Divides by the standard deviation over axes, see `layer_norm`.
 
     Args:
-        args: Pairs, constants and settings.
-        sums: Whether a whole number is a term, and no setting such as an axis.
+        pair: Of a reference and a difference.
+        axes: Over which to centre and to measure.
+        epsilon: What is added to the variance.
+        centre: Whether what is squared is centred.
+        divide_centred: Whether what is divided is centred.
     """
-    constants: Any = (float, keras.Variable, np.ndarray, np.floating)
-    constants += (int, np.integer) if sums else ()
+
+    def mean(x: Tensor) -> Tensor:
+        return ops.mean(x, axis=axes, keepdims=True)
+
+    c, dc = pair.reference, pair.difference
+    if centre:
+        c, dc = c - mean(c), dc - mean(dc)
+    detached = ops.stop_gradient(dc)
+    spread = mean(dc * (2 * c + detached))
+    variance = mean(ops.square(c)) + epsilon
+    q = ops.rsqrt(variance)
+    q_end = ops.rsqrt(ops.maximum(variance + ops.stop_gradient(spread), epsilon))
+    dq = -spread * ops.square(q * q_end) / (q + q_end)
+    x, dx = (c, dc) if divide_centred else (pair.reference, pair.difference)
+    middle = x + ops.stop_gradient(dx) / 2
+    return Pair(x * q, dx * ((q + q_end) / 2) + dq * middle)
+
+
+def _scaled(step: Step, pair: Pair, axes: int | Sequence[int]) -> Pair:
+    """Applies a norm's own scale and shift."""
+    reference, difference = pair.reference, pair.difference
+    shape = shape_of_weights(axes, reference)
+    scale, shift = weights_of_norm(step.operation)
+    if scale is not None:
+        scale = ops.reshape(scale, shape)
+        reference, difference = reference * scale, difference * scale
+    if shift is not None:
+        reference = reference + ops.reshape(shift, shape)
+    return Pair(reference, difference)
+
+
+def _split(args: Any) -> tuple[Any, Any]:
+    """Splits arguments into references and differences; constants differ by zero."""
     moving = [p.difference for p in pairs_of(args) if p.difference is not None]
-    batch, rank = ops.shape(moving[0])[0], len(moving[0].shape)
+    batch = ops.shape(moving[0])[0]
 
     def difference(leaf: Any) -> Any:
         if isinstance(leaf, Pair):
             if leaf.difference is not None:
                 return leaf.difference
             zeros = ops.zeros_like(leaf.reference)
-            if len(zeros.shape) != rank or zeros.shape[0] not in (None, 1):
-                return zeros  # of fewer axes, none of which is the batch
             return ops.broadcast_to(zeros, (batch, *ops.shape(zeros)[1:]))
-        if isinstance(leaf, bool) or not isinstance(leaf, constants):
-            return ops.zeros_like(leaf) if ops.is_tensor(leaf) else leaf
-        return ops.zeros_like(ops.convert_to_tensor(leaf))
+        number = ops.is_tensor(leaf) or isinstance(leaf, (float, keras.Variable))
+        return ops.zeros_like(ops.convert_to_tensor(leaf)) if number else leaf
 
     references = keras.tree.map_structure(
         lambda leaf: leaf.reference if isinstance(leaf, Pair) else leaf, args
@@ -338,18 +342,14 @@ DEEP_LIFT_RULES: dict[str, Rule] = (
     | dict.fromkeys(NONLINEARITIES, nonlinearity)
     | dict.fromkeys(PRODUCTS, product)
     | dict.fromkeys(QUOTIENTS, quotient)
-    | dict.fromkeys(AFFINE, normaliser)
+    | dict.fromkeys(NORMALISERS, normaliser)
     | dict.fromkeys((*GLOBAL_MAX_POOLINGS, "Max"), maximum_over)
     | dict.fromkeys(MAX_POOLINGS, max_pool)
     | {
         "GroupNormalization": group_norm,
         "LayerNormalization": layer_norm,
-        "LogSoftmax": log_softmax,
-        "Logsumexp": logsumexp,
         "Maximum": maximum,
-        "Minimum": minimum,
         "RMSNormalization": rms_norm,
         "Softmax": softmax,
-        "Where": where,
     }
 )

@@ -26,15 +26,8 @@ from medattn.explain.deeplift.rules import Parts, rescale, reveal_cancel
 from medattn.explain.graph.analysis import Analysis
 from medattn.explain.graph.compute import compute_step
 from medattn.explain.graph.linear_layers import LinearLayer, is_linear
-from medattn.explain.graph.registry import check_rule, rule_of
-from medattn.explain.graph.steps import (
-    Step,
-    fill_in,
-    ids,
-    is_symbolic,
-    sources,
-    store,
-)
+from medattn.explain.graph.registry import rule_of
+from medattn.explain.graph.steps import Step, fill_in, ids, is_symbolic, sources, store
 from medattn.layers.tensor import Tensor
 
 
@@ -56,7 +49,14 @@ class DifferencePropagator:
         for step in self.graph.steps:
             if not self._depends_on_image(step) or is_linear(step):
                 continue
-            check_rule(step, DEEP_LIFT_RULES, "deep_lift")
+            if rule_of(step, DEEP_LIFT_RULES, "deep_lift") is None:
+                raise ValueError(
+                    f"The step {step.operation.name!r} "
+                    f"({type(step.operation).__name__}) has no DeepLIFT rule. "
+                    f"Expected a linear layer, one of {sorted(DEEP_LIFT_RULES)}, or "
+                    "one given to medattn.explain.register_rule(type, deep_lift=rule). "
+                    f"Received: {step.operation!r}"
+                )
 
     def __call__(
         self, references: Sequence[Tensor], differences: Sequence[Tensor]
@@ -65,8 +65,7 @@ class DifferencePropagator:
 
         Args:
             references: One tensor for each input, `(batch or 1, ...)`.
-            differences: Image minus reference, `(batch, ...)` each; None of an input
-                that is not compared.
+            differences: Image minus reference, `(batch, ...)` each.
 
         Returns:
             The `Pair` of the explained output; the difference's derivatives by
@@ -75,18 +74,9 @@ class DifferencePropagator:
         # A copy holds what one run makes, so that several threads may run it at once.
         return copy.copy(self)._run(references, differences)
 
-    def values(
-        self, references: Sequence[Tensor], differences: Sequence[Tensor]
-    ) -> dict[int, Tensor]:
-        """Runs the network of differences; returns each step's value at the image."""
-        run = copy.copy(self)
-        run._run(references, differences)
-        return {name: pair.value for name, pair in run._values.items()}
-
     def _run(self, references: Sequence[Tensor], differences: Sequence[Tensor]) -> Pair:
         inputs = zip(self.graph.inputs, references, differences, strict=True)
         values = {id(tensor): Pair(r, d) for tensor, r, d in inputs}
-        self._values = values
         self.parts: dict[int, Parts] = {}  # positive and negative contributions
         for step in self.graph.steps:
             args, kwargs = fill_in(step, values)
@@ -104,15 +94,14 @@ class DifferencePropagator:
             results = keras.tree.flatten(compute_step(step, *references))
             return [Pair(result, None) for result in results]
         if is_linear(step):
-            return self._linear(step, *args)
+            return self._linear(step, args[0])
         rule = rule_of(step, DEEP_LIFT_RULES, "deep_lift")
         assert rule is not None  # see __init__
         return rule(self, step, *args, **kwargs)
 
-    def _linear(self, step: Step, pair: Pair, *weights: Any) -> Pair:
-        """Applies the rule of a linear layer; weights are of a `LinearOperation`."""
-        given = [w.reference if isinstance(w, Pair) else w for w in weights]
-        layer = LinearLayer(step.operation, given=given)
+    def _linear(self, step: Step, pair: Pair) -> Pair:
+        """Applies the rule of a linear layer."""
+        layer = LinearLayer(step.operation)
         if not self.reveal_cancel:
             return rescale(layer, pair)
         before = self.parts.get(ids(sources(step))[0])

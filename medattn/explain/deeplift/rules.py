@@ -26,7 +26,7 @@ def rescale(layer: LinearLayer, pair: Pair) -> Pair:
     Reference:
         [Shrikumar et al., 2017](https://arxiv.org/abs/1704.02685), section 3.5.1.
     """
-    reference = layer.bare().output(pair.reference)
+    reference = LinearLayer(layer.layer).output(pair.reference)
     return Pair(reference, layer.total(pair.difference))
 
 
@@ -36,9 +36,6 @@ def reveal_cancel(
     """Sends a difference through a linear layer in its positive and negative part.
 
     dz+_k = sum_j max(0, w_jk dx_j) and dz-_k = sum_j min(0, w_jk dx_j)
-
-    An input that does not move, as it may where what excites and what inhibits it
-    cancel, has half of its weight in each part: m_j = sum_k w_jk (m+_k + m-_k) / 2.
 
     A batch norm, which has one input a neuron, passes the parts of the layer before it.
 
@@ -51,18 +48,15 @@ def reveal_cancel(
         The output, and its two parts.
 
     Reference:
-        [Shrikumar et al., 2017](https://arxiv.org/abs/1704.02685), sections 3.5.1 and
-        3.5.3.
+        [Shrikumar et al., 2017](https://arxiv.org/abs/1704.02685), section 3.5.3.
     """
-    reference = layer.bare().output(pair.reference)
+    reference = LinearLayer(layer.layer).output(pair.reference)
     if layer.kind == "BatchNormalization" and before is not None:
         up, down = before
         rising, falling = ops.relu(layer.kernel), ops.relu(-layer.kernel)
         parts = up * rising - down * falling, down * rising - up * falling
     else:
-        d = pair.difference
-        still = layer.apply(ops.where(d == 0, d, ops.zeros_like(d)), layer.kernel) / 2
-        parts = layer.positive(d) + still, layer.negative(d) + still
+        parts = layer.positive(pair.difference), layer.negative(pair.difference)
     total = layer.total(ops.stop_gradient(pair.difference))
     return Pair(reference, sum_of_parts(*parts, total)), parts
 

@@ -10,8 +10,6 @@ from medattn.explain.analyzer import Analyzer
 class Input(Analyzer):
     """The image itself: a baseline."""
 
-    opens_model = False
-
     def prepare(self) -> None:
         pass
 
@@ -32,8 +30,6 @@ class Random(Analyzer):
     options = {"stddev": 1.0, "seed": 0}
     stddev: float
     seed: int | None
-
-    opens_model = False
 
     def prepare(self) -> None:
         pass

@@ -1,13 +1,11 @@
 """Class activation maps, computed by tf-keras-vis."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 from keras import ops
-from scipy.ndimage import zoom
 
 from medattn.explain.gradient.split_network import (
     FeatureMap,
@@ -15,10 +13,8 @@ from medattn.explain.gradient.split_network import (
     split_model,
 )
 from medattn.explain.graph.linear_layers import is_linear
-from medattn.explain.graph.operations import NORMALISERS
-from medattn.explain.graph.steps import Graph, Step, ids, name_of, sources, tensors
-from medattn.explain.neurons import as_row, choose
-from medattn.explain.spatial import check_positions, spread, token_grid
+from medattn.explain.graph.steps import ids, tensors
+from medattn.explain.spatial import check_image_inputs, spread, token_grid
 from medattn.explain.unopened import LayerwiseAnalyzer
 from medattn.layers import MultiHeadSelfAttention
 from medattn.layers.tensor import Tensor
@@ -50,65 +46,41 @@ class CAM(LayerwiseAnalyzer):
 
     def prepare(self) -> None:
         check_backend(type(self).__name__)
-        inputs, names = self.graph.inputs, self.names or []
-        self.check_inputs(inputs, names)
-        self.maps: dict[int, FeatureMap] = {
-            index: self.find_feature_map(index) for index in self._inputs
-        }
-        self.feature_map = self.maps[self._inputs[0]]
-        self._networks: dict[int, Any] = {}  # one for each map, by its step's output
-        for each in self.maps.values():
-            network = split_model(self, each)
-            visualizer = self.visualizer_class()(network)
-            self._networks.setdefault(_key(each), (network, visualizer))
-        self.network = self._networks[_key(self.feature_map)][0]
+        check_image_inputs(self.model.inputs)
+        self.feature_map = self.find_feature_map()
+        self.network = split_model(self, self.feature_map)
+        self._visualizer = self.visualizer_class()(self.network)
 
-    def check_inputs(self, inputs: Sequence[Any], names: Sequence[str]) -> None:
-        """Refuses to explain an input that has no positions."""
-        check_positions(
-            [inputs[n] for n in self._inputs], [names[n] for n in self._inputs]
-        )
-
-    def find_feature_map(self, index: int) -> FeatureMap:
-        """Finds the step whose output is the feature map of one input.
-
-        Args:
-            index: Which input; where there are other images, the map is of it alone.
+    def find_feature_map(self) -> FeatureMap:
+        """Finds the step whose output is the feature map.
 
         Raises:
             ValueError: If there is none, or `layer` has none; the message lists those
                 that have.
         """
-        image = self.graph.inputs[index]
-        rank = len(image.shape)
-        reached = _inputs_reaching(self.graph)
-        images = {n for n, x in enumerate(self.graph.inputs) if len(x.shape) == rank}
+        image = self.model.inputs[0].shape[1:3]
         after_convolution: set[int] = set()
         found: dict[str, FeatureMap] = {}
         outputs: list[tuple[int, str]] = []  # the tensors of the maps, in order
         for step in self.graph.steps:
             read = ids((step.args, step.kwargs))
-            if not has_weights(step) and after_convolution.isdisjoint(read):
+            if not is_linear(step) and after_convolution.isdisjoint(read):
                 continue
             after_convolution.update(ids(step.outputs))
-            if reached[id(step.outputs[0])] & images != {index}:
-                continue
             shape = step.outputs[0].shape
             grid = None
-            if rank == 4 and len(shape) == 3 and shape[1] is not None:
-                grid = token_grid(shape[1], image.shape[1:3])
-            not_spatial = len(shape) != rank or set(shape[1:-1]) == {1}
+            if len(shape) == 3 and shape[1] is not None:
+                grid = token_grid(shape[1], image)
+            not_spatial = len(shape) != 4 or shape[1:3] == (1, 1)
             if len(step.outputs) > 1 or not_spatial and grid is None:
-                continue
-            if step.outputs[0] is self.output:  # a map itself, as a segmentation
                 continue
             found[step.operation.name] = FeatureMap(step, grid)
             outputs.append((id(step.outputs[0]), step.operation.name))
         if not found:
             raise ValueError(
                 "There is no feature map to weigh. Expected a model with a convolution "
-                "before its positions are pooled (and before several images are joined)"
-                f". Received: {self.model.name!r}, which has none"
+                "before its positions are pooled. "
+                f"Received: {self.model.name!r}, which has none"
             )
         if self.layer is None:
             return found[self._default_layer(outputs)]
@@ -135,56 +107,27 @@ class CAM(LayerwiseAnalyzer):
     ) -> Sequence[np.ndarray]:
         import tensorflow as tf
 
-        logits = np.asarray(as_row(self.network([tf.constant(x) for x in images])))
-        if neurons.ndim == 1:
-            neurons = np.where(neurons < 0, logits.argmax(-1), neurons)
-        maps = [np.zeros(x.shape, np.float32) for x in images]
-        for index, feature_map in self.maps.items():
-            network, visualizer = self._networks[_key(feature_map)]
-            cam = np.asarray(self.cam(network, visualizer, images, neurons))
-            size = images[index].shape[:-1]
-            factors = [new / old for new, old in zip(size, cam.shape, strict=True)]
-            large = zoom(cam, factors, order=1)
-            maps[index] = spread(large, images[index])
-        self._say_if_empty(maps)
-        return maps
-
-    def _say_if_empty(self, maps: Sequence[np.ndarray]) -> None:
-        """Warns of maps that are zero everywhere."""
-        empty = [
-            sample
-            for index in self._inputs
-            for sample, each in enumerate(maps[index])
-            if not each.any()
-        ]
-        if empty:
-            warnings.warn(
-                "A map is zero everywhere: no feature map speaks for this neuron. "
-                f"Received: the samples {sorted(set(empty))}",
-                stacklevel=4,
-            )
+        logits = np.asarray(self.network([tf.constant(x) for x in images]))
+        neurons = np.where(neurons < 0, logits.argmax(-1), neurons)
+        maps = self.cam(images, neurons)
+        return [spread(cam, x) for cam, x in zip(maps, images, strict=True)]
 
     def cam(
-        self,
-        network: keras.Model,
-        visualizer: Any,
-        images: list[np.ndarray],
-        neurons: np.ndarray,
-    ) -> np.ndarray:
-        """Computes a map in its own size with tf-keras-vis, `(batch, ...)`."""
+        self, images: list[np.ndarray], neurons: np.ndarray
+    ) -> Sequence[np.ndarray]:
+        """Computes the map with tf-keras-vis, `(batch, height, width)` per input."""
+        import tensorflow as tf
 
         def logit(outputs: Tensor) -> Tensor:
-            return choose(as_row(outputs), ops.convert_to_tensor(neurons))
+            return tf.gather(outputs, tf.constant(neurons), batch_dims=1)
 
-        found: np.ndarray = visualizer(
+        return self._visualizer(
             self.score(logit),
             list(images),
-            penultimate_layer=FeatureMapLayer(network),
+            penultimate_layer=FeatureMapLayer(self.network),
             seek_penultimate_conv_layer=False,
             normalize_cam=False,
-            expand_cam=False,
         )
-        return found
 
     def score(self, logit: Score) -> Score:
         """Returns the function to differentiate, given that which picks the logit."""
@@ -271,12 +214,11 @@ class ScoreCAM(CAM):
         return Scorecam
 
     def prepare(self) -> None:
-        shape = self._output_shape or ()
-        if len(shape) != 1 or (shape[0] or 0) < 2:
+        if self.classes < 2:
             raise ValueError(
                 "Score-CAM weighs by a softmax, which is always 1 for a single logit. "
                 "Expected a model with two or more logits. Received: "
-                f"{self.model.name!r} with {shape}"
+                f"{self.model.name!r} with {self.classes}"
             )
         super().prepare()
         channels = self.feature_map.step.outputs[0].shape[-1]
@@ -287,61 +229,25 @@ class ScoreCAM(CAM):
                 f"{channels}. Received: max_n={self.max_n!r}"
             )
 
-    def check_inputs(self, inputs: Sequence[Any], names: Sequence[str]) -> None:
-        """Refuses an input that cannot be masked."""
-        check_positions(inputs, names)
-
     def cam(
-        self,
-        network: keras.Model,
-        visualizer: Any,
-        images: list[np.ndarray],
-        neurons: np.ndarray,
-    ) -> np.ndarray:
+        self, images: list[np.ndarray], neurons: np.ndarray
+    ) -> Sequence[np.ndarray]:
         import tensorflow as tf
 
-        if neurons.ndim > 1:
-            raise ValueError(
-                "Score-CAM weighs by the probability of one class. Expected one neuron "
-                f"a sample. Received: pairs {neurons.tolist()}"
-            )
         # One image at a time: the choice of maps must not depend on other images.
         found = []
         for sample, neuron in enumerate(neurons):
             found.append(
-                visualizer(
+                self._visualizer(
                     lambda p, neuron=neuron: tf.reshape(p[..., neuron], (-1,)),
                     [x[sample : sample + 1] for x in images],
-                    penultimate_layer=FeatureMapLayer(network),
+                    penultimate_layer=FeatureMapLayer(self.network),
                     seek_penultimate_conv_layer=False,
                     normalize_cam=False,
-                    expand_cam=False,
                     max_N=self.max_n,
                 )
             )
-        return np.concatenate(found)
-
-
-def has_weights(step: Step) -> bool:
-    """Whether a step is a linear layer, or one of the user's with weights inside."""
-    layer = step.operation
-    if is_linear(step):
-        return True
-    known = isinstance(layer, keras.Layer) and name_of(step) not in NORMALISERS
-    return known and bool(getattr(layer, "weights", None))
-
-
-def _key(feature_map: FeatureMap) -> int:
-    return id(feature_map.step.outputs[0])
-
-
-def _inputs_reaching(graph: Graph) -> dict[int, set[int]]:
-    """Lists for each tensor which inputs it depends on."""
-    reached = {id(tensor): {n} for n, tensor in enumerate(graph.inputs)}
-    for step in graph.steps:
-        read = [reached.get(tensor, set()) for tensor in ids(sources(step))]
-        reached |= {tensor: set().union(*read) for tensor in ids(step.outputs)}
-    return reached
+        return [np.concatenate(maps) for maps in zip(*found, strict=True)]
 
 
 def check_backend(name: str) -> None:

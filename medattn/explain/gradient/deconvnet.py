@@ -6,11 +6,10 @@ from typing import Any, ClassVar
 import numpy as np
 from keras import ops
 
-from medattn.explain.analyzer import Analyzer
-from medattn.explain.backend import with_backward
+from medattn.explain.analyzer import Analyzer, choose
+from medattn.explain.backend import value_and_gradients, with_backward
 from medattn.explain.graph.operations import NONLINEARITIES
 from medattn.explain.graph.steps import Step, is_relu, name_of
-from medattn.explain.neurons import choose
 from medattn.layers.tensor import Tensor
 
 
@@ -37,7 +36,7 @@ class Deconvnet(Analyzer):
             # As iNNvestigate starts: with the logit itself, not with one.
             return chosen * ops.stop_gradient(chosen), outputs
 
-        self._gradient = self.compiled(logit)
+        self._gradient = value_and_gradients(logit)
 
     def compute_step(self, step: Step, args: Any, kwargs: Any) -> Any:
         if not is_relu(step):

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
-from keras import ops
 
-from medattn.explain.analyzer import Analyzer
-from medattn.explain.neurons import choose
+from medattn.explain.analyzer import Analyzer, choose
+from medattn.explain.backend import value_and_gradients
 from medattn.layers.tensor import Tensor
 
 PIXELS_AT_ONCE = 2**16  # of the points that are differentiated together
@@ -29,7 +28,6 @@ class Gradient(Analyzer):
     """
 
     options = {"postprocess": None}
-    opens_model = False
     postprocess: Literal["abs", "square"] | None
 
     def prepare(self) -> None:
@@ -39,27 +37,17 @@ class Gradient(Analyzer):
                 f"{list(POSTPROCESSES)}. Received: postprocess={self.postprocess!r}"
             )
 
-        def logit(
-            moving: list[Tensor], still: list[Tensor], neurons: Tensor
-        ) -> tuple[Tensor, Tensor]:
-            outputs = ops.cast(self.logits(self.joined(moving, still)), "float32")
+        def logit(images: list[Tensor], neurons: Tensor) -> tuple[Tensor, Tensor]:
+            outputs = self.logits(images)
             return choose(outputs, neurons), outputs
 
-        self._gradient = self.compiled(logit)
+        self._gradient = value_and_gradients(logit)
 
     def _explain(
         self, images: list[np.ndarray], neurons: np.ndarray
     ) -> Sequence[np.ndarray]:
-        maps = self._gradients(images, neurons)
-        return [POSTPROCESSES[self.postprocess](each) for each in maps]
-
-    def _gradients(
-        self, images: list[np.ndarray], neurons: np.ndarray
-    ) -> Sequence[np.ndarray]:
-        """Returns the derivative by each input; zero by those that have none."""
-        moving, still = self.split(images)
-        gradients, _ = self._gradient(moving, still, neurons)
-        return self.joined(gradients, [np.zeros(x.shape, np.float32) for x in still])
+        gradients, _ = self._gradient(images, neurons)
+        return [POSTPROCESSES[self.postprocess](g) for g in gradients]
 
     def _sum_over_points(
         self, points: Iterable[list[np.ndarray]], neurons: np.ndarray
@@ -80,8 +68,7 @@ class Gradient(Analyzer):
             count = max(PIXELS_AT_ONCE // pixels - 1, 0)
             group = [first, *itertools.islice(points, count)]
             images = [np.concatenate(arrays) for arrays in zip(*group, strict=True)]
-            repeated = np.concatenate([neurons] * len(group))
-            maps = Gradient._explain(self, images, repeated)
+            maps = Gradient._explain(self, images, np.tile(neurons, len(group)))
             sums = [
                 total + g.reshape(len(group), *x.shape).sum(0, dtype=np.float64)
                 for total, g, x in zip(
@@ -94,15 +81,10 @@ class Gradient(Analyzer):
         self, images: list[np.ndarray], neurons: np.ndarray
     ) -> np.ndarray:
         """Chooses the neurons by the images, before these are changed."""
-        if neurons.ndim > 1 or (neurons >= 0).all():
+        if (neurons >= 0).all():
             return neurons
-        outputs = self._outputs(images, neurons)
+        _, outputs = self._gradient(images, neurons)
         return np.where(neurons < 0, outputs.argmax(-1), neurons).astype(np.int32)
-
-    def _outputs(self, images: list[np.ndarray], neurons: np.ndarray) -> np.ndarray:
-        """Computes all logits."""
-        found: np.ndarray = self._gradient(*self.split(images), neurons)[1]
-        return found
 
 
 class InputTimesGradient(Gradient):

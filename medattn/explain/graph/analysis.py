@@ -18,10 +18,9 @@ from medattn.explain.graph.steps import (
     Graph,
     Step,
     activation_name,
+    from_keras,
     ids,
-    is_floating,
     is_relu,
-    moving_inputs,
     name_of,
     producers,
     sources,
@@ -41,7 +40,6 @@ class Analysis:
 
     Attributes:
         depends: Ids of the tensors that depend on the image. So are all of these ids:
-        frozen: Tensors that depend on it in jumps only, as a mask does.
         gates: Tensors that only weigh others.
         carriers: Tensors through which relevance flows, from the logits back.
         normalised: Outputs of the leading normalising layers.
@@ -77,8 +75,7 @@ class Analysis:
     def _find_gates_and_signs(self) -> None:
         """Finds gates, constants, normalisers and signs, from the image on."""
         graph = self.graph
-        self.depends = set(moving_inputs(graph))
-        self.frozen: set[int] = set()
+        self.depends = set(ids(graph.inputs))
         self.normalised: set[int] = set()
         self.gates: set[int] = set()
         self.nonnegative: set[int] = set()
@@ -88,7 +85,6 @@ class Analysis:
             name, outputs, read = name_of(step), ids(step.outputs), ids(sources(step))
             if name not in SHAPE_READERS and not self.depends.isdisjoint(read):
                 self.depends.update(outputs)
-                self._find_frozen(step, read)
             if name in NORMALISERS and read and unpadded.issuperset(read):
                 unpadded.update(outputs)
                 self.normalised.update(outputs)
@@ -99,12 +95,6 @@ class Analysis:
                 self.gates.update(outputs)
             if self._is_nonnegative(step, read):
                 self.nonnegative.update(outputs)
-
-    def _find_frozen(self, step: Step, read: list[int]) -> None:
-        """Adds a step's outputs to the frozen ones, if they have no derivative."""
-        moving = [each for each in read if each in self.depends]
-        still = self.frozen.issuperset(moving)
-        self.frozen.update(id(x) for x in step.outputs if still or not is_floating(x))
 
     def _is_gate(self, step: Step, read: list[int]) -> bool:
         """Whether a step makes a gate, given the ids of what it reads."""
@@ -134,7 +124,7 @@ class Analysis:
 
     def _find_carriers(self) -> None:
         """Follows relevance from the logits back, along everything but gates."""
-        self.carriers = ({id(self.output)} & self.depends) - self.frozen
+        self.carriers = {id(self.output)} & self.depends
         for step in reversed(self.graph.steps):
             outputs = ids(step.outputs)
             if self.carriers.isdisjoint(outputs) or self.normalised.issuperset(outputs):
@@ -146,11 +136,7 @@ class Analysis:
 
         Where all factors of a product are gates, they are its signals.
         """
-        read = [
-            source
-            for source in ids(sources(step))
-            if source in self.depends and source not in self.frozen
-        ]
+        read = [source for source in ids(sources(step)) if source in self.depends]
         if name_of(step) in PRODUCTS:
             return [source for source in read if source not in self.gates] or read
         if name_of(step) in QUOTIENTS:
@@ -167,15 +153,16 @@ class Analysis:
         """Finds the batch norms that can be one layer with the step before them."""
         self.folded: dict[int, Step] = {}
         for step in self.graph.steps:
-            if step.part != COMPLETE or kind_of(step.operation) not in FOLDABLE:
+            if step.part != COMPLETE or not from_keras(step.operation):
+                continue
+            if kind_of(step.operation) not in FOLDABLE:
                 continue
             after = self.readers.get(id(step.outputs[0]), [])
             reader = after[0] if len(after) == 1 else None
             if (
                 reader is not None
+                and from_keras(reader.operation)
                 and name_of(reader) == "BatchNormalization"
-                and reader.operation.axis in (-1, len(step.outputs[0].shape) - 1)
-                and getattr(step.operation, "data_format", "") != "channels_first"
             ):
                 self.folded[id(step.outputs[0])] = reader
 

@@ -1,14 +1,13 @@
 """Linear steps as functions of input and kernel: z = apply(x, kernel) + bias."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 from keras import ops
 
 from medattn.explain.backend import linear_in
-from medattn.explain.graph.linear_operations import LinearOperation
-from medattn.explain.graph.steps import COMPLETE, LINEAR, Step, known_name
+from medattn.explain.graph.steps import COMPLETE, LINEAR, Step, from_keras
 from medattn.explain.precision import working_precision
 from medattn.layers.tensor import Tensor
 
@@ -80,12 +79,10 @@ LINEAR_LAYERS: Mapping[str, Callable[[keras.Layer, Tensor, Tensor], Tensor]] = {
     "SeparableConv2D": convolution,
 }
 FOLDABLE = (
-    "Conv",
     "Conv1D",
     "Conv2D",
     "Conv3D",
     "Dense",
-    "DepthwiseConv",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "SeparableConv1D",
@@ -95,10 +92,8 @@ FOLDABLE = (
 
 def kind_of(layer: Any) -> str | None:
     """Returns the name of a linear layer of Keras, or None."""
-    if isinstance(layer, LinearOperation):
-        return layer.kind
-    name = known_name(layer)
-    return name if name in LINEAR_LAYERS else None
+    name = type(layer).__name__
+    return name if name in LINEAR_LAYERS and from_keras(layer) else None
 
 
 def is_linear(step: Step) -> bool:
@@ -113,9 +108,8 @@ class LinearLayer:
     of contributions of one sign, of the sum of all, and of the bias.
 
     Args:
-        layer: A layer of `LINEAR_LAYERS`, or a `LinearOperation`.
+        layer: A layer of `LINEAR_LAYERS`.
         norm: The batch norm that alone reads the layer's output, or None.
-        given: Of a `LinearOperation`, its kernel and its bias, if it has one.
         nonnegative: Whether the input is known to have no negative entries.
         reads_image: Whether the input is the image itself.
         index: Its position among the linear layers, counted from the image.
@@ -133,7 +127,6 @@ class LinearLayer:
         layer: keras.Layer,
         norm: keras.Layer | None = None,
         *,
-        given: Sequence[Any] = (),
         nonnegative: bool = False,
         reads_image: bool = False,
         index: int = 0,
@@ -147,30 +140,24 @@ class LinearLayer:
         self.index = index
         self.uniform_input = uniform_input
         self._sum: Tensor = None
-        self.scale: Tensor = None
-        self.bias: Tensor = None
-        if self.kind == "BatchNormalization":
-            self.kernel, self.bias = along_axis(layer, scale_and_shift(layer))
-            return
-        if isinstance(layer, LinearOperation):
-            self.given = tuple(read_variable(each) for each in given)
-            self.kernel, self.bias = (*self.given, None)[:2]
+        if self.kind != "BatchNormalization":
+            self.kernel = kernel_of(layer)
+            has_bias = getattr(layer, "use_bias", None)
+            if has_bias is None:  # EinsumDense
+                has_bias = getattr(layer, "bias", None) is not None
+            self.scale: Tensor = None
+            self.bias: Tensor = read_variable(layer.bias) if has_bias else None
+            if norm is not None:
+                self.scale, shift = scale_and_shift(norm)
+                if has_bias:
+                    shift = shift + self.scale * self.bias
+                self.bias = shift
         else:
-            self.given = ()
-            self.kernel, self.bias = kernel_of(layer), bias_of(layer)
-        if norm is not None:
-            self.scale, shift = scale_and_shift(norm)
-            self.bias = shift if self.bias is None else shift + self.scale * self.bias
-
-    def bare(self) -> "LinearLayer":
-        """Returns the layer again, with nothing computed yet and no norm folded in."""
-        given = self.given if isinstance(self.layer, LinearOperation) else ()
-        return LinearLayer(self.layer, given=given)
+            self.kernel, self.bias = scale_and_shift(layer)
+            self.scale = None
 
     def apply(self, x: Tensor, kernel: Tensor) -> Tensor:
         """Computes the layer's sums with other weights, without bias."""
-        if isinstance(self.layer, LinearOperation):
-            return self.layer.apply(x, kernel)
         return LINEAR_LAYERS[self.kind](self.layer, x, kernel)
 
     def total(self, x: Tensor) -> Tensor:
@@ -246,34 +233,12 @@ def kernel_of(layer: keras.Layer) -> Tensor:
 
     w_{jck} = sum_m d_{jcm} p_{(cm)k}, for the depthwise kernel d and the pointwise p.
     """
-    if not known_name(layer).startswith("Separable"):
+    if not type(layer).__name__.startswith("Separable"):
         return read_variable(layer.kernel)
     deep = read_variable(layer.depthwise_kernel)
     point = read_variable(layer.pointwise_kernel)
     point = ops.reshape(point, (*deep.shape[-2:], point.shape[-1]))
     return ops.einsum("...cm,cmk->...ck", deep, point)
-
-
-def bias_of(layer: keras.Layer) -> Tensor | None:
-    """Reads a layer's bias, in the form in which it is added to the output."""
-    has_bias = getattr(layer, "use_bias", None)
-    if has_bias is None:  # EinsumDense
-        has_bias = getattr(layer, "bias", None) is not None
-    if not has_bias:
-        return None
-    bias = read_variable(layer.bias)
-    if getattr(layer, "data_format", None) == "channels_first":
-        return ops.reshape(bias, (-1, *[1] * len(layer.kernel_size)))
-    return bias
-
-
-def along_axis(layer: keras.Layer, weights: tuple[Tensor, Tensor]) -> Any:
-    """Lays a batch norm's weights along its axis, whichever that is."""
-    rank = layer.input_spec.ndim
-    after = rank - 1 - layer.axis % rank
-    if not after:
-        return weights
-    return tuple(ops.reshape(each, (-1, *[1] * after)) for each in weights)
 
 
 def scale_and_shift(layer: keras.Layer) -> tuple[Tensor, Tensor]:
@@ -289,8 +254,6 @@ def scale_and_shift(layer: keras.Layer) -> tuple[Tensor, Tensor]:
 
 def read_variable(variable: Any) -> Tensor:
     """Reads a variable in the working precision, whatever the layer computes in."""
-    if getattr(variable, "dtype", None) == "bool":
-        return ops.convert_to_tensor(variable)
     return ops.cast(ops.convert_to_tensor(variable), working_precision())
 
 

@@ -7,7 +7,6 @@ import keras
 from keras import ops
 
 from medattn.explain.graph.linear_layers import check_axis, read_variable
-from medattn.explain.graph.steps import known_name
 from medattn.layers.tensor import Tensor
 
 Axes = int | Sequence[int]
@@ -57,7 +56,7 @@ def in_groups(layer: keras.Layer, x: Tensor) -> tuple[Tensor, Axes]:
 def weights_of_norm(layer: keras.Layer) -> tuple[Tensor | None, Tensor | None]:
     """Reads a norm's scale and shift, either of which may be None."""
     scale = getattr(layer, "gamma", None)
-    if known_name(layer) == "RMSNormalization":
+    if type(layer).__name__ == "RMSNormalization":
         scale = layer.scale  # its name for it
     shift = getattr(layer, "beta", None)
     return (
@@ -78,7 +77,7 @@ def normalise(layer: keras.Layer, x: Tensor) -> Tensor:
 
     The deviation is a constant to the derivative, as in LRP's rule.
     """
-    name, detach, axes = known_name(layer), ops.stop_gradient, layer.axis
+    name, detach, axes = type(layer).__name__, ops.stop_gradient, layer.axis
     if name == "GroupNormalization":
         parts, group_axes = in_groups(layer, x)
         y = standardised(parts, group_axes, layer.epsilon, detach)

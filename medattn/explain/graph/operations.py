@@ -11,7 +11,6 @@ INFERENCE_IDENTITIES = (
 ).split()
 
 NORMALISERS = ("Normalization", "Rescaling")
-AFFINE = ("Affine", *NORMALISERS)  # linear with a constant
 NORMS = ("GroupNormalization", "LayerNormalization", "RMSNormalization")
 PRODUCTS = ("Dot", "Einsum", "Matmul", "Multiply")
 QUOTIENTS = ("Divide", "TrueDivide")
@@ -21,29 +20,28 @@ GATES = ("HardSigmoid", "Sigmoid", "Softmax")
 GATE_ACTIVATIONS = ("hard_sigmoid", "sigmoid", "softmax")
 
 NONLINEARITIES = (
-    "Abs Absolute Activation Celu Elu ELU Entrywise Erf Exp Gelu HardShrink "
-    "HardSigmoid HardSilu HardTanh LeakyRelu LeakyReLU LogSigmoid PReLU Relu ReLU "
-    "Relu6 Selu Sigmoid Silu SoftShrink Softplus Softsign Sqrt Square Swish Tanh "
-    "TanhShrink Threshold"
+    "Activation Celu Elu ELU Erf Exp Gelu GLU HardShrink HardSigmoid HardSilu HardTanh "
+    "LeakyRelu LeakyReLU LogSigmoid PReLU Relu ReLU Relu6 Selu Sigmoid Silu "
+    "SoftShrink Softplus Softsign Sqrt Square Swish Tanh TanhShrink Threshold"
 ).split()
 # Activations with f(0) = 0.
 ZERO_AT_ZERO = ("elu", "gelu", "leaky_relu", "selu", "silu", "swish", "tanh")
 
 # Linear without a constant, or a maximum that passes one of its entries on.
 PASSTHROUGH = (
-    "AveragePooling1D AveragePooling2D AveragePooling3D BroadcastTo Cast CenterCrop "
-    "ConvertToTensor Copy Cropping1D Cropping2D Cropping3D ExpandDims Flatten Flip "
-    "GetItem GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D "
-    "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D Linear Max "
+    "AveragePooling1D AveragePooling2D AveragePooling3D BroadcastTo Cast Copy "
+    "Cropping1D Cropping2D Cropping3D ExpandDims Flatten Flip GetItem "
+    "GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D "
+    "GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D Max "
     "MaxPooling1D MaxPooling2D MaxPooling3D Mean Moveaxis Negative Pad Permute "
-    "RandomCrop Repeat RepeatVector Reshape Resize Resizing Roll Split Squeeze Sum "
-    "Swapaxes Tile Transpose Unstack UpSampling1D UpSampling2D UpSampling3D "
+    "Repeat RepeatVector Reshape Resize Roll Split Squeeze Sum Swapaxes Tile "
+    "Transpose Unstack UpSampling1D UpSampling2D UpSampling3D "
     "ZeroPadding1D ZeroPadding2D ZeroPadding3D"
 ).split()
 ADD_OR_CONCAT = "Add Average Concatenate Maximum Minimum Stack Subtract Where".split()
 # Those of the two lists above that mix entries, so that each contributes a part: the
 # first by the beginning of their names.
-MIXING_PREFIXES = tuple("Average GlobalAverage Linear Mean Negative Resiz Sum".split())
+MIXING_PREFIXES = ("Average", "GlobalAverage", "Mean", "Negative", "Sum")
 MIXING_SUMS = ("Add", "Average", "Subtract")
 
 GLOBAL_MAX_POOLINGS = ("GlobalMaxPooling1D", "GlobalMaxPooling2D", "GlobalMaxPooling3D")
@@ -71,10 +69,8 @@ ATOMIC = frozenset(
         *NONLINEARITIES,
         *PRODUCTS,
         *QUOTIENTS,
-        *AFFINE,
+        *NORMALISERS,
         *NORMS,
-        "LogSoftmax",
-        "Logsumexp",
         "Softmax",
     )
 )

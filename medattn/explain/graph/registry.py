@@ -6,13 +6,7 @@ from typing import Any, Literal, NamedTuple
 import keras
 
 from medattn.explain.graph.linear_layers import LINEAR_LAYERS
-from medattn.explain.graph.steps import (
-    Step,
-    activation_name,
-    described,
-    known_name,
-    name_of,
-)
+from medattn.explain.graph.steps import Step, activation_name, from_keras, name_of
 
 Rule = Callable[..., Any]
 Method = Literal["lrp", "deep_lift"]
@@ -67,7 +61,7 @@ def register_rule(
 
 def is_registered(step: Step) -> bool:
     """Whether a user has registered a rule for a step's class."""
-    return type(step.operation) in REGISTERED and not step.kind
+    return type(step.operation) in REGISTERED
 
 
 def rule_of(step: Step, rules: Mapping[str, Rule], method: Method) -> Rule | None:
@@ -80,28 +74,11 @@ def rule_of(step: Step, rules: Mapping[str, Rule], method: Method) -> Rule | Non
     """
     if is_registered(step):
         return getattr(REGISTERED[type(step.operation)], method)
+    if not from_keras(step.operation):
+        return None
     if name_of(step) == "Activation" and activation_name(step) == "softmax":
         return rules["Softmax"]
     return rules.get(name_of(step))
-
-
-METHODS: Mapping[Method, str] = {"lrp": "LRP", "deep_lift": "DeepLIFT"}
-
-
-def check_rule(step: Step, rules: Mapping[str, Rule], method: Method) -> None:
-    """Raises ValueError if a step that is not linear has no rule, and says why."""
-    if rule_of(step, rules, method) is not None:
-        return
-    why = f" and could not be opened ({step.note})" if step.note else ""
-    kind = getattr(step.operation, "quantization_mode", None)
-    if kind is not None:
-        why = f", for its weights are quantised ({kind}); explain the model as it was"
-    raise ValueError(
-        f"The step {described(step)} has no {METHODS[method]} rule{why}. Expected "
-        f"layers and operations of Keras that have one, {len(rules)} of them, or "
-        f"yours: medattn.explain.register_rule(type, {method}=rule). "
-        f"Received: {step.operation!r}"
-    )
 
 
 def stays_closed(layer: keras.Layer, names: Container[str]) -> bool:
@@ -113,5 +90,5 @@ def stays_closed(layer: keras.Layer, names: Container[str]) -> bool:
     """
     if type(layer) in REGISTERED:
         return True
-    name = known_name(layer)
-    return name in names or name in LINEAR_LAYERS
+    name = type(layer).__name__
+    return from_keras(layer) and (name in names or name in LINEAR_LAYERS)

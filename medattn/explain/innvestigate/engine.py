@@ -101,11 +101,6 @@ class Innvestigate(Analyzer):
     def _explain(
         self, images: list[np.ndarray], neurons: np.ndarray
     ) -> Sequence[np.ndarray]:
-        if neurons.ndim > 1:
-            raise ValueError(
-                "iNNvestigate explains one logit. Expected an integer, or one a "
-                "sample. Received: a neuron_selection of several"
-            )
         process = self._build()
         x = self._network.normalise(images[0]) if self._normalised else images[0]
         arrays = {"x": x}

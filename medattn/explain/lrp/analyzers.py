@@ -64,18 +64,11 @@ class LRPGamma(LRP):
 
 
 class LRPFixedAlphaBeta(LRP):
-    """LRP with the alpha-beta rule and the numbers that the name says.
+    """LRP with the alpha-beta rule and the numbers that the name says."""
 
-    Args:
-        bias_in_both: Whether a layer's bias enters the positive and the negative sum,
-            as in iNNvestigate 2.1; or, as in the paper, that of its sign.
-    """
-
-    options = LRP.options | {"bias_in_both": False}
     alpha: float = 1
     beta: float = 0
     bias: bool = True
-    bias_in_both: bool
 
     @property
     def cancels(self) -> bool:
@@ -84,11 +77,7 @@ class LRPFixedAlphaBeta(LRP):
 
     def rule(self, layer: LinearLayer) -> LinearRule:
         return partial(
-            rules.alpha_beta,
-            alpha=self.alpha,
-            beta=self.beta,
-            bias=self.bias,
-            bias_in_both=self.bias_in_both,
+            rules.alpha_beta, alpha=self.alpha, beta=self.beta, bias=self.bias
         )
 
 
@@ -99,10 +88,9 @@ class LRPAlphaBeta(LRPFixedAlphaBeta):
         alpha: Weight of what excites; default `1 + beta`.
         beta: Weight of what inhibits; default `alpha - 1`, or 1.
         bias: Whether the biases count in the sums.
-        bias_in_both: See `LRPFixedAlphaBeta`.
     """
 
-    options = LRPFixedAlphaBeta.options | {"alpha": None, "beta": None, "bias": True}
+    options = LRP.options | {"alpha": None, "beta": None, "bias": True}
 
     def prepare(self) -> None:
         """Checks the options, and prepares as every LRP analyzer."""
@@ -167,15 +155,13 @@ class LRPPresetA(LRP):
 
     Args:
         epsilon: Of the dense layers, in the units of the activations.
-        bias_in_both: See `LRPFixedAlphaBeta`.
 
     Reference:
         [Kohlbrenner et al., 2020](https://arxiv.org/abs/1910.09840), section 3.
     """
 
-    options = LRP.options | {"epsilon": 0.1, "bias_in_both": False}
+    options = LRP.options | {"epsilon": 0.1}
     epsilon: float
-    bias_in_both: bool
     convolutions = (1, 0)
 
     def prepare(self) -> None:
@@ -187,9 +173,7 @@ class LRPPresetA(LRP):
         if layer.kind in ("Dense", "EinsumDense"):
             return partial(rules.epsilon, epsilon=self.epsilon)
         alpha, beta = self.convolutions
-        return partial(
-            rules.alpha_beta, alpha=alpha, beta=beta, bias_in_both=self.bias_in_both
-        )
+        return partial(rules.alpha_beta, alpha=alpha, beta=beta)
 
 
 class LRPPresetB(LRPPresetA):

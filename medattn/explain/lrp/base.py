@@ -7,21 +7,25 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from medattn.explain.analyzer import Images, Neurons, choose
 from medattn.explain.audit import Audit, AuditedAnalyzer, Explanation
-from medattn.explain.backend import Compiled, compute_in_precision
-from medattn.explain.checks import Images
+from medattn.explain.backend import (
+    Compiled,
+    compute_in_precision,
+    value_and_gradients,
+)
 from medattn.explain.graph.analysis import Analysis
 from medattn.explain.graph.linear_layers import LinearLayer
 from medattn.explain.lrp import rules
 from medattn.explain.lrp.propagate import Propagator
-from medattn.explain.neurons import Neurons, as_row, choose, known_neurons, picked
 from medattn.explain.precision import (
     DOUBLE,
+    MAX_CANCELLATION,
     SINGLE,
     Precision,
+    cancellation,
     check_precision,
     has_double,
-    is_lost,
 )
 from medattn.layers.tensor import Tensor
 
@@ -84,15 +88,11 @@ class LRP(AuditedAnalyzer):
         """Changes the output before a neuron is chosen."""
         return outputs
 
-    def start(self, outputs: Tensor, neurons: Tensor) -> Tensor:
-        """Gives each explained logit its relevance: itself.
-
-        So its derivative, where that is the relevance, is its value.
-        """
+    def start(self, logit: Tensor) -> Tensor:
+        """Gives the logit its relevance: itself, where relevance is the derivative."""
         if self.relevance_is_gradient:
-            neurons = known_neurons(outputs, neurons)
-            outputs = outputs * ops.stop_gradient(outputs)
-        return choose(outputs, neurons)
+            return logit * ops.stop_gradient(logit)
+        return logit
 
     def prepare(self) -> None:
         """Checks the options, analyses the graph and makes what `analyze` calls."""
@@ -125,34 +125,23 @@ class LRP(AuditedAnalyzer):
         count = len(self.graph.inputs)
 
         def relevance(probes, images, neurons):
-            outputs = self.head(as_row(self._propagator(images, probes)))
-            return self.start(outputs, neurons), outputs
+            outputs = self.head(self._propagator(images, probes))
+            return self.start(choose(outputs, neurons)), outputs
 
         def audited(probes, images, neurons):
-            end = self._propagator(images, probes[:count], probes[count])
-            outputs = self.head(as_row(end))
-            return self.start(outputs, neurons), outputs
+            outputs = self.head(self._propagator(images, probes[:count], probes[count]))
+            return self.start(choose(outputs, neurons)), outputs
 
-        self._relevance = self.compiled(relevance)
-        self._audited = self.compiled(audited)
-        self._logits = self.compiled(
+        self._relevance = value_and_gradients(relevance)
+        self._audited = value_and_gradients(audited)
+        self._logits = value_and_gradients(
             lambda _, images: (0.0, self.head(self.logits(images))), gradients=False
         )
-
-    def rewritten_values(
-        self, images: Sequence[np.ndarray]
-    ) -> tuple[dict[int, Any], Any]:
-        """Computes every step as its rule does, see `Analyzer`."""
-        tensors = [ops.convert_to_tensor(image) for image in images]
-        probes = [ops.ones(image.shape) for image in images]
-        entries = len(self._propagator.entries) + 1
-        ones = ops.ones((len(images[0]), entries))
-        return self._propagator.values(tensors, probes, ones)
 
     def _explain(
         self, images: list[np.ndarray], neurons: np.ndarray
     ) -> Sequence[np.ndarray]:
-        probes = [np.ones(image.shape, np.float32) for image in images]
+        probes = [np.ones_like(image) for image in images]
         (maps, _), _ = self._compute(self._relevance, probes, images, neurons)
         return [each.astype(self._map_precision, copy=False) for each in maps]
 
@@ -170,8 +159,10 @@ class LRP(AuditedAnalyzer):
 
         def doubtful(found: Any) -> np.ndarray:
             maps, outputs = found
-            scale = np.maximum(1, np.abs(picked(outputs, neurons)))
-            return is_lost(maps[: len(images)], scale)
+            picked = np.where(neurons < 0, outputs.argmax(-1), neurons)[:, None]
+            logit = np.take_along_axis(outputs, picked, 1)[:, 0]
+            scale = np.maximum(1, np.abs(logit))
+            return cancellation(maps[: len(images)], scale) > MAX_CANCELLATION
 
         return compute_in_precision(
             call, (probes, images, neurons), precision, doubtful
@@ -194,17 +185,17 @@ class LRP(AuditedAnalyzer):
             there, `(batch,)` each, in logits. Of several inputs, those that were not
             chosen have their own name.
         """
-        images, neurons = self._checked(x, neuron_selection)
-        return self._for(images)._audit(images, neurons)[0]
+        return self._audit(x, neuron_selection)[0]
 
     def ledger(self, x: Images, neuron_selection: Neurons = None) -> Audit:
         """The name of `audit_by_layer` in version 0.1."""
         return self.audit_by_layer(x, neuron_selection)
 
-    def account_for(self, images: list[np.ndarray], neurons: np.ndarray) -> Explanation:
-        """Explains and audits images that are checked."""
-        by_layer, logit, maps, outputs = self._audit(images, neurons)
-        self.check_finite(maps, images)
+    def analyze_and_audit(
+        self, x: Images, neuron_selection: Neurons = None
+    ) -> Explanation:
+        """Explains and audits in one pass, see `AuditedAnalyzer`."""
+        by_layer, logit, maps, outputs = self._audit(x, neuron_selection)
         relevance, dropped = by_layer.pop("pixels"), by_layer.pop("dropped")
         parts = [*by_layer.values(), 0 * relevance]
         absorbed: Any = np.sum(parts, axis=0, dtype=np.float64)
@@ -219,28 +210,29 @@ class LRP(AuditedAnalyzer):
         return self._of_inputs(maps), audit, outputs
 
     def _audit(
-        self, images: list[np.ndarray], neurons: np.ndarray
+        self, x: Images, neuron_selection: Neurons
     ) -> tuple[Audit, np.ndarray, list[np.ndarray], np.ndarray]:
         """Returns the audit by layer, the explained logit, the maps and all logits."""
+        images, neurons = self._checked(x, neuron_selection)
         entries = [*self._propagator.entries, "dropped"]
         ones = np.ones((len(images[0]), len(entries)), np.float32)
-        probes = [*(np.ones(image.shape, np.float32) for image in images), ones]
+        probes = [*map(np.ones_like, images), ones]
         _, outputs = self._logits([], images)
-        if neurons.ndim == 1:
-            largest = outputs.argmax(-1)
-            neurons = np.where(neurons < 0, largest, neurons).astype(np.int32)
+        largest = outputs.argmax(-1)
+        neurons = np.where(neurons < 0, largest, neurons).astype(np.int32)
         found, double = self._compute(self._audited, probes, images, neurons)
         (*maps, absorbed), _ = found
         maps = [each.astype(self._map_precision, copy=False) for each in maps]
-        logit = picked(outputs, neurons).astype(np.float64)
+        logit = np.take_along_axis(outputs, neurons[:, None], 1)[:, 0]
+        logit = logit.astype(np.float64)
         if double.any():  # a deep model rounds its own by more than relevance misses
             some = [image[double] for image in images]
             _, better = self._logits([], some, precision=DOUBLE)
-            logit[double] = picked(better, neurons[double])
+            logit[double] = np.take_along_axis(better, neurons[double, None], 1)[:, 0]
         sums = [m.sum(tuple(range(1, m.ndim)), dtype=np.float64) for m in maps]
         audit = {"pixels": sum(sums[index] for index in self._inputs)}
-        for index, name in enumerate(self.names or []):
+        for index, tensor in enumerate(self.model.inputs):
             if index not in self._inputs:
-                audit[f"input {name}"] = sums[index]
+                audit[f"input {tensor.name}"] = sums[index]
         audit |= dict(zip(entries, absorbed.T.astype(np.float64), strict=True))
         return audit, logit, maps, outputs

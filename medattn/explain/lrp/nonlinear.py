@@ -14,7 +14,7 @@ from keras import ops
 
 from medattn.explain.backend import with_slope
 from medattn.explain.graph.analysis import Analysis
-from medattn.explain.graph.compute import compute_step, function_of
+from medattn.explain.graph.compute import compute_step
 from medattn.explain.graph.norms import (
     in_groups,
     shape_of_weights,
@@ -23,8 +23,8 @@ from medattn.explain.graph.norms import (
 )
 from medattn.explain.graph.operations import (
     ADD_OR_CONCAT,
-    AFFINE,
     NONLINEARITIES,
+    NORMALISERS,
     PASSTHROUGH,
     PRODUCTS,
     QUOTIENTS,
@@ -120,9 +120,7 @@ def quotient(propagator: Propagation, step: Step, x: Tensor, y: Any) -> Tensor:
     return x / (ops.stop_gradient(y) if ops.is_tensor(y) else y)
 
 
-def nonlinearity(
-    propagator: Propagation, step: Step, *args: Any, **kwargs: Any
-) -> Tensor:
+def nonlinearity(propagator: Propagation, step: Step, x: Tensor) -> Tensor:
     """Passes relevance through a nonlinearity to its only input.
 
     y = x * [(f(x) - f(0)) / x] + f(0): for GELU, SiLU, tanh and the like, f(0) = 0.
@@ -131,13 +129,11 @@ def nonlinearity(
         [Achtibat et al., 2024](https://arxiv.org/abs/2402.05602), equation 9.
     """
     if is_relu(step):
-        return compute_step(step, args, kwargs)
-    x, function = function_of(step, args, kwargs, propagator.analysis.depends)
-    y = ops.stop_gradient(function(x))
+        return compute_step(step, (x,), {})
+    y = ops.stop_gradient(compute_step(step, (x,), {}))
     if name_of(step) == "Activation" and activation_name(step) in ZERO_AT_ZERO:
         return with_slope(y, x, lambda: ops.divide_no_nan(y, x))
-    at_zero = ops.stop_gradient(function(ops.zeros_like(x)))
-    at_zero = ops.where(ops.isfinite(at_zero), at_zero, ops.zeros_like(at_zero))
+    at_zero = ops.stop_gradient(compute_step(step, (ops.zeros_like(x),), {}))
     carrier = with_slope(y - at_zero, x, lambda: ops.divide_no_nan(y - at_zero, x))
     return carrier + propagator.absorbed(step, at_zero)
 
@@ -154,23 +150,6 @@ def softmax(propagator: Propagation, step: Step, x: Tensor) -> Tensor:
     axis = getattr(step.operation, "axis", -1)
     carrier = s * (x - ops.sum(s * x, axis=axis, keepdims=True))
     return carrier + propagator.absorbed(step, s - ops.stop_gradient(carrier))
-
-
-def log_softmax(propagator: Propagation, step: Step, x: Tensor) -> Tensor:
-    """Shares a log-softmax by its first-order expansion; the rest is absorbed."""
-    y = ops.stop_gradient(compute_step(step, (x,), {}))
-    axis = getattr(step.operation, "axis", -1)
-    carrier = x - ops.sum(ops.exp(y) * x, axis=axis, keepdims=True)
-    return carrier + propagator.absorbed(step, y - ops.stop_gradient(carrier))
-
-
-def logsumexp(propagator: Propagation, step: Step, x: Tensor) -> Tensor:
-    """Shares the logarithm of a sum of exponentials by its first-order expansion."""
-    y = ops.stop_gradient(compute_step(step, (x,), {}))
-    axis, keepdims = step.operation.axis, step.operation.keepdims
-    s = ops.stop_gradient(ops.softmax(x, axis=axis))
-    carrier = ops.sum(s * x, axis=axis, keepdims=keepdims)
-    return carrier + propagator.absorbed(step, y - ops.stop_gradient(carrier))
 
 
 def layer_norm(propagator: Propagation, step: Step, x: Tensor) -> Tensor:
@@ -204,13 +183,10 @@ def group_norm(propagator: Propagation, step: Step, x: Tensor) -> Tensor:
     return _scaled(propagator, step, ops.reshape(y, ops.shape(x)), -1)
 
 
-def normaliser(
-    propagator: Propagation, step: Step, *args: Any, **kwargs: Any
-) -> Tensor:
+def normaliser(propagator: Propagation, step: Step, x: Tensor) -> Tensor:
     """Treats a Normalization or Rescaling inside the network as scale and shift."""
-    x, function = function_of(step, args, kwargs, propagator.analysis.depends)
-    y = function(x)
-    at_zero = ops.stop_gradient(function(ops.zeros_like(x)))
+    y = compute_step(step, (x,), {})
+    at_zero = ops.stop_gradient(compute_step(step, (ops.zeros_like(x),), {}))
     return y - at_zero + propagator.absorbed(step, at_zero)
 
 
@@ -234,12 +210,10 @@ RULES: dict[str, Rule] = (
     | dict.fromkeys(NONLINEARITIES, nonlinearity)
     | dict.fromkeys(PRODUCTS, product)
     | dict.fromkeys(QUOTIENTS, quotient)
-    | dict.fromkeys(AFFINE, normaliser)
+    | dict.fromkeys(NORMALISERS, normaliser)
     | {
         "GroupNormalization": group_norm,
         "LayerNormalization": layer_norm,
-        "LogSoftmax": log_softmax,
-        "Logsumexp": logsumexp,
         "RMSNormalization": rms_norm,
         "Softmax": softmax,
     }

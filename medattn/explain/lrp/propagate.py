@@ -27,11 +27,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from medattn.explain.backend import gradient_only
+from medattn.explain.backend import gradient_only, with_slope
 from medattn.explain.graph.analysis import Analysis
 from medattn.explain.graph.compute import compute_step
 from medattn.explain.graph.linear_layers import (
     LinearLayer,
+    check_axis,
     is_linear,
     read_variable,
 )
@@ -41,7 +42,7 @@ from medattn.explain.graph.operations import (
     MIXING_SUMS,
     PADDINGS,
 )
-from medattn.explain.graph.registry import check_rule, is_registered, rule_of
+from medattn.explain.graph.registry import is_registered, rule_of
 from medattn.explain.graph.steps import (
     Step,
     ids,
@@ -58,19 +59,15 @@ from medattn.explain.lrp.nonlinear import (
     add_or_concat,
     group_norm,
     layer_norm,
-    log_softmax,
-    logsumexp,
     nonlinearity,
     normaliser,
     passthrough,
     softmax,
 )
 from medattn.explain.lrp.rules import LinearRule, Term
-from medattn.explain.lrp.terms import with_terms
 from medattn.layers.tensor import Tensor
 
-# Rules with a constant.
-ABSORBING = (softmax, log_softmax, logsumexp, layer_norm, group_norm, normaliser)
+ABSORBING = (softmax, layer_norm, group_norm, normaliser)  # rules with a constant
 
 
 class Propagator:
@@ -110,8 +107,14 @@ class Propagator:
             output = id(step.outputs[0])
             if not self._carries_relevance(step) or output in analysis.folded:
                 continue
-            if not is_linear(step):
-                check_rule(step, RULES, "lrp")
+            if not is_linear(step) and rule_of(step, RULES, "lrp") is None:
+                raise ValueError(
+                    f"The step {step.operation.name!r} "
+                    f"({type(step.operation).__name__}) has no LRP rule. Expected "
+                    f"a linear layer, one of {sorted(RULES)}, or one that was given to "
+                    "medattn.explain.register_rule(type, lrp=rule). "
+                    f"Received: {step.operation!r}"
+                )
             if self._may_absorb(step):
                 self._entry_index[output] = len(self.entries)
                 self.entries.append(_numbered(step.operation.name, self.entries))
@@ -137,14 +140,6 @@ class Propagator:
         """
         # A copy holds what one run makes, so that several threads may run it at once.
         return copy.copy(self)._run(images, probes, audit)
-
-    def values(
-        self, images: Sequence[Tensor], probes: Sequence[Tensor], audit: Tensor
-    ) -> tuple[dict[int, Any], Tensor]:
-        """Runs the rewritten network; returns each step's value, and the output."""
-        run = copy.copy(self)
-        output = run._run(images, probes, audit)
-        return run._values, output
 
     def _run(
         self,
@@ -226,18 +221,17 @@ class Propagator:
         if rectified:  # with its ReLU in one: two passes over memory less
             z = ops.relu(z)
             self._rectified.add(id(step.outputs[0]))
-        return with_terms(z, terms, layer, x, rectified)
+        return _with_terms(z, terms, layer, x, rectified)
 
     def _layer(self, step: Step, norm: keras.Layer | None) -> LinearLayer:
         """Makes the `LinearLayer` of a step; their indices count from the image."""
         source, output = sources(step)[0], step.outputs[0]
-        given = keras.tree.map_structure(
-            lambda leaf: self._read(leaf) if is_symbolic(leaf) else leaf, step.args[1:]
-        )
+        for each in (step.operation, norm):
+            if each is not None and type(each).__name__ == "BatchNormalization":
+                check_axis(each, len(output.shape))
         return LinearLayer(
             step.operation,
             norm,
-            given=given,
             nonnegative=id(source) in self.analysis.nonnegative,
             reads_image=id(source) in self.analysis.pixels,
             index=self._layer_index.setdefault(id(output), len(self._layer_index)),
@@ -297,7 +291,7 @@ class Propagator:
         def absorb(name: Any, leaf: Any) -> Any:
             if is_symbolic(name) and id(name) in self.analysis.carriers:
                 return leaf
-            if leaf is None or isinstance(leaf, (str, bool)) or is_condition(leaf):
+            if leaf is None or isinstance(leaf, (str, bool)):
                 return leaf
             constant = ops.stop_gradient(read_variable(leaf))
             entry = self._entry(step, rank)
@@ -330,10 +324,9 @@ class Propagator:
     def _read(self, name: Tensor) -> Tensor:
         """Returns a tensor's value; relevance starts at the (normalised) image."""
         key = id(name)
-        starts = key in self.analysis.depends and any(
+        if key not in self.analysis.normalised and not any(
             name is tensor for tensor in self.graph.inputs
-        )
-        if key not in self.analysis.normalised and not starts:
+        ):
             return self._values[key]
         if key not in self._probed:
             image = ops.stop_gradient(self._values[key])
@@ -363,10 +356,39 @@ class Propagator:
         return rule is nonlinearity and not is_relu(step) or rule in ABSORBING
 
 
-def is_condition(leaf: Any) -> bool:
-    """Whether an argument is true or false in every entry."""
-    dtype = getattr(leaf, "dtype", None)
-    return dtype is not None and keras.backend.standardize_dtype(dtype) == "bool"
+def _with_terms(
+    z: Tensor, terms: list[Term], layer: LinearLayer, x: Tensor, rectified: bool
+) -> Tensor:
+    """Gives z the derivative of its terms, and keeps little for the backward pass.
+
+    Of each term one factor is kept, not what it is made of; of a norm, where every
+    entry of x has one reader, one factor in all.
+    """
+    if len(terms) == 1 and (slope := terms[0].slope) is not None:
+        return with_slope(z, terms[0].signal, lambda: slope(z, rectified))
+    factors = [
+        ops.stop_gradient(ops.divide_no_nan(term.weight * z, term.denominator()))
+        for term in terms
+    ]
+    if layer.kind == "BatchNormalization":
+        constant = ops.stop_gradient(x)
+        total = sum(
+            factor * ops.divide_no_nan(ops.stop_gradient(term.signal), constant)
+            for term, factor in zip(terms, factors, strict=True)
+        )
+        return with_slope(z, x, _always(total))
+    if len(terms) == 1:
+        return with_slope(z, terms[0].signal, _always(factors[0]))
+    carrier: Tensor = 0
+    for term, factor in zip(terms, factors, strict=True):
+        zero = ops.stop_gradient(term.signal) * 0
+        carrier = carrier + with_slope(zero, term.signal, _always(factor))
+    return z + carrier
+
+
+def _always(slope: Tensor) -> Callable[[], Tensor]:
+    """Makes the function that `with_slope` asks for of a slope that is known."""
+    return lambda: slope
 
 
 def _numbered(name: str, names: Collection[str]) -> str:

@@ -128,14 +128,13 @@ def alpha_beta(
     alpha: float,
     beta: float,
     bias: bool = True,
-    bias_in_both: bool = False,
 ) -> list[Term]:
     """Shares alpha among the contributions that excite, minus beta among the others.
 
     R_j = sum_k (alpha c_jk[+] / sum_j c_jk[+] - beta c_jk[-] / sum_j c_jk[-]) R_k
 
-    The bias enters the sum of its own sign; in iNNvestigate 2.1 a bias of the layer
-    itself enters both, so that the negative sum of a positive bias may vanish.
+    A bias of the layer itself enters both sums as it is, as in iNNvestigate 2.1; the
+    shift of a folded batch norm enters by its sign, as in the paper.
 
     Args:
         layer: A linear layer.
@@ -144,15 +143,13 @@ def alpha_beta(
         alpha: Weight of what excites.
         beta: Weight of what inhibits; `alpha - beta = 1` for relevance to be kept.
         bias: Whether the bias counts in the sums.
-        bias_in_both: Whether it enters both sums, as in iNNvestigate; the shift of a
-            batch norm never does.
 
     Reference:
         [Bach et al., 2015](https://doi.org/10.1371/journal.pone.0130140), equation 60.
     """
     exciting = inhibiting = layer.bias if bias else None
     has_shift = layer.norm is not None or layer.kind == "BatchNormalization"
-    if exciting is not None and (has_shift or not bias_in_both):
+    if exciting is not None and has_shift:
         exciting, inhibiting = ops.relu(layer.bias), -ops.relu(-layer.bias)
     positive = layer.positive(x)
     terms = [Term(positive, lambda: with_bias(positive, exciting), alpha)]

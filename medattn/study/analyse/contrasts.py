@@ -25,7 +25,7 @@ from medattn.study.plan.trial import SHAPES
 Row: TypeAlias = Mapping[str, Any]
 Side: TypeAlias = Callable[[Row], Literal[0, 1] | None]
 
-TRUNKS = ("densenet", "resnet", "bagnet")
+TRUNKS = ("densenet", "resnet")
 
 
 def gate_of(row: Row) -> str | None:
@@ -87,7 +87,7 @@ def paired_differences(
         seed that lacks most cells has only started, and is left out; so is, then, a
         cell that most seeds lack, for its trials failed.
     """
-    cells = cell_differences(rows, contrast, metric)
+    cells = _cell_differences(rows, contrast, metric)
     if not cells:
         return {}
     counts = Counter(seed for seeds in cells.values() for seed in seeds)
@@ -169,34 +169,22 @@ def contrasts_by(
     return table
 
 
-def cell_differences(
+def _cell_differences(
     rows: Iterable[Row], contrast: str, metric: str
-) -> dict[tuple, dict[int, float]]:
-    """Computes the differences of a contrast by cell and seed.
-
-    Args:
-        rows: Results.
-        contrast: A name in `CONTRASTS`.
-        metric: A column.
-
-    Returns:
-        `{cell: {seed: difference}}`, a cell's factors in the order of `MATCHED`.
-    """
+) -> dict[tuple, dict[int, np.floating]]:
+    """Computes the differences of a contrast by cell and seed."""
     side, matched = CONTRASTS[contrast], MATCHED[contrast]
     values: dict[tuple, dict[int, tuple[list[float], list[float]]]] = {}
     for row in rows:
         index = side(row)
-        value = row.get(metric)
-        if index is None or row["dataset"] == SHAPES:
-            continue
-        if value is None or not np.isfinite(value):
+        if index is None or row.get(metric) is None or row["dataset"] == SHAPES:
             continue
         cell = tuple(_trunk(row) if key == "trunk" else row[key] for key in matched)
         sides = values.setdefault(cell, {}).setdefault(row["seed"], ([], []))
-        sides[index].append(value)
+        sides[index].append(row[metric])
     differences = {
         cell: {
-            seed: float(np.mean(one) - np.mean(zero))
+            seed: np.mean(one) - np.mean(zero)
             for seed, (zero, one) in seeds.items()
             if one and zero
         }

@@ -3,8 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
 from medattn.study.analyse.statistics import Comparison, compare
 
 PLAIN = {"initialisation": "random", "shortcut": None, "state": "done"}
@@ -53,6 +51,5 @@ def _by_seed(
         row["seed"]: row[metric]
         for row in rows
         if row.get(metric) is not None
-        and np.isfinite(row[metric])
         and all(row.get(key) == value for key, value in wanted.items())
     }

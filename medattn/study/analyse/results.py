@@ -3,17 +3,14 @@
 import csv
 import io
 import json
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from medattn.study.analyse.identity import check_one_data
-from medattn.study.damage import damage_sentence, find_damage
-from medattn.study.files import read_object, write_atomic
+from medattn.study.files import read_json, write_atomic
 from medattn.study.plan.trial import LATER, Trial
 
 SHIPPED = Path(__file__).parents[1] / "results"
@@ -29,8 +26,6 @@ COLUMNS = {
         f.name: f"of the trial, see medattn.study.Trial.{f.name}" for f in fields(Trial)
     },
     "code": "fingerprint of the code that decides a trial",
-    "data": "fingerprint of the files of its data set",
-    "data_sha256": "hash of the images and labels that it read",
     "threads": "threads of the process",
     "state": "done or failed",
     "reason": "why it failed",
@@ -58,67 +53,45 @@ COLUMNS = {
 TEXT_COLUMNS = {
     "id", "model", "dataset", "initialisation", "optimizer", "schedule", "selection",
     "validation", "code", "state", "reason", "train_ids_sha256", "protocol", "reader",
-    "data", "data_sha256",
 }  # fmt: skip
-ENDED = ("done.json", "failed.json")  # one of them is in the folder of an ended trial
-OPTIONAL = (*LATER, "data", "data_sha256")  # columns of tables that use them
 
 
-def gather_results(
-    folder: str | Path, *, warn: Callable[[str], Any] = warnings.warn
-) -> list[Row]:
+def gather_results(folder: str | Path) -> list[Row]:
     """Reads all finished and failed trials of a study's folder.
-
-    A trial with a damaged file is left out, for its numbers may not be those of its
-    weights and predictions.
 
     Args:
         folder: The study's.
-        warn: Called with one sentence for each trial that is left out.
 
     Returns:
         A list of dicts with the keys of `COLUMNS` and of the maps, in the order of
         the trials' names. What is not known is None.
-
-    Raises:
-        ValueError: If trials that should have read the same data read others.
     """
     rows = []
-    ended = [p for name in ENDED for p in Path(folder).glob(f"*/{name}")]
-    for trial_folder in sorted({path.parent for path in ended}):
-        damage = find_damage(trial_folder)
-        if damage:
-            warn(
-                f"{damage_sentence(trial_folder.name, damage)}; it is left out until "
-                "`medattn study run` has done it again."
-            )
-            continue
-        outcome = read_object(trial_folder / "failed.json") or read_object(
+    for path in sorted(Path(folder).glob("*/config.json")):
+        trial_folder = path.parent
+        outcome = read_json(trial_folder / "failed.json") or read_json(
             trial_folder / "done.json"
         )
         if outcome is None:
             continue
         row: Row = {name: None for name in COLUMNS}
-        row |= {"id": trial_folder.name}
-        row |= read_object(trial_folder / "config.json") or {}
+        row |= {"id": trial_folder.name} | (read_json(path) or {})
         row |= {"state": outcome["state"], "reason": outcome.get("reason")}
         options = [f"{key}={value}" for key, value in row["reader"] or ()]
         row["reader"] = " ".join(options) or None
         if outcome["state"] == "done":
             row |= _measured(trial_folder, outcome)
         rows.append(row)
-    check_one_data(rows)
     return rows
 
 
 def _measured(trial_folder: Path, done: dict[str, Any]) -> Row:
     """Reads what was measured of a finished trial, its maps included."""
-    environment = read_object(trial_folder / "environment.json") or {}
+    environment = read_json(trial_folder / "environment.json") or {}
     row = done["test"] | {
         "train_images": done["images"]["train"],
         "train_positives": done["positives"],
-        "train_ids_sha256": _train_ids(trial_folder).get("sha256"),
-        "data_sha256": done.get("data_sha256"),
+        "train_ids_sha256": read_json(trial_folder / "ids.json")["train"]["sha256"],
         "epochs_made": done["epochs"],
         "seconds": environment.get("seconds"),
         "validation_auroc": done["validation"].get("auroc"),
@@ -129,14 +102,10 @@ def _measured(trial_folder: Path, done: dict[str, Any]) -> Row:
     return row
 
 
-def _train_ids(trial_folder: Path) -> dict[str, Any]:
-    return (read_object(trial_folder / "ids.json") or {}).get("train") or {}
-
-
 def write_results(rows: Sequence[Row], path: str | Path) -> None:
     """Writes rows as CSV, the same bytes for the same rows."""
-    used = {key for row in rows for key in OPTIONAL if row.get(key) is not None}
-    names = [name for name in COLUMNS if name not in OPTIONAL or name in used]
+    used = {key for row in rows for key in LATER if row.get(key) is not None}
+    names = [name for name in COLUMNS if name not in LATER or name in used]
     names += sorted({key for row in rows for key in row} - set(COLUMNS))
     stream = io.StringIO()
     table = csv.DictWriter(stream, names, lineterminator="\n", extrasaction="ignore")
@@ -145,27 +114,22 @@ def write_results(rows: Sequence[Row], path: str | Path) -> None:
     write_atomic(path, stream.getvalue())
 
 
-def read_results(
-    source: str | Path = SHIPPED, *, warn: Callable[[str], Any] = warnings.warn
-) -> list[Row]:
+def read_results(source: str | Path = SHIPPED) -> list[Row]:
     """Reads results: a CSV, a folder of them, or the folder of a study.
 
     Args:
         source: What to read; the shipped results unless given.
-        warn: As in `gather_results`.
 
     Returns:
         Rows as `gather_results` gives them, each with its `study`. Statistics take the
         rows of one study at a time: seeds are paired within it.
 
     Raises:
-        ValueError: If there is nothing to read, or trials of one study that should
-            have read the same data read others.
+        ValueError: If there is nothing to read.
     """
     source = Path(source)
     if source.is_dir() and next(source.glob("*/config.json"), None):
-        rows = gather_results(source, warn=warn)
-        return [row | {"study": source.name} for row in rows]
+        return [row | {"study": source.name} for row in gather_results(source)]
     paths = sorted(source.glob("*.csv")) if source.is_dir() else [source]
     if not all(path.exists() for path in paths):
         raise ValueError(
@@ -176,10 +140,9 @@ def read_results(
     for path in paths:
         with open(path, newline="") as file:
             for line in csv.DictReader(file):
-                row: Row = dict.fromkeys(OPTIONAL)
+                row: Row = dict.fromkeys(LATER)
                 row |= {key: _value(key, text) for key, text in line.items()}
                 rows.append(row | {"study": path.stem})
-    check_one_data(rows)
     return rows
 
 

@@ -11,15 +11,11 @@ import queue
 import subprocess
 import sys
 import threading
-import time
-from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from medattn.study.execute.fork_server import work
-from medattn.study.execute.lease import lease_holder
-from medattn.study.plan.trial import pretraining, read_trial, trial_id
 
 TICK = 1.0  # seconds
 
@@ -38,8 +34,6 @@ def local(
 ) -> Events:
     """Runs one process a trial on this machine, as many at once as there are cores.
 
-    A trial on which another runner works is left for later: the next free one is taken.
-
     Args:
         tasks: Dicts, see `fork_server.work`.
         workers: Trials at once; 0 takes `cores // threads`.
@@ -50,7 +44,7 @@ def local(
         `(id, answer)`, or None.
     """
     workers = workers or max(1, available_cores() // threads)
-    waiting = _Waiting(tasks)
+    waiting: list[Task] = list(tasks)[::-1]
     tries: dict[str, int] = {}
     answers: queue.Queue[tuple[int, Answer | None]] = queue.Queue()
     servers: dict[int, _Server] = {}
@@ -58,13 +52,13 @@ def local(
     try:
         while waiting or any(server.tasks for server in servers.values()):
             busy = sum(len(server.tasks) for server in servers.values())
-            while busy < workers and (task := waiting.take_free()):
+            while waiting and busy < workers:
                 if not servers or not can_fork:
                     server = _Server(answers, one=not can_fork)
                     servers[server.number] = server
                 else:
                     server = next(iter(servers.values()))
-                server.give(task)
+                server.give(waiting.pop())
                 busy += 1
             try:
                 number, answer = answers.get(timeout=TICK)
@@ -79,60 +73,15 @@ def local(
             else:
                 results = [(server.tasks.pop(answer["id"]), answer)]
             for task, result in results:
-                if "held" in result:
-                    waiting.put_last(task)
-                    continue
                 tries[task["id"]] = tries.get(task["id"], 0) + 1
                 retry = "fault" in result and not result.get("full")
                 if retry and tries[task["id"]] <= retries:
-                    waiting.put_first(task)
+                    waiting.append(task)
                 else:
                     yield task["id"], result
     finally:
         for server in servers.values():
             server.end()
-
-
-class _Waiting:
-    """The tasks that nobody works on yet, in the order in which they are tried.
-
-    Args:
-        tasks: Dicts, see `fork_server.work`.
-    """
-
-    def __init__(self, tasks: Iterable[Task]) -> None:
-        self.tasks = deque(task | {"wait": False} for task in tasks)
-        self.not_before: dict[str, float] = {}
-
-    def __len__(self) -> int:
-        return len(self.tasks)
-
-    def take_free(self) -> Task | None:
-        """Takes the first task that no other runner holds; None if there is none."""
-        now = time.monotonic()
-        for task in self.tasks:
-            if self.not_before.get(task["id"], now) > now:
-                continue
-            if not any(map(lease_holder, _needed_folders(task))):
-                self.tasks.remove(task)
-                return task
-            self.not_before[task["id"]] = now + TICK
-        return None
-
-    def put_first(self, task: Task) -> None:
-        self.tasks.appendleft(task)
-
-    def put_last(self, task: Task) -> None:
-        """Puts back a task that turned out to be held."""
-        self.not_before[task["id"]] = time.monotonic() + TICK
-        self.tasks.append(task)
-
-
-def _needed_folders(task: Task) -> list[Path]:
-    """Names the folders of a trial and of the pretraining that it starts from."""
-    before = pretraining(read_trial(task["trial"]))
-    names = [task["id"]] if before is None else [task["id"], trial_id(before)]
-    return [Path(task["folder"]) / name for name in names]
 
 
 class _Server:
@@ -190,8 +139,6 @@ def ray(
 ) -> Events:
     """Runs one Ray task, and so one process, a trial; all nodes share the folder.
 
-    A trial on which another runner works is left for later: the next free one is taken.
-
     Args:
         tasks: Dicts, see `fork_server.work`.
         threads: Cores of a trial.
@@ -229,24 +176,17 @@ def ray(
         return answer
 
     try:
-        waiting = [task | {"wait": False} for task in tasks]
-        running = {run.remote(task): task for task in waiting}
+        running = {run.remote(task): task["id"] for task in tasks}
         while running:
             ended = ray.wait(list(running), timeout=TICK)[0]
             if not ended:
                 yield None
             for reference in ended:
-                task = running.pop(reference)
+                name = running.pop(reference)
                 try:
-                    answer = ray.get(reference)
+                    yield name, ray.get(reference)
                 except ray.exceptions.RayError as error:
-                    answer = {"fault": str(error).strip().splitlines()[-1]}
-                if "held" not in answer:
-                    yield task["id"], answer
-                    continue
-                # It comes after those that wait; as the only one left, it waits there.
-                again = task | {"wait": not running}
-                running[run.remote(again)] = again
+                    yield name, {"fault": str(error).strip().splitlines()[-1]}
     finally:
         if started:
             ray.shutdown()
@@ -286,6 +226,8 @@ def submitit(
             "submitit is not installed. Expected `pip install 'medattn[submitit]'`, or "
             "--engine local. Received: engine='submitit'"
         ) from None
+    import time
+
     executor = submitit.AutoExecutor(Path(folder) / "submitit", cluster=cluster)
     options: dict[str, Any] = {
         "timeout_min": round(60 * hours),

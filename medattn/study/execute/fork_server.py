@@ -29,8 +29,6 @@ Children: TypeAlias = dict[int, tuple[str, int]]  # pid: (id of the task, its pi
 def main() -> None:
     """Serves until the input ends."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    # Without AVX-512 TensorFlow leaves oneDNN off, and a step takes 1.3 to 1.9 times.
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what the libraries print is no answer
     _import_libraries()
@@ -127,7 +125,6 @@ def _fork(task: Task) -> tuple[int, int]:
         traceback.print_exc()
         code = 1
     finally:
-        sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
 
@@ -137,24 +134,20 @@ def work(task: Task) -> dict[str, Any]:
 
     Args:
         task: A dict: `trial` (of `asdict`), `folder`, `analyzers`, `root`, `weights`,
-            `threads`, and perhaps `data` and `wait`.
+            `threads`.
 
     Returns:
-        `{"outcome": ...}`; `{"held": True}` if another runner works on the trial and
-        the task does not wait; `{"fault": reason, "full": bool}` if the machine and not
+        `{"outcome": ...}`; `{"fault": reason, "full": bool}` if the machine and not
         the trial is at fault, so that a retry may help; or `{"error": reason}`.
     """
-    from medattn.study.execute.lease import LeaseHeld, LeaseLost
+    from medattn.study.execute.lease import LeaseLost
     from medattn.study.execute.trial_runner import limit_threads, run_trial
     from medattn.study.plan.trial import read_trial
 
     limit_threads(task["threads"])
     options = {key: task[key] for key in ("analyzers", "root", "weights", "threads")}
-    options |= {"data": task.get("data"), "wait": task.get("wait", True)}
     try:
         outcome = run_trial(read_trial(task["trial"]), task["folder"], **options)
-    except LeaseHeld:
-        return {"held": True}
     except (OSError, LeaseLost, MemoryError) as error:
         full = getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
         return {"fault": f"{type(error).__name__}: {error}", "full": full}

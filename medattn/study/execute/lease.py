@@ -3,12 +3,11 @@
 import os
 import socket
 import threading
-import time
 import uuid
 from pathlib import Path
 from typing import Any, Self
 
-from medattn.study.files import read_object, write_json
+from medattn.study.files import read_json, write_json
 
 HEARTBEAT = 5.0  # seconds between two touches of the file
 EXPIRY = 60.0  # seconds without one after which a runner elsewhere counts as dead
@@ -16,10 +15,6 @@ EXPIRY = 60.0  # seconds without one after which a runner elsewhere counts as de
 
 class LeaseLost(RuntimeError):
     """Another runner took the trial over because this one seemed dead."""
-
-
-class LeaseHeld(RuntimeError):
-    """Another runner works on the trial."""
 
 
 class Lease:
@@ -51,7 +46,7 @@ class Lease:
         self._released.set()
         self._thread.join()
         if _newest(self.folder) == self.path:
-            write_json(self.path, (read_object(self.path) or {}) | {"released": True})
+            write_json(self.path, read_json(self.path) | {"released": True})
 
     def __enter__(self) -> Self:
         return self
@@ -108,18 +103,11 @@ def take_lease(folder: str | Path) -> Lease | None:
 
 
 def lease_holder(folder: str | Path) -> dict[str, Any] | None:
-    """Finds who works on a trial now, also where nothing can be written.
-
-    Args:
-        folder: The trial's.
-
-    Returns:
-        A dict with `host` and `pid`, or None.
-    """
+    """Finds who works on a trial now: a dict with host and pid, or None."""
     newest = _newest(Path(folder))
     if newest is None or _is_free(newest):
         return None
-    return read_object(newest) or {"host": "?", "pid": 0}
+    return read_json(newest) or {"host": "?", "pid": 0}
 
 
 def _newest(folder: Path) -> Path | None:
@@ -131,31 +119,24 @@ def _number(path: Path) -> int:
 
 
 def _is_free(path: Path) -> bool:
-    lease = read_object(path) or {}
-    if lease.get("released"):
-        return True
-    if lease.get("host") == socket.gethostname() and "pid" in lease:
-        return _process_start(lease["pid"]) != lease["started"]
-    # Of another machine, or not yet written, or damaged: its age alone counts.
+    lease = read_json(path)
     try:
-        return _file_clock(path.parent) - path.stat().st_mtime > EXPIRY
+        age = _file_clock(path.parent) - path.stat().st_mtime
     except FileNotFoundError:
         return False  # a newer holder deleted it
+    if lease is None:
+        return age > EXPIRY
+    if lease["released"]:
+        return True
+    if lease["host"] == socket.gethostname():
+        return _process_start(lease["pid"]) != lease["started"]
+    return age > EXPIRY
 
 
 def _file_clock(folder: Path) -> float:
-    """Reads the time from the file system: clocks of two machines may differ.
-
-    Where nothing can be written, this machine's clock has to do; nobody takes a lease
-    there.
-    """
+    """Reads the time from the file system: clocks of two machines may differ."""
     probe = folder / f".clock.{os.getpid()}.{threading.get_ident()}"
-    try:
-        probe.touch()
-    except FileNotFoundError:
-        raise
-    except OSError:
-        return time.time()
+    probe.touch()
     try:
         return probe.stat().st_mtime
     finally:

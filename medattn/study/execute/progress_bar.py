@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from medattn.study.execute.trial_state import trial_progress
+from medattn.study.execute.trial_runner import trial_progress
 from medattn.study.plan.estimate import duration
 from medattn.study.plan.trial import Trial
 

@@ -36,7 +36,6 @@ class Rounds(keras.callbacks.Callback):
     Attributes:
         history: One dict a round.
         step: Steps taken so far.
-        stopped: Whether patience has run out.
     """
 
     def __init__(
@@ -105,16 +104,6 @@ class Rounds(keras.callbacks.Callback):
             save_checkpoint(self.folder, arrays, progress)
         if self.on_round:
             self.on_round(self.history)
-        if self.stopped:
-            self.model.stop_training = True
-
-    @property
-    def stopped(self) -> bool:
-        losses = [line["val_loss"] for line in self.history]
-        patience = self.trial.patience
-        return bool(patience and losses) and (
-            len(losses) - 1 - losses.index(min(losses)) >= patience
-        )
 
     def load_selected(self) -> None:
         """Gives the model the weights of the best round, if the trial selects them."""

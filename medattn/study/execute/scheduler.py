@@ -1,23 +1,20 @@
 """Runs a study: every trial once, with a progress bar, and counts where they stand."""
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from medattn.study.damage import damage_sentence, find_damage
 from medattn.study.execute.engines import ENGINES, Events, Task
 from medattn.study.execute.progress_bar import ProgressBar
-from medattn.study.execute.trial_state import trial_outcome, trial_state
-from medattn.study.files import read_object, write_json
+from medattn.study.execute.trial_runner import trial_outcome, trial_state
+from medattn.study.files import read_json, write_json
 from medattn.study.plan.code import code_fingerprint
-from medattn.study.plan.data import identify_trials, study_fingerprints
 from medattn.study.plan.study import Study
-from medattn.study.plan.trial import SHAPES, Trial, check_name
+from medattn.study.plan.trial import SHAPES, Trial, check_name, trial_id
 
-STATES = ("done", "failed", "running", "damaged", "stopped", "waiting")
+STATES = ("done", "failed", "running", "stopped", "waiting")
 
 
 class StudyStopped(RuntimeError):
@@ -63,16 +60,14 @@ def run_study(
     study.check_names()
     study_folder = Path(folder) / study.name
     study_folder.mkdir(parents=True, exist_ok=True)
-    fingerprints = _fingerprints(study, study_folder)
-    record = asdict(study) | {"fingerprints": fingerprints}
-    write_json(study_folder / "study.json", record)
-    trials = identify_trials(study, fingerprints)
+    write_json(study_folder / "study.json", asdict(study))
+    trials = {trial_id(trial): trial for trial in study.trials()}
     if retry_failed:
         for name in trials:
             (study_folder / name / "failed.json").unlink(missing_ok=True)
     pending = open_trials(study, folder)
     events = ENGINES[engine](
-        _tasks(study, pending, study_folder, threads, fingerprints),
+        _tasks(study, pending, study_folder, threads),
         workers=workers,
         threads=threads,
         retries=retries,
@@ -95,13 +90,11 @@ def open_trials(study: Study, folder: str | Path = "runs") -> dict[str, Trial]:
         Its `Trial`s by id.
     """
     study_folder = Path(folder) / study.name
-    trials = identify_trials(study, _fingerprints(study, study_folder))
-    begun = set(os.listdir(study_folder)) if study_folder.is_dir() else set()
+    trials = {trial_id(trial): trial for trial in study.trials()}
     return {
         name: trial
         for name, trial in trials.items()
-        if name not in begun
-        or trial_outcome(study_folder / name, analyzers=_analyzers(study, trial))
+        if trial_outcome(study_folder / name, analyzers=_analyzers(study, trial))
         is None
     }
 
@@ -114,61 +107,42 @@ def study_status(study: Study, folder: str | Path = "runs") -> dict[str, Any]:
         folder: As in `run_study`.
 
     Returns:
-        A dict: `trials` (how many), `done`, `failed`, `running`, `damaged`, `stopped`,
-        `waiting`, `failures` (reason by id), `damage` (likewise), `strangers` (folders
-        of another plan) and `other_code` (those among them that another version of the
-        code made).
+        A dict: `trials` (how many), `done`, `failed`, `running`, `stopped`,
+        `waiting`, `failures` (reason by id), `strangers` (folders of another plan) and
+        `other_code` (those among them that another version of the code made).
     """
     study_folder = Path(folder) / study.name
-    trials = identify_trials(study, _fingerprints(study, study_folder))
+    trials = {trial_id(trial): trial for trial in study.trials()}
     states = {
         name: trial_state(study_folder / name, analyzers=_analyzers(study, trial))
         for name, trial in trials.items()
     }
     counts = Counter(states.values())
     strangers = {
-        path.parent.name: read_object(path) or {}
+        path.parent.name: read_json(path) or {}
         for path in study_folder.glob("*/config.json")
         if path.parent.name not in trials
     }
     other_code = [
         name
         for name, config in strangers.items()
-        if config.get("code")
-        != code_fingerprint(
-            config.get("dataset", ""), config.get("initialisation", "random")
-        )
+        if config.get("code") != code_fingerprint()
     ]
     return {
         "trials": len(trials),
         **{state: counts[state] for state in STATES},
         "failures": {
-            name: (read_object(study_folder / name / "failed.json") or {}).get("reason")
+            name: read_json(study_folder / name / "failed.json")["reason"]
             for name, state in states.items()
             if state == "failed"
-        },
-        "damage": {
-            name: damage_sentence(name, find_damage(study_folder / name))
-            for name, state in states.items()
-            if state == "damaged"
         },
         "strangers": len(strangers),
         "other_code": len(other_code),
     }
 
 
-def _fingerprints(study: Study, study_folder: Path) -> dict[str, str]:
-    """Finds the fingerprints of the data; recorded ones where a folder is not here."""
-    record = read_object(study_folder / "study.json") or {}
-    return study_fingerprints(study, record.get("fingerprints"))
-
-
 def _tasks(
-    study: Study,
-    trials: Mapping[str, Trial],
-    study_folder: Path,
-    threads: int,
-    fingerprints: Mapping[str, str],
+    study: Study, trials: Mapping[str, Trial], study_folder: Path, threads: int
 ) -> list[Task]:
     """Writes trials as tasks for an engine, see `fork_server.work`."""
     return [
@@ -178,7 +152,6 @@ def _tasks(
             "folder": str(study_folder),
             "analyzers": list(_analyzers(study, trial)),
             "root": study.root_of(trial.dataset),
-            "data": fingerprints.get(trial.dataset),
             "weights": study.weights,
             "threads": threads,
         }

@@ -25,14 +25,11 @@ class TensorBoard(keras.callbacks.TensorBoard):
 
 
 @contextlib.contextmanager
-def mlflow_callbacks(
-    trial: Trial, *, name: str | None = None
-) -> Iterator[list[keras.callbacks.Callback]]:
+def mlflow_callbacks(trial: Trial) -> Iterator[list[keras.callbacks.Callback]]:
     """Logs to MLflow if the environment names a server: one run a trial.
 
     Args:
         trial: A `Trial`.
-        name: Of the run; that of the trial without its data unless given.
 
     Yields:
         The callbacks of the training; none without a server.
@@ -56,6 +53,6 @@ def mlflow_callbacks(
     def log(epoch: int, logs: dict[str, Any]) -> None:
         mlflow.log_metrics({key: float(value) for key, value in logs.items()}, epoch)
 
-    with mlflow.start_run(run_name=name or trial_id(trial)):
+    with mlflow.start_run(run_name=trial_id(trial)):
         mlflow.log_params(asdict(trial))
         yield [keras.callbacks.LambdaCallback(on_epoch_end=log)]

@@ -8,11 +8,9 @@ from typing import Any
 import keras
 import numpy as np
 
-from medattn.data.augment import Augmentation
 from medattn.models import create_model
 from medattn.study.analyse.metrics import evaluate
 from medattn.study.execute import devices
-from medattn.study.execute.learning_rate import CosineDecay
 from medattn.study.execute.rounds import History, Rounds
 from medattn.study.execute.splits import Splits, ids_sha256, load_splits
 from medattn.study.execute.start import load_start
@@ -92,12 +90,11 @@ def fit_trial(
     train = splits["train"]
     keras.utils.set_random_seed(trial.seed)
     steps, gpus = step_count(trial, len(train)), devices.find_gpus()
-    model = _compiled_model(trial, len(train.card.classes), trunk, gpus)
+    model = _compiled_model(trial, len(train.card.classes), trunk, steps, gpus)
     single = devices.on_one_device(model, gpus)
     rounds = Rounds(trial, single, splits["validation"], folder, on_round)
     rounds.set_model(model)
     rounds.resume()
-    callbacks = [*_schedule(trial, steps), *callbacks]
     _fit_rounds(model, trial, train, steps, gpus, rounds, callbacks, verbose)
     rounds.load_selected()
     for weight in model.weights:
@@ -116,6 +113,7 @@ def _compiled_model(
     trial: Trial,
     num_classes: int,
     trunk: keras.Model | str | Path | None,
+    steps: int,
     gpus: Sequence[str],
 ) -> keras.Model:
     """Builds the model of a trial with its initial weights and its optimiser."""
@@ -127,7 +125,7 @@ def _compiled_model(
         )
         load_start(model, trial, trunk)
         model.compile(
-            _optimizer(trial),
+            _optimizer(trial, steps),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             metrics=["accuracy"],
             jit_compile=devices.uses_xla(gpus),
@@ -157,13 +155,12 @@ def _fit_rounds(
     # Keras spreads class weights, and a mirrored model its parts of a batch, over the
     # stream, and neither works with batches that lie on an accelerator already.
     device = gpus[0] if len(gpus) == 1 and not trial.class_weights else None
-    plain = {} if trial.augment else {"augmentation": Augmentation()}
     for first, until, each in (
         (0, count - 1, length),
         (count - 1, count, last_length),
     ):
         begin = max(first, len(rounds.history))
-        if begin < until and not rounds.stopped:
+        if begin < until:
             # A new stream: a second pass over one tf.data shuffle has another order.
             stream = train.batches(
                 trial.batch_size,
@@ -171,7 +168,6 @@ def _fit_rounds(
                 seed=trial.seed,
                 start=rounds.step,
                 device=device,
-                **plain,
             )
             model.fit(
                 stream,
@@ -185,17 +181,16 @@ def _fit_rounds(
             )
 
 
-def _optimizer(trial: Trial) -> keras.optimizers.Optimizer:
+def _optimizer(trial: Trial, steps: int) -> keras.optimizers.Optimizer:
+    rate = trial.learning_rate
+    if trial.schedule == "cosine":
+        warmup = max(1, steps // 10)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, max(1, steps - warmup), warmup_target=rate, warmup_steps=warmup
+        )
     if trial.optimizer == "adam":
-        return keras.optimizers.Adam(trial.learning_rate)
-    return keras.optimizers.AdamW(trial.learning_rate, weight_decay=trial.weight_decay)
-
-
-def _schedule(trial: Trial, steps: int) -> list[keras.callbacks.Callback]:
-    """Makes the callback that changes the learning rate, if it changes."""
-    if trial.schedule == "constant":
-        return []
-    return [CosineDecay(trial.learning_rate, steps)]
+        return keras.optimizers.Adam(rate)
+    return keras.optimizers.AdamW(rate, weight_decay=trial.weight_decay)
 
 
 def _class_weights(labels: np.ndarray) -> dict[int, float]:

@@ -9,24 +9,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from medattn.study.damage import set_aside_damage
-from medattn.study.execute.lease import Lease, LeaseHeld, take_lease
-from medattn.study.execute.trial_state import maps_path, trial_outcome
+from medattn.study.execute.lease import Lease, lease_holder, take_lease
 from medattn.study.files import (
     delete_checkpoints,
     file_sha256,
     read_json,
+    read_json_lines,
     write_arrays,
     write_atomic,
     write_json,
 )
-from medattn.study.plan.code import deciding_files
-from medattn.study.plan.data import data_fingerprint
+from medattn.study.plan.code import DECIDING, code_fingerprint
 from medattn.study.plan.trial import (
     Trial,
-    identified_config,
     pretraining,
     read_trial,
+    trial_config,
     trial_id,
 )
 
@@ -45,10 +43,8 @@ def run_trial(
     *,
     analyzers: Sequence[str] = (),
     root: str | None = None,
-    data: str | None = None,
     weights: str | None = None,
     threads: int = 1,
-    wait: bool = True,
     verbose: int = 0,
 ) -> dict[str, Any]:
     """Trains and measures one trial, unless that was done; safe to kill at any moment.
@@ -65,10 +61,8 @@ def run_trial(
         analyzers: Whose maps to score; one that is new to a finished trial is scored
             without training again.
         root: Folder of a data set that is not synthetic.
-        data: Fingerprint of its files; computed unless given.
         weights: Folder of `<model>.safetensors` for `initialisation="imagenet"`.
         threads: Of a process; the bits depend on them.
-        wait: Whether to wait while another runner works on the trial.
         verbose: As in `keras.Model.fit`.
 
     Returns:
@@ -78,11 +72,8 @@ def run_trial(
     Raises:
         OSError: If the disk is full, for instance. The same call continues later.
         LeaseLost: If another runner took over meanwhile.
-        LeaseHeld: Without `wait`, if another runner works on the trial, or on the
-            pretraining that it starts from.
     """
-    data = data or data_fingerprint(trial.dataset, root)
-    trial_folder = Path(folder) / trial_id(trial, data=data)
+    trial_folder = Path(folder) / trial_id(trial)
     trial_folder.mkdir(parents=True, exist_ok=True)
     while True:
         outcome = trial_outcome(trial_folder, analyzers=analyzers)
@@ -91,8 +82,6 @@ def run_trial(
         lease = take_lease(trial_folder)
         if lease is not None:
             break
-        if not wait:
-            raise LeaseHeld(f"Another runner works on {trial_folder}")
         time.sleep(POLL)
     with lease:
         outcome = trial_outcome(
@@ -100,13 +89,13 @@ def run_trial(
         )  # it may just have ended
         if outcome is not None:
             return outcome
-        set_aside_damage(trial_folder)
         _delete_unfinished(trial_folder)
-        config = identified_config(trial, data=data) | {"threads": threads}
+        config = trial_config(trial)
+        config |= {"code": code_fingerprint(), "threads": threads}
         write_json(trial_folder / "config.json", config)
         try:
             if not (trial_folder / "done.json").exists():
-                trunk = _trunk(trial, folder, root, weights, threads, wait)
+                trunk = _trunk(trial, folder, root, weights, threads)
                 _train(trial, trial_folder, lease, trunk, root, verbose)
             _explain(trial, trial_folder, analyzers, root)
         except ValueError as error:  # the trial's own fault: a retry would not mend it
@@ -119,6 +108,45 @@ def run_trial(
     outcome = trial_outcome(trial_folder, analyzers=analyzers)
     assert outcome is not None
     return outcome
+
+
+def trial_outcome(
+    trial_folder: Path, *, analyzers: Sequence[str] = ()
+) -> dict[str, Any] | None:
+    """Reads how a trial ended; None if there is something left to do.
+
+    Args:
+        trial_folder: The trial's folder.
+        analyzers: Whose maps it should have.
+
+    Returns:
+        The content of `done.json` or `failed.json`, or None.
+    """
+    failed = read_json(trial_folder / "failed.json")
+    if failed is not None:
+        return failed
+    done = read_json(trial_folder / "done.json")
+    if done is None or any(
+        not _maps_path(trial_folder, name).exists() for name in analyzers
+    ):
+        return None
+    return done
+
+
+def trial_progress(trial_folder: Path) -> dict[str, Any]:
+    """Reads the progress of a trial: `step` and the last validation; {} before it."""
+    history = read_json_lines(trial_folder / "history.jsonl")
+    return history[-1] if history else {}
+
+
+def trial_state(trial_folder: Path, *, analyzers: Sequence[str] = ()) -> str:
+    """Names the state of a trial: done, failed, running, stopped or waiting."""
+    outcome = trial_outcome(trial_folder, analyzers=analyzers)
+    if outcome is not None:
+        return outcome["state"]
+    if not (trial_folder / "config.json").exists():
+        return "waiting"
+    return "running" if lease_holder(trial_folder) else "stopped"
 
 
 def load_trained(trial_folder: str | Path) -> "keras.Model":
@@ -162,7 +190,6 @@ def _trunk(
     root: str | None,
     weights: str | None,
     threads: int,
-    wait: bool,
 ) -> "keras.Model | Path | None":
     """Finds what a trial starts from; runs the pretraining trial if it is not done."""
     if trial.initialisation == "imagenet":
@@ -170,7 +197,7 @@ def _trunk(
     before = pretraining(trial)
     if before is None:
         return None
-    outcome = run_trial(before, folder, root=root, threads=threads, wait=wait)
+    outcome = run_trial(before, folder, root=root, threads=threads)
     if outcome["state"] != "done":
         raise ValueError(
             f"The pretraining failed. Expected trial {trial_id(before)} to be done. "
@@ -200,7 +227,7 @@ def _train(
         write_atomic(trial_folder / "history.jsonl", lines)
 
     board = TensorBoard(trial_folder / "tensorboard", write_graph=False)
-    with mlflow_callbacks(trial, name=trial_folder.name) as trackers:
+    with mlflow_callbacks(trial) as trackers:
         model, splits, history = train.fit_trial(
             trial,
             folder=trial_folder,
@@ -217,7 +244,7 @@ def _train(
     scores = _predict(model, splits, trial_folder)
     ids = _write_ids(splits, trial_folder)
     _write_environment(
-        trial, trial_folder, training=trained - started, total=time.time() - started
+        trial_folder, training=trained - started, total=time.time() - started
     )
     _write_done(trial, trial_folder, history, splits, ids, scores)
     delete_checkpoints(trial_folder)
@@ -266,9 +293,7 @@ def _write_ids(splits: "Splits", trial_folder: Path) -> dict[str, dict[str, Any]
     return ids
 
 
-def _write_environment(
-    trial: Trial, trial_folder: Path, *, training: float, total: float
-) -> None:
+def _write_environment(trial_folder: Path, *, training: float, total: float) -> None:
     """Writes where and with which versions a trial ran, and how many seconds."""
     import keras
 
@@ -281,7 +306,7 @@ def _write_environment(
         "machine": platform.machine(),
         "host": socket.gethostname(),
         "cores": os.cpu_count(),
-        "deciding_code": list(deciding_files(trial.dataset, trial.initialisation)),
+        "deciding_code": list(DECIDING),
         "seconds_training": round(training, 2),
         "seconds": round(total, 2),
     }
@@ -297,7 +322,6 @@ def _write_done(
     scores: dict[str, dict[str, float]],
 ) -> None:
     """Writes the outcome of a trial, with the hashes of its files."""
-    from medattn.study.execute.data_hash import data_sha256
     from medattn.study.execute.splits import TEST_WITH_SHORTCUT
 
     files = ("weights.safetensors", "predictions.npz", "history.jsonl", "ids.json")
@@ -309,7 +333,6 @@ def _write_done(
         "epochs": steps * trial.batch_size / len(splits["train"]),
         "images": {split: entry["images"] for split, entry in ids.items()},
         "positives": ids["train"]["positives"],
-        "data_sha256": data_sha256(splits),
         "test": scores["test"],
         "validation": scores["validation"],
         "with_shortcut": scores.get(TEST_WITH_SHORTCUT),
@@ -324,7 +347,9 @@ def _explain(
     """Scores the maps that are not scored yet."""
     import numpy as np
 
-    missing = [name for name in analyzers if not maps_path(trial_folder, name).exists()]
+    missing = [
+        name for name in analyzers if not _maps_path(trial_folder, name).exists()
+    ]
     if not missing:
         return
     from medattn.study.analyse.maps import artefact_masks, score_maps
@@ -342,7 +367,11 @@ def _explain(
                 reason = ""
             except ValueError as error:  # this analyzer cannot explain this model
                 reason = str(error)
-        write_arrays(maps_path(trial_folder, name), reason=np.array(reason), **scores)
+        write_arrays(_maps_path(trial_folder, name), reason=np.array(reason), **scores)
+
+
+def _maps_path(trial_folder: Path, analyzer: str) -> Path:
+    return trial_folder / f"maps-{analyzer}.npz"
 
 
 def _delete_unfinished(trial_folder: Path) -> None:

@@ -1,7 +1,5 @@
 """The presets: studies that are known by name."""
 
-from typing import Any
-
 from medattn.study.plan.study import SYNTHETIC, Study
 from medattn.study.plan.trial import Initialisation
 
@@ -35,21 +33,6 @@ PUBLISHED_STARTS: dict[str, Initialisation] = {
 }
 CLINICAL = ("aptos2019", "isic2020", "mimic_cxr_jpg")
 
-# The tasks of the second study: what each data set is asked for. The pilot chose them,
-# see docs/pilot.md.
-TASKS = (*SYNTHETIC, "fundus_context")
-DIFFICULTY = {name: {"reader": {"preset": "faint"}} for name in SYNTHETIC}
-BAGNETS = ("micro_bagnet", "se_micro_bagnet", "cbam_micro_bagnet")
-# Seeds that no study uses.
-PILOT_SEEDS = (100, 101, 102, 103, 104)
-CONVOLUTION = {"steps": 4000, "batch_size": 16, "learning_rate": 1e-2, "rounds": 10}
-TRANSFORMER = {"steps": 12_000, "learning_rate": 1e-3}
-
-
-def _doubled(budget: dict[str, Any]) -> dict[str, Any]:
-    return budget | {"steps": 2 * budget["steps"]}
-
-
 # With these the 504 trials of the micro study take two cores less than three hours.
 MICRO_BUDGET = {"steps": 300, "rounds": 5}
 
@@ -61,69 +44,6 @@ PRESETS: dict[str, Study] = {
         seeds=tuple(range(6)),
         budget=MICRO_BUDGET,
         by_model={"micro_deit": {"learning_rate": 2e-3}},
-    ),
-    # Tasks with room, networks trained to the end; four tasks x four amounts of data.
-    "micro2": Study(
-        name="micro2",
-        models=MICRO,
-        datasets=TASKS,
-        seeds=tuple(range(8)),
-        budget=CONVOLUTION,
-        by_model={"micro_deit": TRANSFORMER},
-        by_dataset=DIFFICULTY,
-        preregistration="micro2",
-    ),
-    # Its positive control: networks that see windows of 9 pixels.
-    "micro2-context": Study(
-        name="micro2-context",
-        models=BAGNETS,
-        datasets=("fundus_context",),
-        seeds=tuple(range(12)),
-        budget=CONVOLUTION,
-        preregistration="micro2-context",
-    ),
-    # Which difficulty leaves room? The plain ResNet alone is looked at.
-    "pilot-difficulty": Study(
-        name="pilot-difficulty",
-        models=("micro_resnet",),
-        datasets=TASKS,
-        seeds=PILOT_SEEDS[:2],
-        budget=CONVOLUTION,
-        by_dataset=DIFFICULTY,
-        analyzers=(),
-    ),
-    # Does the positive control work, before anything is registered?
-    "pilot-control": Study(
-        name="pilot-control",
-        models=(*BAGNETS, "micro_resnet", "se_micro_resnet", "cbam_micro_resnet"),
-        datasets=("fundus_context",),
-        regimes=(1.0,),
-        seeds=PILOT_SEEDS,
-        budget=CONVOLUTION,
-        analyzers=(),
-    ),
-    # Are the networks trained to the end? Compared with the same at twice the steps.
-    "pilot-budget": Study(
-        name="pilot-budget",
-        models=(*MICRO, *BAGNETS),
-        datasets=TASKS,
-        regimes=(1.0,),
-        seeds=PILOT_SEEDS[:1],
-        budget=CONVOLUTION,
-        by_model={"micro_deit": TRANSFORMER},
-        by_dataset=DIFFICULTY,
-        analyzers=(),
-    ),
-    "pilot-twice": Study(
-        name="pilot-twice",
-        models=(*MICRO, *BAGNETS),
-        datasets=TASKS,
-        regimes=(1.0,),
-        seeds=PILOT_SEEDS[:1],
-        budget=_doubled(CONVOLUTION),
-        by_model={"micro_deit": _doubled(TRANSFORMER)},
-        by_dataset=DIFFICULTY,
-        analyzers=(),
     ),
     # Is it the attention or the pretraining? Both starts, crossed with the gates.
     "pretraining": Study(

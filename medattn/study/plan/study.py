@@ -3,13 +3,9 @@
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from medattn.study.plan.code import is_synthetic
-from medattn.study.plan.known_names import Kind, list_names, names_in_source
-from medattn.study.plan.preregistration import read_preregistration
 from medattn.study.plan.trial import (
     SHAPES,
     DatasetOptions,
@@ -50,9 +46,6 @@ class Study:
         root: Folder of the data sets that are not synthetic, in it one folder each,
             named like them; or the folder of the only one.
         weights: Folder of `<model>.safetensors` for `"imagenet"`.
-        preregistration: What the study is to answer, a source of
-            `read_preregistration`; a plan that cannot answer it is refused. It decides
-            no trial.
     """
 
     name: str = "study"
@@ -68,7 +61,6 @@ class Study:
     analyzers: tuple[str, ...] = ("lrp.epsilon",)
     root: str | None = None
     weights: str | None = None
-    preregistration: str | None = None
 
     def __post_init__(self) -> None:
         for name in (*FACTORS, "analyzers"):
@@ -86,11 +78,7 @@ class Study:
         for where, given in self._options():
             for option in given:
                 check_name(where, option, allowed)
-        # An impossible budget or plan is refused here, not after an hour.
-        trials = self.trials()
-        if self.preregistration:
-            registered = read_preregistration(self.preregistration)
-            registered.check_plan(self.name, trials)
+        self.trials()  # an impossible budget is refused here, not after an hour
 
     def _options(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yields every group of options with the name of its field."""
@@ -100,9 +88,7 @@ class Study:
                 yield where, given
 
     def check_names(self) -> Self:
-        """Refuses unknown names and options.
-
-        Keras is imported only for a name that is not written in the source.
+        """Refuses unknown names and options; this imports the models.
 
         Returns:
             The study itself.
@@ -110,31 +96,25 @@ class Study:
         Raises:
             ValueError: If a model, a data set, an analyzer or an option is unknown.
         """
-        for kind, name in self.unwritten_names():
-            check_name(kind, name, list_names(kind))
+        from medattn.data import list_datasets
+        from medattn.explain import list_analyzers
+        from medattn.models import list_models
+
+        for name in (*self.models, *self.by_model):
+            check_name("model", name, list_models())
+        for name in (*self.datasets, *self.by_dataset):
+            check_name("data set", name, [*list_datasets(), SHAPES])
+        for name in self.analyzers:
+            check_name("analyzer", name, list_analyzers())
         for name, protocol, reader in sorted(
             {(t.dataset, t.protocol, t.reader) for t in self.trials()}, key=repr
         ):
             _check_dataset_options(name, protocol, reader)
         return self
 
-    def unwritten_names(self) -> list[tuple[Kind, str]]:
-        """Lists the names that are not written in the source, with their kinds."""
-        named: tuple[tuple[Kind, tuple[str, ...]], ...] = (
-            ("model", (*self.models, *self.by_model)),
-            ("data set", (*self.datasets, *self.by_dataset)),
-            ("analyzer", self.analyzers),
-        )
-        return [
-            (kind, name)
-            for kind, names in named
-            for name in dict.fromkeys(names)
-            if name not in names_in_source(kind)
-        ]
-
     def root_of(self, dataset: str) -> str | None:
         """Finds the folder of a data set; None if it is synthetic or fetched."""
-        if self.root is None or dataset == SHAPES or is_synthetic(dataset):
+        if self.root is None or dataset in (*SYNTHETIC, SHAPES):
             return None
         folder = Path(self.root) / dataset
         return str(folder if folder.is_dir() else self.root)
@@ -147,10 +127,6 @@ class Study:
         Returns:
             A list of `Trial`s.
         """
-        return list(self._trials)
-
-    @cached_property
-    def _trials(self) -> tuple[Trial, ...]:
         order = (
             "seeds", "datasets", "shortcuts", "initialisations", "regimes", "models",
         )  # fmt: skip
@@ -162,21 +138,19 @@ class Study:
             options |= self.by_model.get(chosen["model"], {})
             found.append(Trial(**(chosen | options)))
         first = [before for before in map(pretraining, found) if before is not None]
-        return tuple(dict.fromkeys([*first, *found]))
+        return list(dict.fromkeys([*first, *found]))
 
 
 def _check_dataset_options(name: str, protocol: str, reader: DatasetOptions) -> None:
     """Refuses options that a data set does not have."""
+    from medattn.data.load import check_options
+
     options: dict[str, Any] = dict(reader)
     if protocol != "default":
         options["protocol"] = protocol
-    if not options:
-        return
     if name != SHAPES:
-        from medattn.data.load import check_options
-
         check_options(name, options)
-    else:
+    elif options:
         raise ValueError(
             f"{SHAPES!r} is made without options. Expected none. Received: {options}"
         )
@@ -203,4 +177,4 @@ def change_study(study: Study, **changes: Any) -> Study:
             changes[key] = {**before, **merged}
     if "budget" in changes:
         changes["budget"] = {**study.budget, **changes["budget"]}
-    return replace(study, **changes) if changes else study
+    return replace(study, **changes)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from difflib import get_close_matches
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -11,7 +11,7 @@ from medattn.study.plan.code import code_fingerprint
 
 SHAPES = "shapes"  # the pretraining set: a data set of the study, not of medattn.data
 
-Initialisation: TypeAlias = Literal["random", "shapes", "imagenet", "file"]
+Initialisation: TypeAlias = Literal["random", "shapes", "imagenet"]
 Optimizer: TypeAlias = Literal["adamw", "adam"]
 Schedule: TypeAlias = Literal["cosine", "constant"]
 Selection: TypeAlias = Literal["last", "best"]
@@ -28,7 +28,7 @@ CHOICES = {
     "protocol": get_args(Protocol),
 }
 # Fields that were added later: trials that do not use them keep the ids they had.
-LATER = ("protocol", "reader", "freeze", "patience", "augment")
+LATER = ("protocol", "reader")
 # Options of `load_dataset` that a trial or a study sets itself.
 OWN_OPTIONS = ("root", "protocol", "shortcut", "split", "regime", "seed", "size")
 
@@ -71,11 +71,6 @@ class Trial:
         reader: Further options of the data set, a dict such as
             `{"view": "frontal"}`, as in `medattn.data.load_dataset`; kept as sorted
             pairs.
-        freeze: Whether only the head is trained, and attention blocks that the
-            starting weights lack.
-        patience: After how many rounds without a smaller validation loss training
-            ends; 0 for never.
-        augment: Whether training images are augmented as the data set's card says.
     """
 
     model: str
@@ -98,9 +93,6 @@ class Trial:
     rounds: int = 10
     protocol: Protocol = "default"
     reader: DatasetOptions = ()
-    freeze: bool = False
-    patience: int = 0
-    augment: bool = True
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "reader", _sorted_options(self.reader))
@@ -117,9 +109,6 @@ class Trial:
                 "A shortcut is a correlation with the label. Expected 0 <= shortcut "
                 f"<= 1. Received: shortcut={self.shortcut}"
             )
-
-
-FIELDS = tuple(field.name for field in fields(Trial))
 
 
 def _sorted_options(options: Any) -> DatasetOptions:
@@ -165,19 +154,17 @@ def trial_name(model: str, regime: float, seed: int | str) -> str:
     return f"{model}-{100 * regime:g}pct-seed{seed}"
 
 
-def trial_id(trial: Trial, *, data: str | None = None) -> str:
-    """Names the folder of a trial: readable, and unique to trial, code and data.
+def trial_id(trial: Trial) -> str:
+    """Names the folder of a trial: readable, and unique to the trial and its code.
 
     Args:
         trial: A `Trial`.
-        data: Fingerprint of the files that it reads, see
-            `medattn.study.plan.data.data_fingerprint`; None for a synthetic data set.
 
     Returns:
         A string such as `fundus-se_micro_resnet-10pct-seed0-1f3a90c2`; the last part
-        is a hash of the complete trial, of the code that decides it and of the data.
+        is a hash of the complete trial and of the code that decides it.
     """
-    config = identified_config(trial, data=data)
+    config = trial_config(trial) | {"code": code_fingerprint()}
     digest = hashlib.sha256(json.dumps(config, sort_keys=True).encode()).hexdigest()
     parts = [trial.dataset, trial_name(trial.model, trial.regime, trial.seed)]
     if trial.initialisation != "random":
@@ -191,26 +178,8 @@ def trial_id(trial: Trial, *, data: str | None = None) -> str:
 
 def trial_config(trial: Trial) -> dict[str, Any]:
     """Writes a trial as a dict, without the later fields that it does not use."""
-    return {
-        name: getattr(trial, name)
-        for name in FIELDS
-        if name not in LATER or getattr(trial, name) != getattr(Trial, name)
-    }
-
-
-def identified_config(trial: Trial, *, data: str | None = None) -> dict[str, Any]:
-    """Writes a trial as a dict, with the fingerprints of its code and its data.
-
-    Args:
-        trial: A `Trial`.
-        data: As in `trial_id`.
-
-    Returns:
-        The dict of `trial_config` with `code` and, where there is one, `data`.
-    """
-    code = code_fingerprint(trial.dataset, trial.initialisation)
-    config = trial_config(trial) | {"code": code}
-    return config if data is None else config | {"data": data}
+    unused = {name for name in LATER if getattr(trial, name) == getattr(Trial, name)}
+    return {key: value for key, value in asdict(trial).items() if key not in unused}
 
 
 def read_trial(config: Mapping[str, Any]) -> Trial:

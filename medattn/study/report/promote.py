@@ -12,14 +12,6 @@ from medattn.study.analyse.calibration_table import (
     read_bins,
     write_bins,
 )
-from medattn.study.analyse.curves import (
-    add_curves,
-    curves_path,
-    mean_curves,
-    read_curves,
-    write_curves,
-)
-from medattn.study.analyse.identity import split_by_code
 from medattn.study.analyse.probabilities import promote_chances
 from medattn.study.analyse.results import (
     SHIPPED,
@@ -66,8 +58,7 @@ def promote_trials(
             `<zoo>/<dataset>/` or, unless plain, to `<zoo>/<dataset>/<study>/`, and a
             model card, `README.md`.
         results: Folder of the shipped results; `<study>.csv` goes there, and its
-            calibration to `calibration/<study>.csv`, the learning curves to
-            `curves/<study>.csv`, and the probabilities that every
+            calibration to `calibration/<study>.csv`, and the probabilities that every
             seed's network gives to the first test images to `chances-<study>.json`.
         seed: Whose weights to ship.
         add: Whether to keep shipped trials that the folder lacks: further seeds can
@@ -77,13 +68,13 @@ def promote_trials(
         `(trials in the table, networks shipped, their bytes)`.
 
     Raises:
-        ValueError: If nothing has ended, a trial is damaged, the trials are of several
-            versions of the code, the folder holds trials of a data set of which nothing
-            may be shipped, or trials are added of which some are shipped already.
+        ValueError: If nothing has ended, the trials are of several versions of the
+            code, the folder holds trials of a data set of which nothing may be
+            shipped, or trials are added of which some are shipped already.
     """
     folder = Path(folder)
     table = Path(results) / f"{folder.name}.csv"
-    new = gather_results(folder, warn=_refuse)
+    new = gather_results(folder)
     kept = _shipped_rows(table, new) if add and new else []
     rows = sorted(new + kept, key=lambda row: row["id"])
     _check_shippable(rows, folder, and_shipped=bool(kept))
@@ -94,10 +85,6 @@ def promote_trials(
     # Failed trials stay in the table: leaving them out would flatter.
     write_results(rows, table)
     write_bins(bins, bins_path(results, folder.name))
-    curves = mean_curves([r for r in new if r["dataset"] != SHAPES], folder)
-    if kept:
-        curves = add_curves(read_curves(curves_path(results, folder.name)), curves)
-    write_curves(curves, curves_path(results, folder.name))
     promote_chances(folder, results, add=bool(kept))
     networks, size = 0, 0
     ended = [row for row in rows_to_ship(new) if row["state"] == "done"]
@@ -114,13 +101,6 @@ def promote_trials(
             size += _ship(folder, target, chosen, of_dataset)
             networks += len(chosen)
     return len(rows), networks, size
-
-
-def _refuse(sentence: str) -> None:
-    raise ValueError(
-        "Only whole results are shipped. Expected trials without damaged files. "
-        f"Received: {sentence}"
-    )
 
 
 def _shipped_rows(table: Path, new: Sequence[Row]) -> list[Row]:
@@ -148,12 +128,11 @@ def _check_shippable(rows: Sequence[Row], folder: Path, *, and_shipped: bool) ->
                 f"writes a table of your own. Received: trials of {name!r} in "
                 f"{str(folder)!r}"
             )
-    codes = sorted(filter(None, split_by_code(rows)))
-    if codes or not rows:
-        shipped = " and what is shipped" if and_shipped else ""
+    codes = sorted({str(row["code"]) for row in rows})
+    if len(codes) != 1:
         raise ValueError(
             "Only results of one version of the code are shipped. Expected one "
-            f"fingerprint for a data set in {str(folder)!r}{shipped}. "
+            f"fingerprint in {str(folder)!r}{' and what is shipped' * and_shipped}. "
             f"Received: {codes}"
         )
 

@@ -86,7 +86,6 @@ def _larger_difference(table: dict[str, Comparison]) -> list[str]:
     gate = max(sizes.values())
     larger = "start" if start > gate else "gate"
     shown = [n for n, one in table.items() if one.verdict in ("better", "worse")]
-    likely = [n for n, one in table.items() if one.verdict.startswith("probably")]
     return [
         f"In these trials the larger mean difference is the {larger}'s: "
         f"{100 * start:.2f} points of the start against at most {100 * gate:.2f} "
@@ -94,9 +93,8 @@ def _larger_difference(table: dict[str, Comparison]) -> list[str]:
         + (
             f"Distinguished from chance: {', '.join(shown)}."
             if shown
-            else "The corrected test confirms none of them with these seeds."
+            else "None of them can be distinguished from chance with these seeds."
         )
-        + (f" By their interval alone: {', '.join(likely)}." if likely else "")
     ]
 
 

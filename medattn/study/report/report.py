@@ -6,21 +6,11 @@ from typing import TypeAlias
 
 from medattn.figures import charts
 from medattn.study.analyse.calibration_table import bins_path, count_bins, read_bins
-from medattn.study.analyse.identity import split_by_code
 from medattn.study.analyse.results import SHIPPED, Row, read_reference, read_results
-from medattn.study.damage import damage_sentence, find_damage
-from medattn.study.files import read_json_lines, read_object, write_atomic
+from medattn.study.files import read_json, read_json_lines, write_atomic
 from medattn.study.plan.trial import SHAPES
 from medattn.study.report import page
-from medattn.study.report.budgets import budget_sections
-from medattn.study.report.hand_set import hand_set_sections
 from medattn.study.report.maps import map_sections
-from medattn.study.report.planned import (
-    EXPLORATORY,
-    planned_section,
-    registration_of,
-)
-from medattn.study.report.power import power_section
 from medattn.study.report.questions import (
     is_pretraining,
     is_shortcut,
@@ -81,16 +71,13 @@ def write_report(
         sections = trial_sections(Path(source), trial)
         title = f"Trial {trial}"
     else:
-        left_out: list[str] = []
         try:
-            rows = read_results(source, warn=left_out.append)
+            rows = read_results(source)
         except ValueError:
             if Path(source) != SHIPPED:
                 raise
             rows = []
         sections = study_sections(rows, complexity=complexity, folder=source)
-        if left_out:
-            sections.insert(0, page.Section("Damaged trials", left_out))
         title = "Attention in medical image classifiers: what the numbers show"
     beside = output.with_suffix(".md")
     write_atomic(output, page.html_page(title, sections))
@@ -118,9 +105,10 @@ def study_sections(
     studies = dict.fromkeys(row.get("study", "study") for row in rows)
     for study in studies:
         of_study = [row for row in rows if row.get("study", "study") == study]
-        # Results of two versions of the code are two studies.
-        for code, part in split_by_code(of_study).items():
-            name = f"{study}, code {code}" if code else study
+        codes = dict.fromkeys(row.get("code") for row in of_study)
+        for code in codes:  # results of two versions of the code are two studies
+            part = [row for row in of_study if row.get("code") == code]
+            name = study if len(codes) == 1 else f"{study}, code {code}"
             sections += own_sections(name, part, folder)
     if not rows:
         sections.append(
@@ -129,8 +117,6 @@ def study_sections(
                 ["No results yet: `medattn study run` makes them."],
             )
         )
-    if folder is not None and Path(folder) == SHIPPED:
-        sections += hand_set_sections()
     if complexity:
         sections.append(complexity_section(complexity))
     return sections
@@ -241,15 +227,9 @@ def own_sections(
     if is_pretraining(done):
         first.figures.clear()
         sections.append(pretraining_section(done))
-    beyond = [*contrast_sections(done), *map_sections(done)]
-    registered = registration_of(rows[0].get("study", study), folder)
-    if registered is not None:
-        sections.append(planned_section(done, registered))
-        for section in beyond:
-            section.text.insert(0, EXPLORATORY)
-    sections += [*beyond, *power_section(done, registered)]
+    sections += contrast_sections(done)
+    sections += map_sections(done)
     source = Path(folder) if folder is not None else SHIPPED
-    sections += budget_sections(done, source)
     bins = count_bins(done, source) or read_bins(bins_path(source, study))
     return [*sections, *calibration_sections(bins)]
 
@@ -287,25 +267,19 @@ def trial_sections(folder: Path, name: str) -> list[page.Section]:
         A list of `page.Section`s.
 
     Raises:
-        ValueError: If there is no such trial, or a file of it is damaged.
+        ValueError: If there is no such trial.
     """
     trial_folder = folder / name
-    config = read_object(trial_folder / "config.json")
+    config = read_json(trial_folder / "config.json")
     if config is None:
         known = sorted(p.parent.name for p in folder.glob("*/config.json"))
         raise ValueError(
             f"There is no trial {name!r} in {str(folder)!r}. Expected one of "
             f"{known[:8]}{' ...' if len(known) > 8 else ''}. Received: trial={name!r}"
         )
-    damage = find_damage(trial_folder)
-    if damage:
-        raise ValueError(
-            f"{damage_sentence(name, damage)}. Expected a trial whose files are whole; "
-            f"`medattn study run` does it again. Received: trial={name!r}"
-        )
     outcome = (
-        read_object(trial_folder / "failed.json")
-        or read_object(trial_folder / "done.json")
+        read_json(trial_folder / "failed.json")
+        or read_json(trial_folder / "done.json")
         or {}
     )
     history = read_json_lines(trial_folder / "history.jsonl")
@@ -314,7 +288,7 @@ def trial_sections(folder: Path, name: str) -> list[page.Section]:
         for key, value in outcome.get("test", {}).items()
     ]
     facts = [(key, str(value)) for key, value in config.items()]
-    environment = read_object(trial_folder / "environment.json") or {}
+    environment = read_json(trial_folder / "environment.json") or {}
     facts += [(key, str(value)) for key, value in environment.items()]
     state = outcome.get("state", "not finished")
     text = [f"State: {state}."]

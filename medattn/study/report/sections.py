@@ -7,31 +7,16 @@ import numpy as np
 
 from medattn.figures import charts
 from medattn.study.analyse.calibration_table import BinRow
-from medattn.study.analyse.contrasts import (
-    CONTRASTS,
-    cell_differences,
-    contrast_table,
-    contrasts_by,
-)
-from medattn.study.analyse.mixed import mixed_opinion, opinion_sentence
+from medattn.study.analyse.contrasts import CONTRASTS, contrast_table, contrasts_by
 from medattn.study.analyse.results import Row
 from medattn.study.analyse.statistics import (
     ROPE,
-    UNCONFIRMED,
     Comparison,
     mean_interval,
     minimum_seeds,
     sentence,
 )
 from medattn.study.report import page
-
-# What the five verdicts mean; the rule is `statistics.decide`.
-VERDICTS = (
-    "Five verdicts: practically the same, if the whole 95% interval lies within the "
-    "region; better or worse, if it leaves out zero and the exact sign-flip test over "
-    "the seeds has a Holm-corrected p of at most .05; probably better or probably "
-    f"worse, if {UNCONFIRMED}; else cannot tell."
-)
 
 Point: TypeAlias = tuple[float, float, float | None, float | None]
 Panels: TypeAlias = dict[str, dict[str, list[Point]]]  # data set: {network: points}
@@ -128,12 +113,10 @@ def contrast_sections(rows: Sequence[Row]) -> list[page.Section]:
     """
     table = contrast_table(rows)
     text = [
-        "Four contrasts were planned before the first study. Differences of AUROC are "
-        "taken within a seed, where both networks saw the same images, and averaged; "
-        f"the shaded region, ±{100 * ROPE:g} point, is practically no difference. A "
-        "filled point has an interval without zero; by regime they describe and test "
-        "nothing.",
-        VERDICTS,
+        "Four contrasts were planned before the study. Differences of AUROC are taken "
+        "within a seed, where both networks saw the same images, and averaged; the "
+        f"shaded region, ±{100 * ROPE:g} point, is practically no difference. A filled "
+        "point has an interval without zero; by regime they describe and test nothing."
     ]
     if not table:
         text.append(
@@ -143,7 +126,6 @@ def contrast_sections(rows: Sequence[Row]) -> list[page.Section]:
         )
         return [page.Section("Is it the attention?", text, level=3)]
     text += _limits(table, len({row["seed"] for row in rows}))
-    text += _second_opinions(rows, table)
     figure = charts.forest_figure(
         _forest_lines(rows, table), label="difference of AUROC", rope=ROPE
     )
@@ -164,7 +146,7 @@ def _limits(table: dict[str, Comparison], seeds: int) -> list[str]:
     minimum = minimum_seeds(len(CONTRASTS))
     if seeds < minimum:
         text.append(
-            f"{seeds} seeds can confirm nothing at the level that Holm demands of "
+            f"{seeds} seeds can show nothing at the level that Holm demands of "
             f"{len(CONTRASTS)} contrasts, however large it is; {minimum} could."
         )
     text += [sentence(name, one) for name, one in table.items()]
@@ -175,17 +157,6 @@ def _limits(table: dict[str, Comparison], seeds: int) -> list[str]:
             "contrast, because some of their trials failed or have not ended."
         )
     return text
-
-
-def _second_opinions(rows: Sequence[Row], table: dict[str, Comparison]) -> list[str]:
-    """Writes what a mixed model says, where it disagrees."""
-    sentences = [
-        opinion_sentence(
-            name, one, mixed_opinion(cell_differences(rows, name, "auroc"))
-        )
-        for name, one in table.items()
-    ]
-    return [sentence for sentence in sentences if sentence]
 
 
 def _forest_lines(

@@ -21,7 +21,7 @@ from medattn_app.service.context import Settings
         (dict(max_upload="lots"), {}, "max_upload='lots'"),
         (dict(max_upload="900mb"), {}, "max_upload='900mb'"),
         (dict(own_models="/nowhere/at/all"), {}, "no such folder"),
-        (dict(offline=True), dict(share=True), "--share with --online"),
+        (dict(offline=True), dict(share=True), "--share or --offline"),
     ],
 )
 def test_an_impossible_setting_is_refused_in_three_parts(settings, more, said):

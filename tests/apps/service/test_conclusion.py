@@ -57,12 +57,3 @@ def test_a_cell_is_compared_with_the_one_before_or_with_no_attention(service):
     assert compared_with(service, cell, {"no": "id"}).attention == "none"
     plain = service.cell("fundus", "ResNet", "none", 1.0)
     assert compared_with(service, plain, None).attention == "CBAM"
-
-
-def test_what_the_test_does_not_confirm_is_only_probable_in_both_languages():
-    up = compare([0.9, 0.91, 0.92, 0.9], [0.5, 0.52, 0.6, 0.55])
-    down = compare([0.5, 0.52, 0.6, 0.55], [0.9, 0.91, 0.92, 0.9])
-    assert up.p == 2 / 16 and up.needed == 6
-    said = seeds_sentence(up, "AUROC", words)
-    assert "probably higher" in said and "About 6 seeds" in said
-    assert "provavelmente menor" in seeds_sentence(down, "o AUROC", Words("pt"))

@@ -11,6 +11,7 @@ from PIL import Image
 
 from medattn_app.domain.cases import baselines, synthetic_cases
 from medattn_app.domain.texts import Words
+from medattn_app.service import uploads
 from medattn_app.service.distance import domain_note, measure_distance
 from medattn_app.service.uploads import read_upload
 from medattn_app.tabs.explore.view import case_view, thumbnails
@@ -79,24 +80,24 @@ def test_every_kind_of_file_is_read_and_deleted_at_once(folder, name, make):
 
 def test_sixteen_bits_are_kept(folder):
     (folder / "grey.png").write_bytes(grey_of_16_bits())
-    case = read_upload(folder / "grey.png")
-    assert len(np.unique(case.picture)) == 64 * 64
+    image = uploads.read_and_delete(folder / "grey.png")
+    assert len(np.unique(image)) == 64 * 64
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89PNG\r\n\x1a\nbroken", b"PK"])
 def test_a_file_that_is_no_image_is_deleted_too(folder, content):
     (folder / "x.png").write_bytes(content)
     with pytest.raises(ValueError, match="Expected|broken"):
-        read_upload(folder / "x.png")
+        uploads.read_and_delete(folder / "x.png")
     assert not folder.exists()
 
 
 def test_nothing_outside_the_folder_is_ever_deleted(folder, tmp_path):
     kept = tmp_path / "kept.png"
     kept.write_bytes(encoded("PNG"))
-    read_upload(kept)
+    uploads.read_and_delete(kept)
     (folder / "link.png").symlink_to(kept)
-    read_upload(folder / "link.png")
+    uploads.read_and_delete(folder / "link.png")
     assert kept.exists()
 
 
@@ -104,7 +105,7 @@ def test_a_sentence_about_a_file_carries_no_markup_and_no_path(folder):
     name = "<img src=x onerror=alert(1)>" + 90 * "é" + ".png"
     (folder / name).write_bytes(b"nonsense")
     with pytest.raises(ValueError) as error:
-        read_upload(folder / name)
+        uploads.read_and_delete(folder / name)
     said = str(error.value)
     assert "<" not in said and str(folder) not in said and len(said) < 200
     assert "\n" not in said and "is not an image" in said
@@ -113,7 +114,7 @@ def test_a_sentence_about_a_file_carries_no_markup_and_no_path(folder):
 @pytest.mark.parametrize("path", [None, "", 7, ["a"]])
 def test_no_file_is_answered(path):
     with pytest.raises(ValueError, match="No file came"):
-        read_upload(path)
+        uploads.read_and_delete(path)
 
 
 def test_a_photograph_is_outside_of_what_was_seen_and_a_synthetic_image_is_not(folder):

@@ -8,7 +8,6 @@ import pytest
 from medattn.study.analyse.contrasts import (
     contrast_table,
     contrasts_by,
-    gate_of,
     paired_differences,
 )
 
@@ -43,16 +42,6 @@ def test_pairing_by_seed_finds_an_effect_smaller_than_the_spread_over_subsets():
     assert table["CBAM − none"].verdict in ("practically the same", "cannot tell")
     assert table["transformer − convolution"].verdict == "worse"
     assert all(one.p_holm >= one.p for one in table.values())
-
-
-def test_every_network_of_a_registered_study_has_its_gate():
-    found = {
-        name: gate_of({"model": f"{name}_{trunk}"})
-        for name in ("micro", "se_micro", "cbam_micro")
-        for trunk in ("densenet", "resnet", "bagnet")
-    }
-    assert found == {"micro": "none", "se_micro": "se", "cbam_micro": "cbam"}
-    assert gate_of({"model": "micro_deit"}) is None
 
 
 def test_a_decrease_is_an_improvement_where_lower_is_better():

@@ -51,8 +51,9 @@ def test_an_interval_by_hand():
     assert mean - low == pytest.approx(high - mean)
 
 
-def test_the_null_is_rejected_no_more_often_than_the_level():
+def test_the_null_is_rejected_no_more_often_than_the_level(monkeypatch):
     """600 studies of four contrasts without effect: a false claim in at most 5%."""
+    monkeypatch.setattr("gc.collect", lambda: 0)  # statsmodels does, 600 times
     rng = np.random.default_rng(0)
     studies, false = 600, 0
     for _ in range(studies):
@@ -70,19 +71,6 @@ def test_an_effect_of_the_detectable_size_is_found_with_the_planned_power():
     draws = rng.normal(size, 1, (400, 10))
     found = np.mean([exact_wilcoxon(d) <= 0.05 for d in draws])
     assert 0.7 <= found <= 0.87
-
-
-def test_the_bayesian_probabilities_are_those_of_baycomp():
-    from baycomp import SignedRankTest
-
-    rng = np.random.default_rng(5)
-    for n, mean, rope in ((3, 0.0, 0.01), (6, 0.02, 0.01), (8, -0.01, 0.02)):
-        d = rng.normal(mean, 0.02, n)
-        one = compare(d, np.zeros(n), rope=rope)
-        theirs = SignedRankTest.probs(
-            np.zeros(n), d, rope, nsamples=5000, random_state=0
-        )
-        assert (one.worse, one.same, one.better) == pytest.approx(theirs, abs=1e-3)
 
 
 def test_differences_far_below_a_point_are_practically_the_same():

@@ -1,18 +1,14 @@
 """Engines: each ends every trial once, whatever process or node is killed."""
 
 import json
-import os
-import threading
 import time
 from collections import Counter
 
 import pytest
 
-from medattn.study import Study, Trial, run_study, study_status, trial_id
+from medattn.study import Study, run_study, study_status
 from medattn.study.execute import engines
 from medattn.study.execute.scheduler import StudyStopped
-from medattn.study.files import write_json
-from medattn.study.plan.trial import pretraining
 
 BUDGET = dict(size=32, steps=24, rounds=8, batch_size=8)
 
@@ -20,103 +16,6 @@ BUDGET = dict(size=32, steps=24, rounds=8, batch_size=8)
 def tiny(name, seeds=(0,), **changes):
     budget = BUDGET | changes
     return Study(name, "micro_deit", "shapes", 1.0, seeds=seeds, budget=budget)
-
-
-class FakeServer:
-    """Ends every task at once, in this process."""
-
-    def __init__(self, answers, *, one):
-        self.number, self.answers, self.tasks = 0, answers, {}
-
-    def give(self, task):
-        self.tasks[task["id"]] = task
-        answer = {"held": True} if HELD and HELD.pop(0) else {"outcome": {}}
-        self.answers.put((0, {"id": task["id"]} | answer))
-
-    def end(self):
-        pass
-
-
-HELD = []  # whether the next tasks turn out to be held
-
-
-def tasks(folder, *names, **changes):
-    trial = dict(model="micro_resnet", dataset="fundus") | changes
-    return [dict(id=name, folder=str(folder), trial=trial) for name in names]
-
-
-def hold_elsewhere(folder):
-    """Writes the lease of a living runner on another machine."""
-    folder.mkdir(parents=True)
-    content = {"host": "elsewhere", "pid": 1, "started": "1", "released": False}
-    write_json(folder / "lease-000001.json", content)
-    return folder / "lease-000001.json"
-
-
-def test_a_trial_that_another_runner_holds_is_left_for_the_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(engines, "_Server", FakeServer)
-    monkeypatch.setattr(engines, "TICK", 0.05)
-    lease = hold_elsewhere(tmp_path / "a")
-    ended, ticks = [], 0
-    for event in engines.local(tasks(tmp_path, "a", "b", "c"), workers=1):
-        if event is not None:
-            ended.append(event[0])
-        else:
-            ticks += 1
-            assert ended == ["b", "c"] and ticks < 200
-            if ticks == 3:  # the other runner dies
-                os.utime(lease, (1, 1))
-    assert ended == ["b", "c", "a"] and ticks >= 3
-
-
-def test_a_trial_that_was_taken_meanwhile_comes_last(tmp_path, monkeypatch):
-    monkeypatch.setattr(engines, "_Server", FakeServer)
-    monkeypatch.setattr(engines, "TICK", 0.05)
-    monkeypatch.setitem(globals(), "HELD", [True, False, False, False])
-    events = engines.local(tasks(tmp_path, "a", "b", "c"), workers=1, retries=0)
-    assert [event[0] for event in events if event] == ["b", "c", "a"]
-
-
-def test_a_trial_waits_for_the_pretraining_that_another_runner_makes(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setattr(engines, "_Server", FakeServer)
-    monkeypatch.setattr(engines, "TICK", 0.05)
-    trunk = pretraining(Trial("micro_resnet", initialisation="shapes"))
-    lease = hold_elsewhere(tmp_path / trial_id(trunk))
-    given = tasks(tmp_path, "a", initialisation="shapes") + tasks(tmp_path, "b")
-    ended = []
-    for event in engines.local(given, workers=2):
-        if event is not None:
-            ended.append(event[0])
-        elif ended == ["b"]:
-            os.utime(lease, (1, 1))
-    assert ended == ["b", "a"]
-
-
-@pytest.mark.slow
-def test_a_study_goes_round_a_trial_that_is_held_elsewhere(tmp_path):
-    """The second trial is done while the first is held; then the first."""
-    study = tiny("s", seeds=(0, 1), steps=4, rounds=2)
-    first, second = (tmp_path / "s" / trial_id(t) for t in study.trials())
-    lease = hold_elsewhere(first)
-    stop = threading.Event()
-
-    def hold():
-        while not (second / "done.json").exists() and not stop.wait(1):
-            os.utime(lease)
-        os.utime(lease, (1, 1))
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    try:
-        status = run_study(study, tmp_path, workers=1, progress=False)
-    finally:
-        stop.set()
-        holder.join()
-    assert status["done"] == 2 and not status["faults"]
-    times = [(folder / "done.json").stat().st_mtime for folder in (first, second)]
-    assert times[0] > times[1]
 
 
 @pytest.mark.slow
@@ -225,7 +124,7 @@ def test_a_fault_is_reported_and_the_trial_stays_waiting(tmp_path, monkeypatch):
 
 def test_the_local_engine_ends_its_processes_on_ctrl_c(tmp_path):
     study = tiny("s")
-    waiting = [task | {"threads": 1} for task in tasks(tmp_path, "x")]
+    tasks = [{"id": "x", "trial": {}, "folder": str(tmp_path), "threads": 1}]
     servers = []
     original = engines._Server
 
@@ -236,7 +135,7 @@ def test_the_local_engine_ends_its_processes_on_ctrl_c(tmp_path):
 
     engines._Server = Recorded
     try:
-        events = engines.local(waiting, workers=1)
+        events = engines.local(tasks, workers=1)
         next(events)  # a second passes
         with pytest.raises(KeyboardInterrupt):
             events.throw(KeyboardInterrupt)

@@ -1,6 +1,5 @@
 """Leases: a trial has one runner, and a dead runner loses it."""
 
-import errno
 import json
 import os
 import signal
@@ -12,7 +11,7 @@ import time
 import pytest
 
 from medattn.study.execute import lease as leases
-from medattn.study.execute.lease import lease_holder, take_lease
+from medattn.study.execute.lease import take_lease
 
 
 def test_of_eight_runners_one_gets_the_lease(tmp_path):
@@ -33,43 +32,6 @@ def test_of_eight_runners_one_gets_the_lease(tmp_path):
     after = take_lease(tmp_path)
     assert after is not None and take_lease(tmp_path) is None
     after.release()
-
-
-def hold_elsewhere(folder, **changes):
-    """Writes the lease of a living runner on another machine."""
-    folder.mkdir(parents=True, exist_ok=True)
-    content = {"host": "elsewhere", "pid": 1, "started": "1", "released": False}
-    path = folder / "lease-000001.json"
-    path.write_text(json.dumps(content | changes))
-    return path
-
-
-def test_who_holds_a_trial_is_read_where_nothing_can_be_written(tmp_path, monkeypatch):
-    def refuse(*_, **__):
-        raise OSError(errno.EROFS, "Read-only file system")
-
-    path = hold_elsewhere(tmp_path)
-    with monkeypatch.context() as patch:
-        patch.setattr(leases.Path, "touch", refuse)
-        patch.setattr(leases.os, "open", refuse)
-        assert lease_holder(tmp_path)["host"] == "elsewhere"
-        os.utime(path, (1, 1))
-        assert lease_holder(tmp_path) is None
-    hold_elsewhere(tmp_path, released=True)
-    monkeypatch.setattr(leases, "_file_clock", None)  # a call would fail
-    assert lease_holder(tmp_path) is None
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"host": "elsewhere"}'])
-def test_a_damaged_lease_lasts_as_long_as_its_file_is_young(tmp_path, content):
-    path = tmp_path / "lease-000001.json"
-    path.write_text(content)
-    assert lease_holder(tmp_path) and take_lease(tmp_path) is None
-    os.utime(path, (1, 1))
-    assert lease_holder(tmp_path) is None
-    lease = take_lease(tmp_path)
-    assert lease is not None
-    lease.release()
 
 
 def test_the_lease_of_a_dead_process_is_free_at_once(tmp_path):

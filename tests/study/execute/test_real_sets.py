@@ -12,12 +12,7 @@ import medattn.zoo
 from medattn.cli import main
 from medattn.data import load_dataset
 from medattn.study import PRESETS, Study, Trial, read_results, read_study, trial_id
-from medattn.study.analyse.results import (
-    COLUMNS,
-    OPTIONAL,
-    gather_results,
-    write_results,
-)
+from medattn.study.analyse.results import COLUMNS, gather_results, write_results
 from medattn.study.execute.splits import load_splits
 from medattn.study.plan import trial as trial_module
 from medattn.study.plan.study import change_study
@@ -51,7 +46,7 @@ def test_shipped_networks_keep_the_ids_of_their_trials(monkeypatch):
         if row is None or row["code"] != record.get("code"):
             continue
         monkeypatch.setattr(
-            trial_module, "code_fingerprint", lambda *_, code=row["code"]: code
+            trial_module, "code_fingerprint", lambda code=row["code"]: code
         )
         trial = read_trial(record["trial"])
         assert trial_id(trial) == row["id"]
@@ -196,6 +191,6 @@ def test_results_have_a_later_column_only_if_a_trial_uses_it(tmp_path):
         (folder / "failed.json").write_text(json.dumps(failed))
         write_results(gather_results(tmp_path / name), tmp_path / f"{name}.csv")
     header = (tmp_path / "plain.csv").read_text().splitlines()[0].split(",")
-    assert header == [name for name in COLUMNS if name not in OPTIONAL]
+    assert header == [name for name in COLUMNS if name not in LATER]
     (row,) = read_results(tmp_path / "other.csv")
     assert (row["protocol"], row["reader"]) == ("study", "a=1")

@@ -1,12 +1,14 @@
 """Trials: ids, hashes, and what is refused."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
+import medattn
 from medattn.study import Trial, trial_id
 from medattn.study.plan import trial as trial_module
-from medattn.study.plan.trial import identified_config, read_trial
+from medattn.study.plan.code import DECIDING, bare_code
 
 
 def test_another_trial_or_another_code_has_another_id(monkeypatch):
@@ -15,9 +17,15 @@ def test_another_trial_or_another_code_has_another_id(monkeypatch):
     assert trial_id(one) == trial_id(Trial("micro_resnet"))
     assert trial_id(one) != trial_id(other)
     before = trial_id(one)
-    monkeypatch.setattr(trial_module, "code_fingerprint", lambda *_: "another")
+    monkeypatch.setattr(trial_module, "code_fingerprint", lambda: "of another version")
     assert trial_id(one) != before
     assert trial_id(one).rpartition("-")[0] == before.rpartition("-")[0]
+
+
+def test_a_comment_does_not_change_the_code_and_a_number_does():
+    code = 'def f(x):\n    """Doubles."""\n    return 2 * x\n'
+    assert bare_code(code) == bare_code("# new\n" + code.replace("Doubles", "Twice"))
+    assert bare_code(code) != bare_code(code.replace("2 *", "3 *"))
 
 
 @pytest.mark.parametrize(
@@ -34,11 +42,6 @@ def test_an_impossible_trial_is_refused(change):
         Trial("micro_resnet", **change)
 
 
-def test_other_data_have_another_id_and_stand_in_the_config():
-    one = Trial("micro_resnet", "aptos2019")
-    names = {trial_id(one, data=data) for data in (None, "a", "b")}
-    assert len(names) == 3
-    assert len({name.rpartition("-")[0] for name in names}) == 1
-    assert identified_config(one, data="a")["data"] == "a"
-    assert "data" not in identified_config(one)
-    assert read_trial(identified_config(one, data="a")) == one
+def test_every_file_that_decides_a_trial_exists():
+    package = Path(medattn.__file__).parent
+    assert [part for part in DECIDING if not (package / part).exists()] == []

@@ -22,8 +22,7 @@ from medattn_app.service.conclusion import changed, over_seeds
 from medattn_app.service.context import Context
 from medattn_app.service.distance import domain_note
 from medattn_app.service.grid import comparison_grid
-from medattn_app.service.kept_images import KeptImages
-from medattn_app.service.uploads import read_upload
+from medattn_app.service.uploads import UploadedCases, read_upload
 from medattn_app.tabs.explore import view
 from medattn_app.tabs.explore.catalogue import question_json
 
@@ -44,7 +43,7 @@ class ExploreCalls:
 
     def __init__(self, context: Context):
         self.service = context.service
-        self.uploads = KeptImages()
+        self.uploads = UploadedCases()
         self._host_words = context.words
 
     def strip(self, payload: Json) -> Json:
@@ -146,20 +145,12 @@ class ExploreCalls:
         """Finds the network of a question."""
         return self.service.cell_of(question)
 
-    def receive(
-        self,
-        path: str | Path,
-        question: object = None,
-        session: str = "",
-        address: str = "",
-    ) -> Json:
-        """Keeps a visitor's image in memory, and answers about it at once.
+    def receive(self, path: str | Path, question: object = None) -> Json:
+        """Keeps a visitor's image for an hour, in memory, and answers about it at once.
 
         Args:
             path: Where Gradio put the file.
             question: The question on the page, a dict.
-            session: The page's; the image goes when it is closed.
-            address: Where the page was opened.
 
         Returns:
             A dict with the image's key, `uploaded`, and the replies of `picture` and of
@@ -172,7 +163,7 @@ class ExploreCalls:
         dataset = question.get("dataset")
         if not isinstance(dataset, str) or dataset not in DATASETS:
             dataset = Question().dataset
-        key = self.uploads.add(read_upload(path, dataset), session, address)
+        key = self.uploads.add(read_upload(path, dataset))
         payload = {"question": question, "uploaded": key}
         try:
             picture, answer = self.picture(payload), self.answer(payload)

@@ -1,6 +1,7 @@
 """Explore: one question, its answer, its reasons, and the grid to compare with."""
 
 import json
+import logging
 from collections.abc import Callable
 from functools import wraps
 from html import escape
@@ -14,8 +15,6 @@ from medattn_app.domain.state import read_query
 from medattn_app.domain.texts import Words
 from medattn_app.gradio_private import event_field, pass_path_only
 from medattn_app.service.context import Context
-from medattn_app.service.fairness import visitor_of
-from medattn_app.service.faults import FAULTS
 from medattn_app.tabs.common.scripts import compose_script
 from medattn_app.tabs.explore.calls import ExploreCalls, Json
 from medattn_app.tabs.explore.catalogue import build_catalogue, question_json
@@ -47,8 +46,6 @@ def build(context: Context) -> None:
         uploaded="",
     )
     context.shared.update(question=question, viewer=viewer)
-    context.shared.setdefault("forget", []).append(calls.uploads.forget)
-    context.shared.setdefault("sweep", []).append(calls.uploads.sweep)
 
     def take_question(event: gr.EventData) -> Any:
         return event_field(event, "question")
@@ -67,11 +64,9 @@ def _build_upload(
         )
     )
 
-    def receive(path: str, chosen: Any, request: gr.Request) -> Any:
-        session = str(request.session_hash)
-        address = visitor_of(request.client.host if request.client else None)
+    def receive(path: str, chosen: Any) -> Any:
         try:
-            reply = calls.receive(path, chosen, session, address)
+            reply = calls.receive(path, chosen)
         except ValueError as error:
             title = words("explore.unfit")
             raise gr.Error(escape(str(error), quote=False), title=title) from None
@@ -116,9 +111,9 @@ def answer_every_call(
             return function(payload)
         except ValueError as error:
             return {"error": sentence_of(error, words)}
-        except Exception as error:
+        except Exception:
             # What went wrong is for the host; a visitor learns that it did.
-            FAULTS.report(error, "A call of the page failed")
+            logging.getLogger("medattn_app").exception("A call of the page failed")
             return {"error": words("refused.broken")}
 
     return call

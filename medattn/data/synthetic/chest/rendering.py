@@ -55,8 +55,7 @@ def render(
         seed: The seed of the whole data set.
         size: Height and width in pixels, 32 to 512.
         preset: `"standard"`; `"easy"` (more fluid, fewer distractors), `"hard"`
-            (fainter fluid, more grain), `"faint"` (fluid that is hardly seen, for a
-            task that stays hard), or `"xor"`: label 1 if there is fluid on one
+            (fainter fluid, more grain), or `"xor"`: label 1 if there is fluid on one
             side or the other, but not on both.
         shortcut: Correlation of token or drain with the label, in [-1, 1]; None puts
             them on a quarter of either class.

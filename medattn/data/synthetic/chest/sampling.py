@@ -12,8 +12,6 @@ from medattn.data.synthetic.common import sample_artefact
 
 SIDES = (-1.0, 1.0)  # the patient's right, the patient's left
 VESSELS, STEPS = 18, 26  # of both lungs together; points along each
-# Range of the opacity of fluid.
-OPACITY = {"easy": (0.85, 1.0), "hard": (0.35, 0.6), "faint": (0.08, 0.25)}
 # Glyphs of the tokens, 5 x 7.
 LETTERS = {
     "R": "11110 10001 10001 11110 10100 10010 10001",
@@ -35,7 +33,7 @@ def parameters(
     p |= _distractors(distractors, preset)
     p |= _fluid(fluid, p, rng, preset)
     p |= _artefact(artefact, p, shortcut)
-    if preset in ("hard", "faint"):
+    if preset == "hard":
         p["grain"] = 1.6 * p["grain"]
     p["noise"] = noise.standard_normal((size, size), dtype=np.float32)
     return p
@@ -141,7 +139,7 @@ def _fluid(
         [rng.uniform(-0.02, 0.015, 2), rng.uniform(0.05, 0.10, 2)]
         + [rng.uniform(0.15, 0.25, 2)],
     )
-    low, high = OPACITY.get(preset, (0.6, 0.95))
+    low, high = {"easy": (0.85, 1.0), "hard": (0.35, 0.6)}.get(preset, (0.6, 0.95))
     return dict(
         label=label,
         wet=wet,

@@ -81,9 +81,8 @@ def render(
         size: Height and width in pixels, 32 to 512. Up to 128 everything is painted
             twice as fine and averaged.
         preset: `"standard"`; `"easy"` (all criteria together), `"hard"` (fainter, more
-            hairs), `"faint"` (fainter still), `"xor"` (malignant if lobed or blue-grey
-            and black, not both), and the single-factor modes `"colour_only"` and
-            `"border_only"`.
+            hairs), `"xor"` (malignant if lobed or blue-grey and black, not both), and
+            the single-factor modes `"colour_only"` and `"border_only"`.
         shortcut: Correlation of ruler or ink with the label, in [-1, 1]; None puts
             them on a quarter of either class.
 
@@ -261,7 +260,6 @@ def _lesion(bare, mole, p, at, found=None):
         # So many neighbouring octants end abruptly instead of fading.
         sector = towards(p["abrupt_turn"]) - repeat(np.cos(p["border"] * np.pi / 8))
         abrupt = np.clip(6 * sector + 0.5, 0, 1) * repeat(p["border"] > 0)
-        abrupt = abrupt * repeat(p["abrupt"])
         soft = soft * (1 - abrupt) + 0.006 * abrupt
     cover = np.clip(gap / soft + 0.5, 0, 1)
     cover = cover * cover * (3 - 2 * cover)

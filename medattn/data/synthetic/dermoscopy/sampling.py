@@ -137,7 +137,7 @@ def _distractors(
         found[f"{kind}_radius"] = rng.uniform(low[kind], high[kind], maximum) * shown
     maximum = MAXIMUM["hair"]
     count = rng.integers(3, maximum + 1) * (rng.random() < probability["hair"])
-    if preset in ("hard", "faint"):
+    if preset == "hard":
         count = rng.integers(5, maximum + 1)
     start = rng.uniform(-0.5, 0.5, (maximum, 2))
     heading = rng.uniform(0, 2 * np.pi) + 0.7 * rng.standard_normal(maximum)
@@ -186,9 +186,8 @@ def _criteria(
             score = total_score(
                 a, b, p["colours"] + len(colours), p["structures"] + len(structures)
             )
-    faint = {"hard": 0.6, "faint": 0.1}.get(preset, 1.0)
-    lobe = {0: 0.0, 1: 0.26, 2: 0.36}[a]
-    lobe *= {"hard": 0.8, "faint": 0.27}.get(preset, 1.0)
+    faint = 0.6 if preset == "hard" else 1.0
+    lobe = {0: 0.0, 1: 0.26, 2: 0.36}[a] * (0.8 if preset == "hard" else 1.0)
     shown = np.isin(np.arange(4), colours)
     has = dict(zip(STRUCTURES, np.isin(np.arange(3), structures), strict=True))
     turn = rng.uniform(0, 2 * np.pi, 2)
@@ -205,7 +204,6 @@ def _criteria(
             a, b, p["colours"] + len(colours), p["structures"] + len(structures)
         ),
         faint=faint,
-        abrupt=0.25 if preset == "faint" else 1.0,
         lobe=lobe,
         lobe_turn=turn[0],
         bite=bite,

@@ -64,9 +64,8 @@ def render(
         seed: The seed of the whole data set.
         size: Height and width in pixels, 32 to 512.
         preset: `"standard"`; `"easy"` (larger lesions, fewer distractors), `"hard"`
-            (fainter lesions, more grain), `"faint"` (lesions from plain to see to
-            hidden), or `"xor"`: diseased if there are dark lesions or bright
-            ones, but not both, so that neither kind alone decides.
+            (fainter lesions, more grain), or `"xor"`: diseased if there are dark
+            lesions or bright ones, but not both, so that neither kind alone decides.
         shortcut: Correlation of a tab at the rim with the label, in [-1, 1]; None
             renders no tab.
 

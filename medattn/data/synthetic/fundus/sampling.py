@@ -68,8 +68,6 @@ def parameters(
     elif preset == "hard":
         p |= dict(opacity=0.6, grain=1.8 * p["grain"])
         p["choroid_amplitude"] = 2.5 * p["choroid_amplitude"]
-    elif preset == "faint":  # some are plain to see, others cannot be seen at all
-        p["opacity"] = options.uniform(0.15, 0.95)
     elif preset == "xor":
         p |= {f"{k}_radius": p[f"{k}_radius"] * (k in kinds) for k in COUNTS}
         if "exudate" in kinds:  # a grade may have none; the factor must show
